@@ -1,1 +1,42 @@
-//! Rate-limiting engine.
+//! The engine of `limiter`: quotas, algorithms, keys, trusted client addresses, bounded stores.
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+pub mod key_notation;
+pub mod quota;
+
+#[cfg(feature = "std")]
+pub mod algorithm;
+#[cfg(feature = "std")]
+pub mod decision;
+#[cfg(feature = "std")]
+pub mod event;
+#[cfg(feature = "std")]
+pub mod key;
+#[cfg(feature = "std")]
+pub mod limiter;
+#[cfg(feature = "std")]
+pub mod policy;
+#[cfg(feature = "std")]
+pub mod rule;
+#[cfg(feature = "std")]
+pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(feature = "std")]
+pub mod time;
+
+#[cfg(feature = "std")]
+pub use crate::{
+    algorithm::Algorithm,
+    decision::{Decision, Name, Outcome, Source, Usage},
+    event::{Observer, Warning},
+    key::{Key, KeySource, Missing},
+    limiter::{Limiter, LimiterBuilder, Permit, Receipt, Ruling},
+    policy::{Policy, PolicyError},
+    rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},
+    store::{Reply, Store},
+};
+pub use key_notation::KeyNotation;
+pub use quota::Quota;

@@ -1,0 +1,42 @@
+//! Token bucket with continuous refill, as the generic cell rate algorithm (ITU-T I.371, virtual
+//! scheduling): one number a key, the theoretical arrival time.
+//!
+//! `fresh_at` is that time: the instant at which the bucket is full again. The debt of a key is
+//! `fresh_at - now`, one `interval` a unit. A cost passes if the debt after it is at most `tau`,
+//! the time a full bucket takes to drain.
+
+use super::{Params, State, Step, Verdict};
+use crate::time::{Nanos, Now};
+
+#[inline]
+pub(super) fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
+    let now = now.monotonic;
+    let debt = state.fresh_at.saturating_sub(now).get();
+    // cost <= capacity, so the product is at most tau.
+    let after = debt.saturating_add(cost.saturating_mul(params.interval));
+    match after.checked_sub(params.tau()) {
+        None | Some(0) if cost == 0 => Step { verdict: Verdict::Allow, state },
+        None | Some(0) => {
+            Step { verdict: Verdict::Allow, state: State { fresh_at: now.saturating_add(Nanos::new(after)), ..state } }
+        }
+        Some(excess) => Step { verdict: Verdict::Deny { retry: Some(Nanos::new(excess)) }, state },
+    }
+}
+
+pub(super) fn settle(params: &Params, state: State, now: Now, units: i64) -> State {
+    let debt = state.fresh_at.saturating_sub(now.monotonic).get();
+    let weight = units.unsigned_abs().saturating_mul(params.interval);
+    let debt = if units < 0 { debt.saturating_sub(weight) } else { debt.saturating_add(weight) };
+    State { fresh_at: now.monotonic.saturating_add(Nanos::new(debt)), ..state }
+}
+
+pub(super) fn remaining(params: &Params, state: State, now: Now) -> u64 {
+    let debt = state.fresh_at.saturating_sub(now.monotonic).get();
+    params.tau().saturating_sub(debt).checked_div(params.interval).unwrap_or(0)
+}
+
+pub(super) fn next_unit_after(params: &Params, state: State, now: Now) -> Option<Nanos> {
+    let debt = state.fresh_at.saturating_sub(now.monotonic).get();
+    let room = params.capacity.saturating_sub(remaining(params, state, now)).checked_sub(1)?;
+    Some(Nanos::new(debt.saturating_sub(room.saturating_mul(params.interval))))
+}

@@ -1,0 +1,263 @@
+//! The answer to one request, with all the numbers that anything downstream needs.
+//!
+//! Headers, callbacks, metrics and violations are views of a [`Decision`]; none of them asks the
+//! store again.
+
+use core::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use crate::algorithm::{Algorithm, Params, State, Verdict};
+use crate::time::{Nanos, Now};
+
+/// A name that is either part of the program or shared at run time; cheap to clone.
+#[derive(Clone)]
+pub struct Name(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Static(&'static str),
+    Shared(Arc<str>),
+}
+
+impl Name {
+    /// A name that is part of the program.
+    #[must_use]
+    pub const fn from_static(name: &'static str) -> Self {
+        Name(Repr::Static(name))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Repr::Static(name) => name,
+            Repr::Shared(name) => name,
+        }
+    }
+}
+
+impl From<&str> for Name {
+    fn from(name: &str) -> Self {
+        Name(Repr::Shared(name.into()))
+    }
+}
+
+impl From<String> for Name {
+    fn from(name: String) -> Self {
+        Name(Repr::Shared(name.into()))
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Name {}
+
+impl core::hash::Hash for Name {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Who decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// The store failed and the rule closes.
+    Closed,
+    /// A limiter in this process stood in for the store.
+    Local,
+    /// The store failed and the rule opens; nothing was counted.
+    Open,
+    /// The store.
+    #[default]
+    Store,
+}
+
+/// What a rule says about the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The rule lets the request pass.
+    Allowed,
+    /// The cost is above what the rule can ever admit.
+    NeverFits,
+    /// The request lacks the key, and the rule refuses such requests.
+    NoKey,
+    /// The table of keys is full and the rule turns new keys away.
+    NoRoom,
+    /// The quota is spent.
+    Spent,
+    /// The store failed and the rule closes.
+    StoreFailed,
+}
+
+/// One rule's numbers.
+#[derive(Clone, Debug)]
+pub struct Usage {
+    pub(crate) name: Name,
+    pub(crate) params: Params,
+    pub(crate) state: State,
+    pub(crate) now: Now,
+    pub(crate) cost: u64,
+    pub(crate) outcome: Outcome,
+    pub(crate) retry: Option<Nanos>,
+    pub(crate) per_client: bool,
+    pub(crate) index: u16,
+}
+
+impl Usage {
+    /// The rule's public name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// The rule's place in its policy.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        usize::from(self.index)
+    }
+
+    /// What the rule said. In a refused decision, rules that would have allowed it say so.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// Whether this rule refused.
+    #[must_use]
+    pub fn is_violated(&self) -> bool {
+        self.outcome != Outcome::Allowed
+    }
+
+    /// How the rule counts.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.params.algorithm()
+    }
+
+    /// Whether the rule limits a client, rather than everybody together.
+    #[must_use]
+    pub fn is_per_client(&self) -> bool {
+        self.per_client
+    }
+
+    /// Units the request asked for.
+    #[must_use]
+    pub fn cost(&self) -> u64 {
+        self.cost
+    }
+
+    /// Units that a fresh key can spend at once.
+    #[must_use]
+    pub fn limit(&self) -> u64 {
+        self.params.capacity()
+    }
+
+    /// Units that would be admitted after this decision.
+    #[must_use]
+    pub fn remaining(&self) -> u64 {
+        self.params.remaining(self.state, self.now)
+    }
+
+    /// Time until the whole quota is back. `None` for concurrent limits.
+    #[must_use]
+    pub fn reset_after(&self) -> Option<Duration> {
+        self.params.reset_after(self.state, self.now).map(Duration::from)
+    }
+
+    /// Time until another unit comes back. `None` when the quota is whole, or for concurrent limits.
+    #[must_use]
+    pub fn next_unit_after(&self) -> Option<Duration> {
+        self.params.next_unit_after(self.state, self.now).map(Duration::from)
+    }
+
+    /// How long to wait before this cost can pass. `None` when it passed, or when no time is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry.map(Duration::from)
+    }
+
+    /// Time in which the whole quota comes back once spent. `None` for concurrent limits.
+    #[must_use]
+    pub fn window(&self) -> Option<Duration> {
+        self.params.window().map(Duration::from)
+    }
+}
+
+/// Allowed or denied, with one [`Usage`] for each rule consulted.
+///
+/// Durations are relative to the decision; a decision holds no instants.
+#[derive(Clone, Debug, Default)]
+pub struct Decision {
+    pub(crate) allowed: bool,
+    pub(crate) source: Source,
+    pub(crate) degraded: bool,
+    pub(crate) usages: SmallVec<[Usage; 4]>,
+}
+
+impl Decision {
+    /// A decision to which no rule applied.
+    #[must_use]
+    pub fn exempt() -> Self {
+        Decision { allowed: true, ..Decision::default() }
+    }
+
+    /// Whether the request may pass.
+    #[must_use]
+    pub fn is_allowed(&self) -> bool {
+        self.allowed
+    }
+
+    /// Who decided.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Whether something other than the configured store decided.
+    #[must_use]
+    pub fn is_degraded(&self) -> bool {
+        self.degraded
+    }
+
+    /// The rules consulted, in the order of the policy.
+    #[must_use]
+    pub fn usages(&self) -> &[Usage] {
+        &self.usages
+    }
+
+    /// The rules that refused.
+    pub fn violated(&self) -> impl Iterator<Item = &Usage> {
+        self.usages.iter().filter(|usage| usage.is_violated())
+    }
+
+    /// The longest wait of the violated rules. `None` when the request passed, when waiting cannot
+    /// help (one of the rules can never admit the cost), or when no time is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        if self.violated().any(|usage| matches!(usage.outcome, Outcome::NeverFits | Outcome::NoKey)) {
+            return None;
+        }
+        self.violated().filter_map(Usage::retry_after).max()
+    }
+}

@@ -1,0 +1,7 @@
+//! What a limiter tells those who watch it. Nothing here can change a decision.
+
+mod observer;
+mod warning;
+
+pub use observer::{Event, Observer, StoreFailure, WarnOnly};
+pub use warning::Warning;

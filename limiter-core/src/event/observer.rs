@@ -1,0 +1,65 @@
+//! The observer: told about every decision, never asked.
+
+use http::request::Parts;
+
+use super::Warning;
+use crate::decision::Decision;
+use crate::key::Key;
+use crate::store::StoreError;
+
+/// Is told about every decision. All methods do nothing by default, but for warnings, which go to
+/// standard error. Methods run on the request's path: they must be quick and must not block.
+pub trait Observer: Send + Sync + 'static {
+    /// A request passed.
+    fn on_allow(&self, event: &Event<'_>) {
+        let _ = event;
+    }
+
+    /// A request was refused.
+    fn on_deny(&self, event: &Event<'_>) {
+        let _ = event;
+    }
+
+    /// The store could not decide.
+    fn on_store_error(&self, failure: &StoreFailure<'_>) {
+        let _ = failure;
+    }
+
+    /// Something should be mended. Called once for each cause.
+    fn on_warning(&self, warning: &Warning) {
+        print(warning);
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a library without a logger has no other way to be heard")]
+fn print(warning: &Warning) {
+    eprintln!("{warning}");
+}
+
+/// One decision, borrowed.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Event<'a> {
+    /// The answer, with a usage for each rule consulted.
+    pub decision: &'a Decision,
+    /// Who asked: one key for each usage, in the same order.
+    pub keys: &'a [Key],
+    /// The head of the request, where there is one.
+    pub request: Option<&'a Parts>,
+}
+
+/// A store that could not decide.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct StoreFailure<'a> {
+    /// What went wrong.
+    pub error: &'a StoreError,
+    /// What was decided without it.
+    pub decision: &'a Decision,
+}
+
+/// The observer of a limiter that has no other: passes warnings on to standard error.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WarnOnly;
+
+impl Observer for WarnOnly {}

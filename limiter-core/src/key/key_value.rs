@@ -1,0 +1,203 @@
+//! A key: who is being limited.
+
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use smallvec::SmallVec;
+
+use super::client_ip::IpKey;
+
+/// Who is being limited: typed parts, never a joined string, so that no choice of texts makes two
+/// callers look alike.
+///
+/// `Debug` shows kinds and lengths only; [`Key::reveal`] shows the texts to people who may see them.
+///
+/// ```
+/// use limiter_core::key::Key;
+///
+/// let key = Key::from(("acme", 7u64));
+/// assert_ne!(key, Key::from(("acme7", 0u64)));
+/// assert_eq!(format!("{key:?}"), "Key(text[4] + number)");
+/// assert_eq!(key.reveal().to_string(), "acme + 7");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    parts: SmallVec<[Part; 2]>,
+}
+
+/// One part of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// Everybody together.
+    Everyone,
+    /// A client address, or the network that stands for it.
+    Ip(IpKey),
+    /// A number, such as a user's id.
+    Number(u128),
+    /// A text.
+    Text(Arc<str>),
+    /// The part is missing, and all who miss it share one budget.
+    Unknown,
+    /// A header's value, shared with the request it came in.
+    Value(HeaderValue),
+}
+
+impl Hash for Part {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        core::mem::discriminant(self).hash(state);
+        match self {
+            Part::Everyone | Part::Unknown => {}
+            Part::Ip(ip) => ip.hash(state),
+            Part::Number(number) => number.hash(state),
+            Part::Text(text) => text.hash(state),
+            Part::Value(value) => value.as_bytes().hash(state),
+        }
+    }
+}
+
+impl Key {
+    /// The key that everybody shares.
+    #[must_use]
+    pub fn everyone() -> Self {
+        Key::from(Part::Everyone)
+    }
+
+    /// A key of several parts.
+    #[must_use]
+    pub fn from_parts(parts: impl IntoIterator<Item = Part>) -> Self {
+        Key { parts: parts.into_iter().collect() }
+    }
+
+    /// The parts.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Appends the parts of another key.
+    #[must_use]
+    pub fn and(mut self, other: Key) -> Self {
+        self.parts.extend(other.parts);
+        self
+    }
+
+    /// The texts of the key, for people: violations, explanations. Never for logs by default.
+    #[must_use]
+    pub fn reveal(&self) -> Revealed<'_> {
+        Revealed(self)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(")?;
+        for (i, part) in self.parts.iter().enumerate() {
+            if i > 0 {
+                f.write_str(" + ")?;
+            }
+            match part {
+                Part::Everyone => f.write_str("everyone")?,
+                Part::Ip(_) => f.write_str("ip")?,
+                Part::Number(_) => f.write_str("number")?,
+                Part::Text(text) => write!(f, "text[{}]", text.len())?,
+                Part::Unknown => f.write_str("unknown")?,
+                Part::Value(value) => write!(f, "value[{}]", value.len())?,
+            }
+        }
+        f.write_str(")")
+    }
+}
+
+/// Shows the texts of a [`Key`].
+pub struct Revealed<'a>(&'a Key);
+
+impl fmt::Display for Revealed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, part) in self.0.parts.iter().enumerate() {
+            if i > 0 {
+                f.write_str(" + ")?;
+            }
+            match part {
+                Part::Everyone => f.write_str("everyone")?,
+                Part::Ip(ip) => write!(f, "{ip}")?,
+                Part::Number(number) => write!(f, "{number}")?,
+                Part::Text(text) => write!(f, "{}", text.escape_debug())?,
+                Part::Unknown => f.write_str("unknown")?,
+                Part::Value(value) => write!(f, "{}", value.as_bytes().escape_ascii())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<Part> for Key {
+    fn from(part: Part) -> Self {
+        let mut parts = SmallVec::new();
+        parts.push(part);
+        Key { parts }
+    }
+}
+
+/// An IPv6 address stands for its first 64 bits.
+impl From<IpAddr> for Key {
+    fn from(ip: IpAddr) -> Self {
+        Key::from(Part::Ip(IpKey::new(ip, 64)))
+    }
+}
+
+impl From<IpKey> for Key {
+    fn from(ip: IpKey) -> Self {
+        Key::from(Part::Ip(ip))
+    }
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Key::from(Part::Text(text.into()))
+    }
+}
+
+impl From<String> for Key {
+    fn from(text: String) -> Self {
+        Key::from(Part::Text(text.into()))
+    }
+}
+
+impl From<Arc<str>> for Key {
+    fn from(text: Arc<str>) -> Self {
+        Key::from(Part::Text(text))
+    }
+}
+
+impl From<HeaderValue> for Key {
+    fn from(value: HeaderValue) -> Self {
+        Key::from(Part::Value(value))
+    }
+}
+
+macro_rules! number {
+    ($($t:ty),*) => {$(
+        impl From<$t> for Key {
+            fn from(number: $t) -> Self {
+                Key::from(Part::Number(u128::from(number)))
+            }
+        }
+    )*};
+}
+number!(u8, u16, u32, u64, u128);
+
+impl<A: Into<Key>, B: Into<Key>> From<(A, B)> for Key {
+    fn from((a, b): (A, B)) -> Self {
+        a.into().and(b.into())
+    }
+}
+
+impl<A: Into<Key>, B: Into<Key>, C: Into<Key>> From<(A, B, C)> for Key {
+    fn from((a, b, c): (A, B, C)) -> Self {
+        a.into().and(b.into()).and(c.into())
+    }
+}

@@ -1,0 +1,275 @@
+//! The engine that an application configures once: rules, store, clock and observer meet here and
+//! nowhere else.
+
+mod decide;
+mod permit;
+mod prepared;
+mod slots;
+
+use core::fmt;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, OnceLock};
+
+use dashmap::{DashMap, DashSet};
+
+use crate::event::{Observer, Warning, WarnOnly};
+use crate::key::Key;
+use crate::key::client_ip::ClientIp;
+use crate::policy::{Policy, PolicyError};
+use crate::quota::Quota;
+use crate::store::memory::MemoryStore;
+use crate::store::{Capabilities, Store, Subject};
+use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
+
+pub use decide::Ruling;
+pub use permit::{Permit, Receipt};
+use prepared::Prepared;
+use slots::Slots;
+
+/// The engine: cheap to clone, all clones are one.
+///
+/// ```
+/// use limiter_core::{Limiter, Policy, Rule};
+/// use limiter_core::key::{Global, Key};
+///
+/// let limiter = Limiter::in_memory();
+/// let policy = Policy::new("greet", [Rule::new("2/min".parse()?).key(Global)])?;
+/// assert!(limiter.check(&policy, &Key::everyone()).is_allowed());
+/// assert!(limiter.check(&policy, &Key::everyone()).is_allowed());
+/// let refused = limiter.check(&policy, &Key::everyone());
+/// assert!(!refused.is_allowed());
+/// assert!(refused.retry_after().is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Limiter {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    store: StoreHandle,
+    /// Stands in for a store that failed, for rules that say so.
+    local: OnceLock<MemoryStore>,
+    clock: ClockHandle,
+    client_ip: ClientIp,
+    observer: Option<Arc<dyn Observer>>,
+    overrides: HashMap<String, Quota>,
+    prepared: Slots<Result<Prepared, PolicyError>>,
+    /// The quota with which each scope was first seen.
+    scopes: DashMap<String, u64>,
+    warned: DashSet<Warning>,
+    require: bool,
+    seed: RandomState,
+}
+
+enum StoreHandle {
+    /// Called directly, without a box or an indirect call.
+    Memory(Arc<MemoryStore>),
+    Other(Arc<dyn Store>),
+}
+
+impl StoreHandle {
+    fn capabilities(&self) -> Capabilities {
+        match self {
+            StoreHandle::Memory(store) => store.capabilities(),
+            StoreHandle::Other(store) => store.capabilities(),
+        }
+    }
+}
+
+impl Limiter {
+    /// A limiter in this process that trusts no proxy and needs nothing.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::builder().build()
+    }
+
+    /// Starts a configuration.
+    #[must_use]
+    pub fn builder() -> LimiterBuilder {
+        LimiterBuilder::default()
+    }
+
+    /// How client addresses are found.
+    #[must_use]
+    pub fn client_ip(&self) -> &ClientIp {
+        &self.inner.client_ip
+    }
+
+    /// Whether annotated handlers without an explicit limiter should be refused.
+    #[must_use]
+    pub fn requires_explicit(&self) -> bool {
+        self.inner.require
+    }
+
+    /// Wall-clock time in nanoseconds since the Unix epoch, as this limiter's clock has it.
+    #[must_use]
+    pub fn wall(&self) -> Nanos {
+        self.inner.clock.wall()
+    }
+
+    /// Checks that this limiter can carry out a policy, and gets ready for it. Decisions do this by
+    /// themselves; call it at start-up to see mistakes early.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot count a rule.
+    pub fn prepare(&self, policy: &Policy) -> Result<(), PolicyError> {
+        self.prepared(policy).map(|_| ()).map_err(Clone::clone)
+    }
+
+    /// Passes a warning on, once for each cause.
+    pub fn warn(&self, warning: Warning) {
+        if self.inner.warned.contains(&warning) {
+            return;
+        }
+        if self.inner.warned.insert(warning.clone()) {
+            match &self.inner.observer {
+                Some(observer) => observer.on_warning(&warning),
+                None => WarnOnly.on_warning(&warning),
+            }
+        }
+    }
+
+    /// Forgets what one key has used under every rule of a policy.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot count a rule of the policy, or does not answer at once.
+    pub fn reset(&self, policy: &Policy, key: &Key) -> Result<(), PolicyError> {
+        let prepared = self.prepared(policy).map_err(Clone::clone)?;
+        self.reset_prepared(prepared, key);
+        Ok(())
+    }
+
+    /// The store in this process, if that is the one in use.
+    #[must_use]
+    pub fn memory(&self) -> Option<&MemoryStore> {
+        match &self.inner.store {
+            StoreHandle::Memory(store) => Some(store),
+            StoreHandle::Other(_) => None,
+        }
+    }
+
+    fn prepared(&self, policy: &Policy) -> Result<&Prepared, &PolicyError> {
+        if let Some(known) = self.inner.prepared.get(policy.index()) {
+            return known.as_ref();
+        }
+        match self.inner.prepared.get_or_init(policy.index(), || Prepared::new(self, policy)) {
+            Some(prepared) => prepared.as_ref(),
+            None => Err(&PolicyError::TooManyRules { found: usize::MAX }),
+        }
+    }
+
+    fn subject(&self, budget: u64, rule: &prepared::PreparedRule, key: &Key) -> Subject {
+        match &self.inner.store {
+            StoreHandle::Memory(_) => Subject::Local(self.inner.seed.hash_one((budget, key))),
+            StoreHandle::Other(store) if store.capabilities().is_local() => {
+                Subject::Local(self.inner.seed.hash_one((budget, key)))
+            }
+            StoreHandle::Other(_) => Subject::Named(Arc::new((rule.identity.clone(), key.clone()))),
+        }
+    }
+}
+
+impl fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limiter").field("client_ip", &self.inner.client_ip).finish_non_exhaustive()
+    }
+}
+
+/// Configures a [`Limiter`].
+///
+/// ```
+/// use limiter_core::Limiter;
+/// use limiter_core::key::client_ip::ClientIp;
+///
+/// let limiter = Limiter::builder()
+///     .client_ip(ClientIp::builder().header("x-forwarded-for").trusted(["10.0.0.7"]).build()?)
+///     .override_quota("api-read", "2000/min".parse()?)
+///     .build();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Default)]
+#[must_use]
+pub struct LimiterBuilder {
+    store: Option<StoreHandle>,
+    clock: Option<Arc<dyn Clock>>,
+    client_ip: ClientIp,
+    observer: Option<Arc<dyn Observer>>,
+    overrides: HashMap<String, Quota>,
+    require: bool,
+}
+
+impl LimiterBuilder {
+    /// Keeps state in this process, in a store of your making.
+    pub fn memory(mut self, store: MemoryStore) -> Self {
+        self.store = Some(StoreHandle::Memory(Arc::new(store)));
+        self
+    }
+
+    /// Keeps state elsewhere.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(StoreHandle::Other(Arc::new(store)));
+        self
+    }
+
+    /// Tells the time by another clock, such as a manual one in tests.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// How client addresses are found. Without this nobody is trusted and the peer is the client.
+    pub fn client_ip(mut self, client_ip: ClientIp) -> Self {
+        self.client_ip = client_ip;
+        self
+    }
+
+    /// Who is told about decisions.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Puts another quota in the place of the one that the rule of this public name declares. What
+    /// keys have used stays used.
+    pub fn override_quota(mut self, rule: impl Into<String>, quota: Quota) -> Self {
+        self.overrides.insert(rule.into(), quota);
+        self
+    }
+
+    /// Says that annotated handlers which find no explicit limiter should refuse instead of using
+    /// the process-wide default.
+    pub fn require_limiter(mut self) -> Self {
+        self.require = true;
+        self
+    }
+
+    /// Makes the limiter.
+    #[must_use]
+    pub fn build(self) -> Limiter {
+        Limiter {
+            inner: Arc::new(Inner {
+                store: self.store.unwrap_or_else(|| StoreHandle::Memory(Arc::new(MemoryStore::new()))),
+                local: OnceLock::new(),
+                clock: self.clock.map_or_else(|| ClockHandle::System(SystemClock::new()), ClockHandle::guarded),
+                client_ip: self.client_ip,
+                observer: self.observer,
+                overrides: self.overrides,
+                prepared: Slots::new(),
+                scopes: DashMap::new(),
+                warned: DashSet::new(),
+                require: self.require,
+                seed: RandomState::new(),
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for LimiterBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LimiterBuilder").field("client_ip", &self.client_ip).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,90 @@
+//! What a caller holds after a decision: slots to be released, charges to be settled.
+
+use core::fmt;
+
+use smallvec::SmallVec;
+
+use super::{Limiter, StoreHandle};
+use crate::store::{Charged, Operation, Reply};
+
+/// The slots of concurrent limits that a request holds. They are given back when it is dropped,
+/// however that comes about: at the end of a body, by cancellation, by a panic.
+pub struct Permit {
+    limiter: Limiter,
+    charges: SmallVec<[Charged; 2]>,
+    local: bool,
+}
+
+impl Permit {
+    pub(super) fn new(limiter: Limiter, charges: SmallVec<[Charged; 2]>, local: bool) -> Self {
+        Permit { limiter, charges, local }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let charges = core::mem::take(&mut self.charges);
+        let inner = &self.limiter.inner;
+        let now = inner.clock.read(false);
+        match (&inner.store, inner.local.get()) {
+            (_, Some(local)) if self.local => local.release(now, &charges),
+            (StoreHandle::Memory(store), _) => store.release(now, &charges),
+            (StoreHandle::Other(store), _) => {
+                // Submitted is under way; nobody waits for the answer.
+                let _: Reply<_> = store.submit(Operation::Release { now, charges });
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("slots", &self.charges.len()).finish_non_exhaustive()
+    }
+}
+
+/// What a request was charged. Dropping it lets the charge stand.
+#[derive(Debug, Default)]
+#[must_use = "dropping a receipt lets the charge stand; say so with `keep`"]
+pub struct Receipt {
+    pub(super) charges: SmallVec<[Charged; 2]>,
+    /// Charged by the stand-in in this process, not by the store.
+    pub(super) local: bool,
+}
+
+impl Receipt {
+    /// Whether nothing was charged.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.charges.is_empty()
+    }
+
+    /// Lets the charge stand.
+    pub fn keep(self) {}
+}
+
+impl Limiter {
+    /// Gives a charge back, as if the request had not been made. A charge of a window that has
+    /// ended is gone with it; a refilled bucket does not overflow.
+    pub fn refund(&self, receipt: Receipt) {
+        if receipt.is_empty() {
+            return;
+        }
+        let charges: SmallVec<[(Charged, i64); 2]> = receipt
+            .charges
+            .into_iter()
+            .map(|charge| {
+                let units = i64::try_from(charge.cost).map_or(i64::MIN, |cost| -cost);
+                (charge, units)
+            })
+            .collect();
+        let now = self.inner.clock.read(charges.iter().any(|(charge, _)| charge.params.needs_wall()));
+        match (&self.inner.store, self.inner.local.get()) {
+            (_, Some(local)) if receipt.local => local.settle(now, &charges),
+            (StoreHandle::Memory(store), _) => store.settle(now, &charges),
+            (StoreHandle::Other(store), _) => {
+                let _: Reply<_> = store.submit(Operation::Settle { now, charges });
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A policy as one limiter carries it out: overrides applied, budgets numbered.
+
+use core::hash::BuildHasher;
+use std::sync::Arc;
+
+use super::Limiter;
+use crate::algorithm::Params;
+use crate::decision::Name;
+use crate::event::Warning;
+use crate::key::{KeySource, Missing};
+use crate::policy::{Policy, PolicyError, PolicyRule, overridden};
+use crate::rule::{AtCeiling, Cost, MethodClass, OnStoreError};
+
+pub(super) struct Prepared {
+    pub(super) rules: Vec<PreparedRule>,
+    /// Whether some rule counts by the wall clock.
+    pub(super) wall: bool,
+}
+
+pub(super) struct PreparedRule {
+    pub(super) name: Name,
+    pub(super) index: u16,
+    /// Budget in words, for stores that several processes share.
+    pub(super) identity: String,
+    pub(super) budget: u64,
+    pub(super) params: Params,
+    /// An override lifted the rule.
+    pub(super) lifted: bool,
+    pub(super) key: Arc<dyn KeySource>,
+    pub(super) per_client: bool,
+    pub(super) missing: Missing,
+    pub(super) cost: Cost,
+    pub(super) class: MethodClass,
+    pub(super) on_store_error: OnStoreError,
+    pub(super) at_ceiling: AtCeiling,
+}
+
+impl Prepared {
+    pub(super) fn new(limiter: &Limiter, policy: &Policy) -> Result<Self, PolicyError> {
+        let capabilities = limiter.inner.store.capabilities();
+        let mut rules: Vec<PreparedRule> = Vec::new();
+        for (index, declared) in policy.rules().iter().enumerate() {
+            let algorithm = declared.params.algorithm();
+            if !capabilities.algorithms().contains(&algorithm) {
+                let what = format!("count by algorithm `{algorithm}`");
+                return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
+            }
+            if index >= capabilities.rules_per_decision() {
+                let what = format!("decide about more than {index} rules at once");
+                return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
+            }
+            rules.push(rule(limiter, policy, declared, index));
+        }
+        let wall = rules.iter().any(|rule| rule.params.needs_wall());
+        Ok(Prepared { rules, wall })
+    }
+}
+
+fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize) -> PreparedRule {
+    let (params, lifted) = quota_of(limiter, declared);
+    // The declared quota, not the one in force: an override keeps what was used. The period is part
+    // of the identity, since a count means nothing in a window of another length.
+    let shape = (declared.params.algorithm().name(), params.period(), params.needs_wall());
+    let identity = match &declared.rule.scope {
+        Some(scope) => {
+            let quota = limiter.inner.seed.hash_one((&declared.params.capacity(), &shape));
+            let first = *limiter.inner.scopes.entry(scope.as_str().to_owned()).or_insert(quota);
+            if first != quota {
+                limiter.warn(Warning::ScopeQuotas { scope: scope.clone() });
+            }
+            format!("scope {scope} {} {shape:?}", declared.params.capacity())
+        }
+        None => {
+            let place = policy.identity();
+            let own = policy.index();
+            format!("policy {place} {own} {index} {shape:?}")
+        }
+    };
+    PreparedRule {
+        name: declared.name.clone(),
+        index: u16::try_from(index).unwrap_or(u16::MAX),
+        budget: limiter.inner.seed.hash_one(&identity),
+        identity,
+        params,
+        lifted,
+        key: Arc::clone(&declared.rule.key),
+        per_client: declared.rule.key.is_per_client(),
+        missing: declared.rule.missing,
+        cost: declared.rule.cost.clone(),
+        class: declared.rule.class,
+        on_store_error: declared.rule.on_store_error,
+        at_ceiling: declared.rule.at_ceiling,
+    }
+}
+
+fn quota_of(limiter: &Limiter, declared: &PolicyRule) -> (Params, bool) {
+    let Some(quota) = limiter.inner.overrides.get(declared.name.as_str()) else {
+        return (declared.params, false);
+    };
+    if quota.is_unlimited() {
+        return (declared.params, true);
+    }
+    match overridden(declared, *quota) {
+        Ok(params) => (params, false),
+        Err(error) => {
+            // The declared quota still limits: a mistake here never opens the door.
+            limiter.warn(Warning::Override { reason: error.to_string() });
+            (declared.params, false)
+        }
+    }
+}

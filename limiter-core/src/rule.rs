@@ -1,0 +1,299 @@
+//! A rule: one limit with a name, a key and a cost.
+
+use core::fmt;
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Version};
+use http::request::Parts;
+
+use crate::algorithm::Algorithm;
+use crate::decision::Name;
+use crate::key::{Global, Ip, KeySource, Missing};
+use crate::quota::Quota;
+
+/// Which requests a rule counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MethodClass {
+    /// All.
+    #[default]
+    Any,
+    /// GET, HEAD, OPTIONS, TRACE, and the CONNECT that opens a WebSocket over HTTP/2.
+    Read,
+    /// Everything else.
+    Write,
+}
+
+impl MethodClass {
+    /// The class of one request: [`Read`](MethodClass::Read) or [`Write`](MethodClass::Write).
+    #[must_use]
+    pub fn of(parts: &Parts) -> Self {
+        match parts.method {
+            Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE => MethodClass::Read,
+            Method::CONNECT if is_websocket_connect(parts.version, &parts.headers) => MethodClass::Read,
+            _ => MethodClass::Write,
+        }
+    }
+
+    /// Whether a rule of this class counts a request of class `request`.
+    #[must_use]
+    pub fn counts(self, request: MethodClass) -> bool {
+        self == MethodClass::Any || self == request
+    }
+
+    /// What is appended to a function's name to make the rule's public name.
+    #[must_use]
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            MethodClass::Any => "",
+            MethodClass::Read => "-read",
+            MethodClass::Write => "-write",
+        }
+    }
+}
+
+/// RFC 8441: over HTTP/2 and later a WebSocket opens with an extended CONNECT, which carries the
+/// version of the protocol it asks for; a plain CONNECT never does.
+fn is_websocket_connect(version: Version, headers: &HeaderMap) -> bool {
+    version >= Version::HTTP_2 && headers.contains_key(http::header::SEC_WEBSOCKET_VERSION)
+}
+
+/// How much a request takes.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Cost {
+    /// The same for every request. 0 asks without taking.
+    Fixed(u32),
+    /// Worked out from the head of the request.
+    Function(Arc<dyn Fn(&Parts) -> u32 + Send + Sync>),
+}
+
+impl Cost {
+    pub(crate) fn of(&self, parts: &Parts) -> u64 {
+        match self {
+            Cost::Fixed(cost) => u64::from(*cost),
+            Cost::Function(cost) => u64::from(cost(parts)),
+        }
+    }
+}
+
+impl From<u32> for Cost {
+    fn from(cost: u32) -> Self {
+        Cost::Fixed(cost)
+    }
+}
+
+impl fmt::Debug for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cost::Fixed(cost) => write!(f, "Fixed({cost})"),
+            Cost::Function(_) => f.write_str("Function"),
+        }
+    }
+}
+
+/// What to do when the store fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnStoreError {
+    /// Refuse.
+    Closed,
+    /// A limiter in this process decides.
+    #[default]
+    Local,
+    /// Let everything pass.
+    Open,
+}
+
+/// What to do with a new key when the table of keys is full and every key in it is live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AtCeiling {
+    /// Give up the cell nearest to idle among a few. A flood then forgets the flood, not the
+    /// abuser. The only case in which more than the rule's promise may be admitted: at most the
+    /// debt of the cells given up.
+    #[default]
+    Evict,
+    /// New keys share one budget.
+    Overflow,
+    /// New keys are refused until a cell is free.
+    Refuse,
+}
+
+/// What a rule limits by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// So many at the same time.
+    Concurrent(u64),
+    /// So many per time.
+    Rate(Quota),
+}
+
+/// A named quota with its algorithm, key, cost and scope.
+///
+/// ```
+/// use limiter_core::{Algorithm, Rule, key};
+///
+/// let rule = Rule::new("100/min".parse()?)
+///     .named("search")
+///     .algorithm(Algorithm::Fixed)
+///     .cost(5);
+/// assert_eq!(rule.name(), Some("search"));
+/// # Ok::<(), limiter_core::quota::NotationError>(())
+/// ```
+#[derive(Clone)]
+pub struct Rule {
+    pub(crate) name: Option<Name>,
+    pub(crate) scope: Option<Name>,
+    pub(crate) limit: Limit,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key: Arc<dyn KeySource>,
+    pub(crate) trusted_key: bool,
+    pub(crate) missing: Missing,
+    pub(crate) cost: Cost,
+    pub(crate) class: MethodClass,
+    pub(crate) on_store_error: OnStoreError,
+    pub(crate) at_ceiling: AtCeiling,
+}
+
+impl Rule {
+    /// A rule that counts per client address, by the bucket algorithm.
+    #[must_use]
+    pub fn new(quota: Quota) -> Self {
+        Rule {
+            name: None,
+            scope: None,
+            limit: Limit::Rate(quota),
+            algorithm: Algorithm::Bucket,
+            key: Arc::new(Ip),
+            trusted_key: false,
+            missing: Missing::default(),
+            cost: Cost::Fixed(1),
+            class: MethodClass::Any,
+            on_store_error: OnStoreError::default(),
+            at_ceiling: AtCeiling::default(),
+        }
+    }
+
+    /// A rule that admits `limit` requests at the same time, all callers together.
+    #[must_use]
+    pub fn concurrent(limit: u32) -> Self {
+        Rule {
+            limit: Limit::Concurrent(u64::from(limit)),
+            algorithm: Algorithm::Concurrent,
+            key: Arc::new(Global),
+            ..Rule::new(Quota::UNLIMITED)
+        }
+    }
+
+    /// The public name: on the wire and in metrics. 1 to 64 of `A-Z a-z 0-9 . _ ~ : / -`.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Name>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Shares the budget with every rule of the same scope, quota and algorithm. Without a scope
+    /// the budget belongs to the place where the rule is declared.
+    #[must_use]
+    pub fn scope(mut self, scope: impl Into<Name>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
+    /// How the quota is counted.
+    #[must_use]
+    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// Who is limited.
+    #[must_use]
+    pub fn key(self, key: impl KeySource) -> Self {
+        self.key_source(Arc::new(key))
+    }
+
+    /// Who is limited, by a source made elsewhere, such as [`parse_source`](crate::key::parse_source).
+    #[must_use]
+    pub fn key_source(mut self, key: Arc<dyn KeySource>) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// Says that something in front has checked a key which callers could otherwise choose freely.
+    #[must_use]
+    pub fn trusted_key(mut self) -> Self {
+        self.trusted_key = true;
+        self
+    }
+
+    /// What happens to a request that lacks the key.
+    #[must_use]
+    pub fn missing(mut self, missing: Missing) -> Self {
+        self.missing = missing;
+        self
+    }
+
+    /// How much a request takes; 1 unless stated.
+    #[must_use]
+    pub fn cost(mut self, cost: impl Into<Cost>) -> Self {
+        self.cost = cost.into();
+        self
+    }
+
+    /// How much a request takes, worked out from its head.
+    #[must_use]
+    pub fn cost_fn(mut self, cost: impl Fn(&Parts) -> u32 + Send + Sync + 'static) -> Self {
+        self.cost = Cost::Function(Arc::new(cost));
+        self
+    }
+
+    /// Which requests count.
+    #[must_use]
+    pub fn class(mut self, class: MethodClass) -> Self {
+        self.class = class;
+        self
+    }
+
+    /// What to do when the store fails.
+    #[must_use]
+    pub fn on_store_error(mut self, choice: OnStoreError) -> Self {
+        self.on_store_error = choice;
+        self
+    }
+
+    /// What to do with new keys when the table of keys is full.
+    #[must_use]
+    pub fn at_ceiling(mut self, choice: AtCeiling) -> Self {
+        self.at_ceiling = choice;
+        self
+    }
+
+    /// The public name, if one was given.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(Name::as_str)
+    }
+
+    /// What the rule limits by.
+    #[must_use]
+    pub fn limit(&self) -> Limit {
+        self.limit
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rule")
+            .field("name", &self.name)
+            .field("scope", &self.scope)
+            .field("limit", &self.limit)
+            .field("algorithm", &self.algorithm)
+            .field("key", &self.key.describe())
+            .field("cost", &self.cost)
+            .field("class", &self.class)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,212 @@
+//! Deciding: evaluate everything, then write everything or nothing.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
+use parking_lot::MutexGuard;
+use smallvec::SmallVec;
+
+use super::shard::{Shard, Victim};
+use super::{MemoryStore, fingerprint};
+use crate::algorithm::{State, Step, Verdict};
+use crate::rule::AtCeiling;
+use crate::store::{Decide, Decided, Item, ItemReply, Mode, Place};
+use crate::time::Now;
+
+/// The cells that new keys share. Locked after all shards, when first needed, and held to the end.
+type Overflow<'a> = Option<MutexGuard<'a, HashMap<u64, State>>>;
+
+/// What is known of an item before anything is written.
+struct Evaluated {
+    fingerprint: u64,
+    budget: u64,
+    /// Whether passing changes the state.
+    charges: bool,
+    /// Index into the held guards.
+    guard: usize,
+    before: State,
+    step: Step,
+    place: Place,
+    is_new: bool,
+    victim: Option<Victim>,
+}
+
+impl Evaluated {
+    fn passes(&self) -> bool {
+        self.step.verdict == Verdict::Allow
+    }
+}
+
+impl MemoryStore {
+    /// Decides about one request.
+    #[must_use]
+    pub fn decide(&self, decide: &Decide) -> Decided {
+        self.maintain(decide.now.monotonic);
+        self.evaluate(decide, true)
+    }
+
+    /// Shows what would be decided, and changes nothing.
+    #[must_use]
+    pub fn inspect(&self, decide: &Decide) -> Decided {
+        self.evaluate(decide, false)
+    }
+
+    fn evaluate(&self, decide: &Decide, write: bool) -> Decided {
+        let now = decide.now;
+        let fingerprints: SmallVec<[u64; 4]> = decide.items.iter().map(|item| fingerprint(&item.subject)).collect();
+        // One global order: ascending by shard, each shard once.
+        let mut order: SmallVec<[usize; 4]> = fingerprints.iter().map(|f| self.shard_of(*f)).collect();
+        order.sort_unstable();
+        order.dedup();
+        let mut guards: SmallVec<[MutexGuard<'_, Shard>; 4]> =
+            order.iter().filter_map(|at| self.shards.get(*at)).map(|shard| shard.0.lock()).collect();
+
+        let mut overflow: Overflow<'_> = None;
+        let mut evaluated: SmallVec<[Evaluated; 4]> = SmallVec::new();
+        for (item, fingerprint) in decide.items.iter().zip(&fingerprints) {
+            let guard = order.binary_search(&self.shard_of(*fingerprint)).unwrap_or(0);
+            let Some(shard) = guards.get_mut(guard) else { continue };
+            let found = self.look(item, *fingerprint, guard, shard, &mut overflow, now, &evaluated);
+            evaluated.push(found);
+        }
+
+        let allowed = evaluated.iter().zip(&decide.items).all(|(one, item)| one.passes() || item.mode == Mode::Shadow);
+        let mut reply = Decided { allowed, items: SmallVec::new() };
+        for (one, item) in evaluated.iter().zip(&decide.items) {
+            let charged = allowed && one.passes() && item.mode != Mode::Peek;
+            let state = if charged || !one.passes() { one.step.state } else { one.before };
+            if write {
+                if charged {
+                    self.write(item, one, guards.get_mut(one.guard), &mut overflow, now);
+                } else if !one.passes() {
+                    self.write_refusal(item, one, guards.get_mut(one.guard), now);
+                }
+            }
+            reply.items.push(ItemReply { verdict: one.step.verdict, state, place: one.place });
+        }
+        reply
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step of one loop, split off for reading")]
+    fn look<'a>(
+        &'a self,
+        item: &Item,
+        fingerprint: u64,
+        guard: usize,
+        shard: &mut Shard,
+        overflow: &mut Overflow<'a>,
+        now: Now,
+        earlier: &[Evaluated],
+    ) -> Evaluated {
+        // Two rules of one request may share a budget: the second sees what the first would leave.
+        let twin = earlier.iter().rev().find(|e| e.fingerprint == fingerprint && e.charges && e.passes());
+        let known = match twin {
+            Some(twin) => Some(twin.step.state),
+            None => shard.get(&item.params, fingerprint),
+        };
+        let mut one = Evaluated {
+            fingerprint,
+            budget: item.budget,
+            charges: item.mode != Mode::Peek,
+            guard,
+            before: known.unwrap_or_default(),
+            step: Step { verdict: Verdict::TooBig, state: State::default() },
+            place: twin.map_or(Place::Own, |twin| twin.place),
+            is_new: known.is_none(),
+            victim: None,
+        };
+        let takes = item.mode != Mode::Peek && item.cost > 0 && item.cost <= item.params.capacity();
+        if one.is_new && takes {
+            let coming = earlier.iter().filter(|e| e.guard == guard && e.is_new && e.victim.is_none()).count();
+            if shard.len() + coming >= self.per_shard {
+                shard.sweep(now.monotonic);
+            }
+            if shard.len() + coming >= self.per_shard {
+                self.at_ceiling(item, &mut one, shard, overflow, earlier);
+            }
+        }
+        if one.place == Place::NoRoom {
+            let wait = shard.earliest().saturating_sub(now.monotonic);
+            one.step = Step { verdict: Verdict::Deny { retry: Some(wait) }, state: State::default() };
+        } else {
+            one.step = item.params.decide(one.before, now, item.cost);
+        }
+        one
+    }
+
+    /// The table is full and every cell is live: the rule chooses.
+    fn at_ceiling<'a>(
+        &'a self,
+        item: &Item,
+        one: &mut Evaluated,
+        shard: &Shard,
+        overflow: &mut Overflow<'a>,
+        earlier: &[Evaluated],
+    ) {
+        match item.at_ceiling {
+            AtCeiling::Evict => {
+                // Never a cell that this same request uses, nor one it already gives up.
+                let mut keep: SmallVec<[u64; 8]> = earlier.iter().map(|e| e.fingerprint).collect();
+                keep.extend(earlier.iter().filter_map(|e| e.victim).map(|(fingerprint, _)| fingerprint));
+                one.victim = shard.victim(one.fingerprint, &keep);
+                if one.victim.is_none() {
+                    // Every cell holds a slot of a concurrent limit, and slots are not given up.
+                    one.place = Place::NoRoom;
+                }
+            }
+            AtCeiling::Overflow => {
+                one.place = Place::Shared;
+                one.is_new = false;
+                let cells = overflow.get_or_insert_with(|| self.overflow.lock());
+                let twin = earlier
+                    .iter()
+                    .rev()
+                    .find(|e| e.place == Place::Shared && e.budget == item.budget && e.charges && e.passes());
+                one.before = match twin {
+                    Some(twin) => twin.step.state,
+                    None => cells.get(&item.budget).copied().unwrap_or_default(),
+                };
+            }
+            AtCeiling::Refuse => one.place = Place::NoRoom,
+        }
+    }
+
+    fn write(&self, item: &Item, one: &Evaluated, shard: Option<&mut MutexGuard<'_, Shard>>, overflow: &mut Overflow<'_>, now: Now) {
+        let Some(shard) = shard else { return };
+        if one.place == Place::Shared {
+            self.counters.shared.fetch_add(1, Ordering::Relaxed);
+            if let Some(cells) = overflow {
+                cells.insert(item.budget, one.step.state);
+            }
+            return;
+        }
+        if item.cost == 0 && one.is_new {
+            return;
+        }
+        if let Some(victim) = one.victim {
+            shard.evict(victim);
+            self.counters.evicted.fetch_add(1, Ordering::Relaxed);
+        }
+        shard.put(&item.params, one.fingerprint, one.step.state, now.monotonic);
+    }
+
+    /// A refusal writes nothing, but for the repair of a cell whose clock stepped back.
+    fn write_refusal(&self, item: &Item, one: &Evaluated, shard: Option<&mut MutexGuard<'_, Shard>>, now: Now) {
+        match one.place {
+            Place::NoRoom => {
+                self.counters.turned_away.fetch_add(1, Ordering::Relaxed);
+            }
+            Place::Shared => {
+                self.counters.shared.fetch_add(1, Ordering::Relaxed);
+            }
+            Place::Own => {
+                if let Some(shard) = shard
+                    && !one.is_new
+                    && one.step.state != one.before
+                {
+                    shard.put(&item.params, one.fingerprint, one.step.state, now.monotonic);
+                }
+            }
+        }
+    }
+}

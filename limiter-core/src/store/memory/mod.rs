@@ -1,0 +1,259 @@
+//! The store in this process: sharded, exact, bounded.
+//!
+//! * **Exact.** The shards that a decision touches are locked in one global order; everything is
+//!   evaluated, then everything is written or nothing is.
+//! * **Bounded.** The ceiling is stated in keys and split evenly over the shards. A key costs 16
+//!   bytes under a bucket and 32 under anything else, at three quarters occupancy or less. Stale
+//!   cells are dropped shard by shard by the decisions themselves; no task is needed and no scan
+//!   stops the world. What happens to new keys when every cell is live is the rule's
+//!   [`AtCeiling`].
+//! * **Private.** Keys are kept as keyed 64-bit hashes, never as text.
+
+mod decide;
+mod shard;
+mod table;
+
+use core::fmt;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use super::{Answer, Capabilities, Charged, Decide, Operation, Place, Reply, Store, StoreError, Subject};
+use crate::algorithm::{Algorithm, State};
+use crate::time::{Nanos, Now};
+use shard::Shard;
+
+/// Keys held by default.
+pub const DEFAULT_CEILING: usize = 1_000_000;
+/// A shard of this many cells is swept in a few microseconds.
+const KEYS_PER_SHARD: usize = 1024;
+const MOST_SHARDS: usize = 4096;
+/// Pause between two rounds of sweeping. Within a round every decision sweeps one shard.
+const SWEEP_EVERY: Nanos = Nanos::new(100_000_000);
+
+/// State in this process. See the [module](self).
+///
+/// ```
+/// use limiter_core::store::memory::MemoryStore;
+///
+/// let store = MemoryStore::with_ceiling(10_000);
+/// assert_eq!(store.stats().keys, 0);
+/// assert!(store.ceiling() >= 10_000);
+/// ```
+pub struct MemoryStore {
+    shards: Box<[Padded]>,
+    per_shard: usize,
+    /// Cells that new keys share, by budget. Locked after all shards.
+    overflow: Mutex<HashMap<u64, State>>,
+    next_sweep: AtomicU64,
+    hand: AtomicUsize,
+    counters: Counters,
+}
+
+/// Two locks never share a cache line, nor the pair that the processor fetches together.
+#[repr(align(128))]
+struct Padded(Mutex<Shard>);
+
+#[derive(Default)]
+struct Counters {
+    evicted: AtomicU64,
+    shared: AtomicU64,
+    turned_away: AtomicU64,
+    pruned: AtomicU64,
+}
+
+/// What a [`MemoryStore`] holds and has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Keys held, stale ones that were not yet dropped included.
+    pub keys: usize,
+    /// Live cells given up for new keys.
+    pub evicted: u64,
+    /// Decisions about keys that shared a cell for want of room.
+    pub shared: u64,
+    /// Decisions that refused a new key for want of room.
+    pub turned_away: u64,
+    /// Stale cells dropped.
+    pub pruned: u64,
+}
+
+impl MemoryStore {
+    /// A store for up to [`DEFAULT_CEILING`] keys. It starts empty and takes memory as keys come.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_ceiling(DEFAULT_CEILING)
+    }
+
+    /// A store for up to `keys` keys (at least 1), rounded up to a whole number for each shard.
+    #[must_use]
+    pub fn with_ceiling(keys: usize) -> Self {
+        let keys = keys.max(1);
+        let shards = keys.div_ceil(KEYS_PER_SHARD).next_power_of_two().min(MOST_SHARDS);
+        MemoryStore {
+            shards: (0..shards).map(|_| Padded(Mutex::new(Shard::new()))).collect(),
+            per_shard: keys.div_ceil(shards),
+            overflow: Mutex::new(HashMap::new()),
+            next_sweep: AtomicU64::new(0),
+            hand: AtomicUsize::new(0),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Keys that fit.
+    #[must_use]
+    pub fn ceiling(&self) -> usize {
+        self.per_shard * self.shards.len()
+    }
+
+    /// Shards; twice as many decisions after the last key went stale, all memory is given back.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// What the store holds and has done. Takes each shard's lock in turn.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            keys: self.shards.iter().map(|shard| shard.0.lock().len()).sum(),
+            evicted: self.counters.evicted.load(Ordering::Relaxed),
+            shared: self.counters.shared.load(Ordering::Relaxed),
+            turned_away: self.counters.turned_away.load(Ordering::Relaxed),
+            pruned: self.counters.pruned.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Gives slots back.
+    pub fn release(&self, now: Now, charges: &[Charged]) {
+        for charge in charges {
+            self.adjust(now, charge, i64::try_from(charge.cost).map_or(i64::MIN, |cost| -cost));
+        }
+    }
+
+    /// Changes charges after the fact: adds units, or gives them back if negative.
+    pub fn settle(&self, now: Now, charges: &[(Charged, i64)]) {
+        for (charge, units) in charges {
+            self.adjust(now, charge, *units);
+        }
+    }
+
+    /// Forgets keys.
+    pub fn reset(&self, charges: &[Charged]) {
+        for charge in charges {
+            let fingerprint = fingerprint(&charge.subject);
+            if let Some(shard) = self.shard(fingerprint) {
+                shard.lock().remove(&charge.params, fingerprint);
+            }
+        }
+    }
+
+    fn adjust(&self, now: Now, charge: &Charged, units: i64) {
+        let change = |state: State| charge.params.settle(state, now, charge.at, units);
+        match charge.place {
+            Place::NoRoom => {}
+            Place::Shared => {
+                if let Some(state) = self.overflow.lock().get_mut(&charge.budget) {
+                    *state = change(*state);
+                }
+            }
+            Place::Own => {
+                let fingerprint = fingerprint(&charge.subject);
+                let Some(shard) = self.shard(fingerprint) else { return };
+                let mut shard = shard.lock();
+                // A cell that is gone was stale, or given up: there is nothing to give back.
+                let known = shard.get(&charge.params, fingerprint);
+                if known.is_none() && (units < 0 || shard.len() >= self.per_shard) {
+                    return;
+                }
+                shard.put(&charge.params, fingerprint, change(known.unwrap_or_default()), now.monotonic);
+            }
+        }
+    }
+
+    /// Sweeps one shard if a round is due. Costs a relaxed load when none is.
+    #[inline]
+    fn maintain(&self, now: Nanos) {
+        if now.get() >= self.next_sweep.load(Ordering::Relaxed) {
+            self.sweep_one(now);
+        }
+    }
+
+    #[cold]
+    fn sweep_one(&self, now: Nanos) {
+        let turn = self.hand.fetch_add(1, Ordering::Relaxed) % self.shards.len();
+        if turn + 1 == self.shards.len() {
+            self.next_sweep.store(now.saturating_add(SWEEP_EVERY).get(), Ordering::Relaxed);
+            self.overflow.lock().retain(|_, state| !state.is_stale(now));
+        }
+        if let Some(shard) = self.shards.get(turn)
+            && let Some(mut shard) = shard.0.try_lock()
+        {
+            let pruned = shard.sweep(now);
+            self.counters.pruned.fetch_add(pruned as u64, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    fn shard(&self, fingerprint: u64) -> Option<&Mutex<Shard>> {
+        self.shards.get(self.shard_of(fingerprint)).map(|padded| &padded.0)
+    }
+
+    /// The high bits choose the shard; there are a power of two of them.
+    #[inline]
+    fn shard_of(&self, fingerprint: u64) -> usize {
+        (fingerprint >> 32) as usize & (self.shards.len() - 1)
+    }
+}
+
+/// The fingerprint of a subject; never 0, which marks an empty cell.
+#[inline]
+fn fingerprint(subject: &Subject) -> u64 {
+    match subject {
+        Subject::Local(hash) => (*hash).max(1),
+        // Only a caller that mistakes this store for a shared one ends here; a fixed hash is still exact.
+        Subject::Named(named) => {
+            use core::hash::{BuildHasher, BuildHasherDefault};
+            BuildHasherDefault::<std::hash::DefaultHasher>::default().hash_one(named).max(1)
+        }
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("ceiling", &self.ceiling()).field("shards", &self.shards.len()).finish_non_exhaustive()
+    }
+}
+
+impl Store for MemoryStore {
+    fn submit(&self, operation: Operation) -> Reply<Result<Answer, StoreError>> {
+        Reply::Now(Ok(match operation {
+            Operation::Decide(decide) => Answer::Decided(self.decide(&decide)),
+            Operation::Inspect(inspect) => Answer::Decided(self.inspect(&inspect)),
+            Operation::Release { now, charges } => {
+                self.release(now, &charges);
+                Answer::Done
+            }
+            Operation::Reset { charges } => {
+                self.reset(&charges);
+                Answer::Done
+            }
+            Operation::Settle { now, charges } => {
+                self.settle(now, &charges);
+                Answer::Done
+            }
+        }))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        const ALL: &[Algorithm] = &[Algorithm::Bucket, Algorithm::Concurrent, Algorithm::Fixed];
+        Capabilities::new(ALL, usize::MAX).local()
+    }
+}

@@ -1,0 +1,218 @@
+//! One shard's table: open addressing with linear probing over small copyable cells.
+//!
+//! A cell is a keyed fingerprint and a state. There are no tombstones: removal shifts the cells
+//! behind it back. Capacity is any number, so the table grows by half, and shrinks when most of it
+//! is gone.
+
+use crate::algorithm::State;
+use crate::time::Nanos;
+
+/// What a cell keeps of a [`State`].
+pub(super) trait Value: Copy + Default {
+    fn pack(state: State) -> Self;
+    fn unpack(self) -> State;
+    fn fresh_at(self) -> Nanos;
+}
+
+/// Buckets need the one number alone.
+impl Value for Nanos {
+    fn pack(state: State) -> Self {
+        state.fresh_at
+    }
+
+    fn unpack(self) -> State {
+        State { fresh_at: self, mark: 0, used: 0 }
+    }
+
+    fn fresh_at(self) -> Nanos {
+        self
+    }
+}
+
+impl Value for State {
+    fn pack(state: State) -> Self {
+        state
+    }
+
+    fn unpack(self) -> State {
+        self
+    }
+
+    fn fresh_at(self) -> Nanos {
+        self.fresh_at
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Cell<V> {
+    /// 0 marks an empty cell; no fingerprint is 0.
+    fingerprint: u64,
+    value: V,
+}
+
+pub(super) struct Table<V> {
+    cells: Box<[Cell<V>]>,
+    len: usize,
+    /// No cell is stale before this.
+    earliest: Nanos,
+}
+
+const SMALLEST: usize = 8;
+/// Cells looked at to find the one nearest to idle.
+const SAMPLE: usize = 8;
+
+impl<V: Value> Table<V> {
+    pub(super) fn new() -> Self {
+        Table { cells: Box::new([]), len: 0, earliest: Nanos::MAX }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn earliest(&self) -> Nanos {
+        self.earliest
+    }
+
+    pub(super) fn get(&self, fingerprint: u64) -> Option<State> {
+        let at = self.find(fingerprint)?;
+        Some(self.cells.get(at)?.value.unpack())
+    }
+
+    /// Writes a state, adding the cell if it is new.
+    pub(super) fn put(&mut self, fingerprint: u64, state: State, now: Nanos) {
+        self.earliest = self.earliest.min(state.fresh_at);
+        if let Some(at) = self.find(fingerprint)
+            && let Some(cell) = self.cells.get_mut(at)
+        {
+            cell.value = V::pack(state);
+            return;
+        }
+        // At most three quarters full, so that probes stay short and always end.
+        if (self.len + 1) * 4 > self.cells.len() * 3 {
+            self.sweep(now);
+            if (self.len + 1) * 2 > self.cells.len() {
+                self.rebuild((self.cells.len() + self.cells.len() / 2).max(SMALLEST));
+            }
+        }
+        self.earliest = self.earliest.min(state.fresh_at);
+        self.place(fingerprint, V::pack(state));
+        self.len += 1;
+    }
+
+    pub(super) fn remove(&mut self, fingerprint: u64) -> bool {
+        let Some(at) = self.find(fingerprint) else { return false };
+        self.remove_at(at);
+        true
+    }
+
+    /// Drops the stale cells and gives memory back when little is left.
+    pub(super) fn sweep(&mut self, now: Nanos) -> usize {
+        if now < self.earliest {
+            return 0;
+        }
+        let before = self.len;
+        let mut earliest = Nanos::MAX;
+        for at in 0..self.cells.len() {
+            // Removal may shift another stale cell to the same place.
+            while let Some(cell) = self.cells.get(at)
+                && cell.fingerprint != 0
+            {
+                if cell.value.fresh_at() > now {
+                    earliest = earliest.min(cell.value.fresh_at());
+                    break;
+                }
+                self.remove_at(at);
+            }
+        }
+        self.earliest = earliest;
+        if self.len * 4 < self.cells.len() {
+            self.rebuild(if self.len == 0 { 0 } else { (self.len * 2).max(SMALLEST) });
+        }
+        before - self.len
+    }
+
+    /// The cell nearest to idle among a few from `start` on, leaving out `keep` and cells that
+    /// hold slots.
+    pub(super) fn nearest_to_idle(&self, start: u64, keep: &[u64]) -> Option<(u64, Nanos)> {
+        let from = self.home(start);
+        let (head, tail) = self.cells.split_at_checked(from)?;
+        tail.iter()
+            .chain(head)
+            .filter(|cell| cell.fingerprint != 0 && cell.value.fresh_at() < Nanos::MAX)
+            .filter(|cell| !keep.contains(&cell.fingerprint))
+            .take(SAMPLE)
+            .map(|cell| (cell.fingerprint, cell.value.fresh_at()))
+            .min_by_key(|(_, fresh_at)| *fresh_at)
+    }
+
+    #[inline]
+    fn find(&self, fingerprint: u64) -> Option<usize> {
+        let mut at = self.home(fingerprint);
+        loop {
+            let found = self.cells.get(at)?.fingerprint;
+            if found == fingerprint {
+                return Some(at);
+            }
+            if found == 0 {
+                return None;
+            }
+            at = self.next(at);
+        }
+    }
+
+    /// Multiply-shift over the low half of the fingerprint; the high bits choose the shard.
+    #[inline]
+    fn home(&self, fingerprint: u64) -> usize {
+        (((fingerprint & 0xFFFF_FFFF) * self.cells.len() as u64) >> 32) as usize
+    }
+
+    #[inline]
+    fn next(&self, at: usize) -> usize {
+        if at + 1 < self.cells.len() { at + 1 } else { 0 }
+    }
+
+    fn place(&mut self, fingerprint: u64, value: V) {
+        let mut at = self.home(fingerprint);
+        while let Some(cell) = self.cells.get_mut(at) {
+            if cell.fingerprint == 0 {
+                *cell = Cell { fingerprint, value };
+                return;
+            }
+            at = self.next(at);
+        }
+    }
+
+    /// Empties a cell and shifts those behind it back, so that every probe still finds its cell.
+    fn remove_at(&mut self, at: usize) {
+        let mut hole = at;
+        let mut next = self.next(at);
+        while let Some(cell) = self.cells.get(next).copied()
+            && cell.fingerprint != 0
+        {
+            // A cell may move into the hole unless its home lies after the hole, up to where it stands.
+            let home = self.home(cell.fingerprint);
+            let stays = if hole < next { hole < home && home <= next } else { hole < home || home <= next };
+            if !stays {
+                if let Some(free) = self.cells.get_mut(hole) {
+                    *free = cell;
+                }
+                hole = next;
+            }
+            next = self.next(next);
+        }
+        if let Some(free) = self.cells.get_mut(hole) {
+            *free = Cell::default();
+        }
+        self.len -= 1;
+    }
+
+    fn rebuild(&mut self, capacity: usize) {
+        let empty = vec![Cell::default(); capacity].into_boxed_slice();
+        for cell in core::mem::replace(&mut self.cells, empty) {
+            if cell.fingerprint != 0 {
+                self.place(cell.fingerprint, cell.value);
+            }
+        }
+    }
+}

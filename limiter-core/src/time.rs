@@ -1,0 +1,226 @@
+//! Time as integer nanoseconds, and the clocks that produce it.
+//!
+//! This is the only file of the project that reads a clock. Everything below it receives a
+//! [`Now`] as an argument, so that every algorithm is a function of values.
+
+use core::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
+
+/// A point in time or a length of time in whole nanoseconds.
+///
+/// Arithmetic saturates: an instant far in the future stays far in the future.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Nanos(u64);
+
+impl Nanos {
+    /// The origin, or no time at all.
+    pub const ZERO: Nanos = Nanos(0);
+    /// The largest value, used as "never".
+    pub const MAX: Nanos = Nanos(u64::MAX);
+
+    /// Wraps a count of nanoseconds.
+    #[must_use]
+    pub const fn new(nanos: u64) -> Self {
+        Nanos(nanos)
+    }
+
+    /// The count of nanoseconds.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// Adds, staying at [`Nanos::MAX`] on overflow.
+    #[must_use]
+    pub const fn saturating_add(self, other: Nanos) -> Self {
+        Nanos(self.0.saturating_add(other.0))
+    }
+
+    /// Subtracts, staying at [`Nanos::ZERO`] below it.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Nanos) -> Self {
+        Nanos(self.0.saturating_sub(other.0))
+    }
+
+    /// Whole seconds, rounded up: what a client that waits this long may be told.
+    #[must_use]
+    pub const fn as_secs_ceil(self) -> u64 {
+        self.0.div_ceil(1_000_000_000)
+    }
+}
+
+impl From<Duration> for Nanos {
+    fn from(duration: Duration) -> Self {
+        Nanos(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Nanos> for Duration {
+    fn from(nanos: Nanos) -> Self {
+        Duration::from_nanos(nanos.0)
+    }
+}
+
+/// One reading of a clock: everything a decision may know about time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Nanoseconds since an arbitrary fixed origin; never decreases.
+    pub monotonic: Nanos,
+    /// Nanoseconds since the Unix epoch; may step either way. Windows that are aligned to the
+    /// epoch use it, nothing else does.
+    pub wall: Nanos,
+}
+
+/// A source of time.
+///
+/// # Contract
+///
+/// * [`Clock::monotonic`] counts nanoseconds since an origin that does not move. It should not
+///   decrease; a limiter holds time still, and goes on from there, if it does.
+/// * [`Clock::wall`] counts nanoseconds since the Unix epoch.
+pub trait Clock: Send + Sync + fmt::Debug + 'static {
+    /// Nanoseconds since a fixed origin.
+    fn monotonic(&self) -> Nanos;
+    /// Nanoseconds since the Unix epoch.
+    fn wall(&self) -> Nanos;
+}
+
+/// The machine's clock: the processor's time-stamp counter where it is reliable, the operating
+/// system's monotonic clock elsewhere, through `quanta`.
+#[derive(Clone)]
+pub struct SystemClock {
+    clock: quanta::Clock,
+    origin: u64,
+}
+
+impl SystemClock {
+    /// Calibrates the clock. This takes a while the first time in a process; make one and keep it.
+    #[must_use]
+    pub fn new() -> Self {
+        let clock = quanta::Clock::new();
+        let origin = clock.raw();
+        SystemClock { clock, origin }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for SystemClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SystemClock").finish_non_exhaustive()
+    }
+}
+
+impl Clock for SystemClock {
+    #[inline]
+    fn monotonic(&self) -> Nanos {
+        Nanos(self.clock.delta_as_nanos(self.origin, self.clock.raw()))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]
+    fn wall(&self) -> Nanos {
+        // A clock set before 1970 reads as the epoch: aligned windows then last until it is set right.
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(Nanos::ZERO, Nanos::from)
+    }
+}
+
+/// The clock of a limiter: the machine's own without indirection, or any other behind a guard.
+#[derive(Clone, Debug)]
+pub(crate) enum ClockHandle {
+    System(SystemClock),
+    Guarded(Arc<Guarded>),
+}
+
+impl ClockHandle {
+    pub(crate) fn guarded(clock: Arc<dyn Clock>) -> Self {
+        let raw = clock.monotonic();
+        ClockHandle::Guarded(Arc::new(Guarded { clock, seen: Mutex::new(Seen { raw, steady: raw }) }))
+    }
+
+    /// Reads the clock once. The wall clock is read only for those who need it.
+    #[inline]
+    pub(crate) fn read(&self, wall: bool) -> Now {
+        match self {
+            ClockHandle::System(clock) => Now {
+                monotonic: clock.monotonic(),
+                wall: if wall { clock.wall() } else { Nanos::ZERO },
+            },
+            ClockHandle::Guarded(guarded) => guarded.read(),
+        }
+    }
+
+    pub(crate) fn wall(&self) -> Nanos {
+        match self {
+            ClockHandle::System(clock) => clock.wall(),
+            ClockHandle::Guarded(guarded) => guarded.clock.wall(),
+        }
+    }
+}
+
+/// Holds time still when a clock steps back, and goes on from there when it moves again: a step
+/// neither refills a quota nor locks its holder out until the clock has caught up.
+#[derive(Debug)]
+pub(crate) struct Guarded {
+    clock: Arc<dyn Clock>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    raw: Nanos,
+    steady: Nanos,
+}
+
+impl Guarded {
+    fn read(&self) -> Now {
+        // Read under the lock: readings taken outside could arrive in another order and look like steps.
+        let mut seen = self.seen.lock();
+        let raw = self.clock.monotonic();
+        seen.steady = seen.steady.saturating_add(raw.saturating_sub(seen.raw));
+        seen.raw = raw;
+        Now { monotonic: seen.steady, wall: self.clock.wall() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::ManualClock;
+
+    #[test]
+    fn a_clock_that_steps_back_holds_time_still_and_goes_on() {
+        let manual = ManualClock::new();
+        let handle = ClockHandle::guarded(Arc::new(manual.clone()));
+        let start = handle.read(false).monotonic;
+        manual.advance(Duration::from_secs(10));
+        let before = handle.read(false).monotonic;
+        assert_eq!(before.saturating_sub(start), Nanos::new(10_000_000_000));
+        manual.step_back(Duration::from_secs(3600));
+        assert_eq!(handle.read(false).monotonic, before);
+        manual.advance(Duration::from_secs(5));
+        assert_eq!(handle.read(false).monotonic.saturating_sub(before), Nanos::new(5_000_000_000));
+    }
+
+    #[test]
+    fn the_machines_clock_does_not_go_back() {
+        let clock = SystemClock::new();
+        let first = clock.monotonic();
+        assert!(clock.monotonic() >= first);
+        assert!(clock.wall() > Nanos::new(1_600_000_000_000_000_000));
+    }
+
+    #[test]
+    fn seconds_round_up() {
+        assert_eq!(Nanos::new(1).as_secs_ceil(), 1);
+        assert_eq!(Nanos::new(1_900_000_000).as_secs_ceil(), 2);
+        assert_eq!(Nanos::new(2_000_000_000).as_secs_ceil(), 2);
+        assert_eq!(Nanos::ZERO.as_secs_ceil(), 0);
+    }
+}
