@@ -1,6 +1,6 @@
 //! Words and numbers of a text, with their places.
 
-use super::{MAX_COUNT, NotationErrorKind};
+use super::NotationErrorKind;
 
 /// What is wrong with the bytes `at..end` of a text; both lie on character boundaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,12 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Where the next thing begins, behind any blanks.
+    pub(super) fn next_at(mut self) -> usize {
+        self.skip_blanks();
         self.at
     }
 
@@ -75,26 +81,31 @@ impl<'a> Cursor<'a> {
 
     /// The word that [`word`](Self::word) would take.
     pub(super) fn upcoming(&self) -> &'a str {
-        self.clone().word()
+        {
+            let mut ahead = *self;
+            ahead.word()
+        }
     }
 
-    /// Skips blanks and takes a number of at most [`MAX_COUNT`].
-    pub(super) fn number(&mut self) -> Result<u64, Fault> {
+    /// Skips blanks and takes a number of at most `max`.
+    pub(super) fn number(&mut self, max: u64) -> Result<u64, Fault> {
         self.skip_blanks();
         let start = self.at;
         match self.peek() {
             Some('0'..='9') => {}
-            Some('+' | '-' | '\u{2212}') => return Err(self.junk(NotationErrorKind::Sign)),
-            Some('.') => return Err(self.junk(NotationErrorKind::Fraction)),
-            Some('_') => return Err(self.junk(NotationErrorKind::MisplacedUnderscore)),
+            Some('+' | '-' | MINUS | '.' | '_') => {}
             _ => return Err(self.junk(NotationErrorKind::MissingNumber)),
+        }
+        if !self.take(|c| matches!(c, '+' | '-' | MINUS)).is_empty() {
+            self.take(is_part_of_number);
+            return Err(self.since(start, NotationErrorKind::Sign));
         }
         let digits = self.take(|c| c.is_ascii_digit() || c == '_');
         if self.peek() == Some('.') {
-            self.take(|c| c.is_ascii_digit() || c == '.' || c == '_');
+            self.take(is_part_of_number);
             return Err(self.since(start, NotationErrorKind::Fraction));
         }
-        if digits.ends_with('_') || digits.contains("__") {
+        if digits.starts_with('_') || digits.ends_with('_') || digits.contains("__") {
             return Err(self.since(start, NotationErrorKind::MisplacedUnderscore));
         }
         digits
@@ -104,7 +115,7 @@ impl<'a> Cursor<'a> {
                 sum.checked_mul(10)?
                     .checked_add(u64::from(digit.wrapping_sub(b'0')))
             })
-            .filter(|&number| number <= MAX_COUNT)
+            .filter(|&number| number <= max)
             .ok_or_else(|| self.since(start, NotationErrorKind::NumberTooLarge))
     }
 
@@ -136,6 +147,13 @@ impl<'a> Cursor<'a> {
         }
         ahead.since(start, kind)
     }
+}
+
+/// The minus sign of typographers, which word processors write.
+pub(super) const MINUS: char = '\u{2212}';
+
+fn is_part_of_number(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '.' | '_')
 }
 
 /// What separates the quotas of a list.

@@ -6,7 +6,7 @@ use core::fmt::{self, Write as _};
 use core::ops::Range;
 use core::time::Duration;
 
-use super::cursor::Fault;
+use super::cursor::{Fault, is_separator};
 use super::notation::Goal;
 use super::unit::ACCEPTED;
 use super::{MAX_COUNT, NANOS_PER_SEC, Quota};
@@ -111,7 +111,7 @@ pub enum NotationErrorKind {
     MissingUnit,
     /// A unit below a second without a multiple.
     MultipleNeeded,
-    /// A number above [`MAX_COUNT`].
+    /// A count or burst above [`MAX_COUNT`], or another number that is too large to read.
     NumberTooLarge,
     /// An offset to UTC on a period that is not a whole number of days.
     OffsetNeedsDays,
@@ -196,12 +196,22 @@ impl NotationError {
         self.suggestion.as_deref()
     }
 
+    /// Whether the fragment is the first one of its entry.
+    fn is_at_start(&self) -> bool {
+        let before = self
+            .input
+            .get(..self.offset())
+            .unwrap_or_default()
+            .trim_end();
+        before.is_empty() || before.ends_with(is_separator)
+    }
+
     /// The complaint and what would have been accepted.
     fn words(&self) -> (&'static str, &'static str) {
         const QUOTA: &str = "`100/min`, `5/15min`, `10/s burst 20`, `unlimited`";
         const WHOLE: &str = "whole numbers such as `1000` or `1_000`";
         const OFFSET: &str = "`utc`, `utc+2`, `utc-3:30`, shorter than the period";
-        const PARTS: &str = "`burst 20`, `aligned`, `aligned utc+2`";
+        const PARTS: &str = "`burst 20`, `aligned` or `aligned utc+2` behind a rate";
         let is_missing = self.fragment().is_empty();
         let shape = match self.goal {
             Goal::Duration => "`250ms`, `2 min`",
@@ -220,7 +230,10 @@ impl NotationError {
             NotationErrorKind::Fraction => ("fraction", WHOLE),
             NotationErrorKind::MisplacedUnderscore => ("misplaced underscore", WHOLE),
             NotationErrorKind::MissingNumber if is_missing => ("number missing", WHOLE),
-            NotationErrorKind::MissingNumber => ("expected a number, found", shape),
+            NotationErrorKind::MissingNumber => (
+                "expected a number, found",
+                if self.is_at_start() { shape } else { WHOLE },
+            ),
             NotationErrorKind::MissingPeriod => ("no period after", shape),
             NotationErrorKind::MissingSlash => ("expected `/` or `per`, found", shape),
             NotationErrorKind::MissingUnit if is_missing => ("unit missing", ACCEPTED),
@@ -239,9 +252,9 @@ impl NotationError {
                 "periods in d or w, or `aligned`",
             ),
             NotationErrorKind::Quota(_) => ("", ""),
-            NotationErrorKind::Repeated => ("given twice,", PARTS),
-            NotationErrorKind::SeveralQuotas => ("one expected, found a list at", shape),
-            NotationErrorKind::Sign => ("number with a sign", WHOLE),
+            NotationErrorKind::Repeated => ("repeated", PARTS),
+            NotationErrorKind::SeveralQuotas => ("expected one quota, found another behind", shape),
+            NotationErrorKind::Sign => ("signed number", WHOLE),
             NotationErrorKind::Unexpected => ("unexpected", if is_quota { PARTS } else { shape }),
             NotationErrorKind::UnknownUnit => ("unknown unit", ACCEPTED),
             NotationErrorKind::UnlimitedInList => (

@@ -11,7 +11,8 @@
 //! |---|---|
 //! | `mod.rs` | [`Quota`], [`Alignment`]: values that are right by construction |
 //! | `list.rs` | [`QuotaList`]: several quotas that apply together |
-//! | `notation.rs` | the grammar: text to values |
+//! | `notation.rs` | text to values: what the attribute and configuration files call |
+//! | `grammar.rs` | the rules of one quota, period or duration |
 //! | `cursor.rs` | words and numbers of a text, with their places |
 //! | `unit.rs` | the units of time and their spellings |
 //! | `display.rs` | values to their canonical text |
@@ -21,6 +22,7 @@
 mod cursor;
 mod display;
 mod error;
+mod grammar;
 mod list;
 mod notation;
 mod suggest;

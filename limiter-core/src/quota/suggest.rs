@@ -72,6 +72,8 @@ fn repair(goal: Goal, text: &str, fault: Fault) -> Option<String> {
         NotationErrorKind::MissingPeriod => instead(&format!("{found}/min")),
         NotationErrorKind::MissingSlash => slashed(before, found, after),
         NotationErrorKind::MissingUnit if found.is_empty() => instead("min"),
+        // A bare number counts minutes where the attribute takes one, and seconds elsewhere.
+        NotationErrorKind::MissingUnit if goal == Goal::Period => instead(&format!("{found}min")),
         NotationErrorKind::MissingUnit => instead(&format!("{found}s")),
         NotationErrorKind::MultipleNeeded => instead(&format!("1{found}")),
         NotationErrorKind::Quota(QuotaError::ZeroBurst) => Some(
@@ -83,10 +85,7 @@ fn repair(goal: Goal, text: &str, fault: Fault) -> Option<String> {
                 + after,
         ),
         NotationErrorKind::Sign => instead(found.strip_prefix('+')?),
-        NotationErrorKind::Unexpected => match found.strip_prefix('|') {
-            Some(next) => instead(&format!(", {}", next.trim_start())),
-            None => instead(part(found)?),
-        },
+        NotationErrorKind::Unexpected => instead(part(found)?),
         NotationErrorKind::UnknownUnit => instead(nearest_unit(found)?),
         _ => None,
     }
@@ -99,7 +98,16 @@ fn foreign(goal: Goal, text: &str) -> Option<String> {
     }
     // `rate=10r/s burst=20 nodelay`
     if let Some(rate) = text.trim().strip_prefix("rate=") {
-        return Some(rate.replace("burst=", "burst ").replace("nodelay", ""));
+        return Some(
+            rate.replace("burst=", "burst ")
+                .replace("nodelay", "")
+                .trim()
+                .to_string(),
+        );
+    }
+    // `10/s|100/h`
+    if goal == Goal::List && text.contains('|') {
+        return Some(text.replace('|', ", "));
     }
     let (left, right) = text.split_once(is_separator)?;
     let (left, right) = (left.trim(), right.trim());
@@ -119,7 +127,9 @@ fn foreign(goal: Goal, text: &str) -> Option<String> {
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(right.len());
     if digits == 3 && left.len() <= 3 {
-        return Some(format!("{left}_{right}"));
+        // `60,120` could be either, and a wrong guess is worse than none.
+        let is_clear = right.starts_with("000") || !is_digits(right);
+        return is_clear.then(|| format!("{left}_{right}"));
     }
     // `60,1` counts minutes
     if is_digits(right) {
@@ -227,7 +237,9 @@ fn part(found: &str) -> Option<&'static str> {
     if lower == "utc" || lower == "gmt" {
         return Some("aligned utc");
     }
-    ["burst", "aligned"].into_iter().find(|name| is_near(&lower, name))
+    ["burst", "aligned"]
+        .into_iter()
+        .find(|name| is_near(&lower, name))
 }
 
 fn is_near(word: &str, name: &str) -> bool {
