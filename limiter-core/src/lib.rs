@@ -1,1 +1,4 @@
 //! Rate-limiting engine.
+
+#[cfg(feature = "std")]
+pub mod key;

@@ -1,0 +1,3 @@
+//! Who is being limited.
+
+pub mod client_ip;
