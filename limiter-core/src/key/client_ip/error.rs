@@ -1,0 +1,120 @@
+//! Why a policy was refused when it was built or reloaded.
+
+use std::error::Error;
+use std::fmt;
+
+use super::ip_key::IPV6_PREFIXES;
+
+/// A [`ClientIp`](super::ClientIp) policy that would not do what its author means.
+///
+/// [`code`](Self::code) is a stable word for programs; the text names the value, what is wrong with it
+/// and what is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientIpError(Kind);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    BadCidr { value: String },
+    HeaderName { value: String },
+    HeaderTwice { first: String, second: String },
+    Hops { value: u32, max_entries: usize },
+    HopsNeedListHeader { header: Option<String> },
+    HostBits { value: String, network: String },
+    Ipv6Prefix { value: u8 },
+    MappedPrefixTooShort { value: String },
+    PrefixZero { value: String },
+    Zone { value: String },
+}
+
+impl ClientIpError {
+    /// The kind of mistake as one stable word, such as `config:bad_cidr`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self.0 {
+            Kind::BadCidr { .. } => "config:bad_cidr",
+            Kind::HeaderName { .. } => "config:header_name",
+            Kind::HeaderTwice { .. } => "config:header_twice",
+            Kind::Hops { .. } => "config:hops",
+            Kind::HopsNeedListHeader { .. } => "config:hops_need_list_header",
+            Kind::HostBits { .. } => "config:host_bits",
+            Kind::Ipv6Prefix { .. } => "config:ipv6_prefix",
+            Kind::MappedPrefixTooShort { .. } => "config:mapped_prefix_too_short",
+            Kind::PrefixZero { .. } => "config:prefix_zero",
+            Kind::Zone { .. } => "config:zone",
+        }
+    }
+}
+
+impl From<Kind> for ClientIpError {
+    fn from(kind: Kind) -> Self {
+        Self(kind)
+    }
+}
+
+impl fmt::Display for ClientIpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::BadCidr { value } => write!(
+                f,
+                "trusted entry {value:?} is not a network; write an address or CIDR such as `10.0.0.1`, \
+                 `10.0.0.0/8` or `fd00::/8`, without blanks, netmasks, leading zeros or host names"
+            ),
+            Kind::HeaderName { value } => {
+                write!(
+                    f,
+                    "header name {value:?} cannot occur in a request; write a name such as `x-forwarded-for`"
+                )
+            }
+            Kind::HeaderTwice { first, second } => write!(
+                f,
+                "header `{second}` would be read beside `{first}`, but only one header can be believed; \
+                 name the one that your proxies overwrite or append to"
+            ),
+            Kind::Hops { value, max_entries } => write!(
+                f,
+                "hops {value} is out of range; write how many of your proxies stand in front, from 1 to \
+                 {max_entries} (`max_entries`)"
+            ),
+            Kind::HopsNeedListHeader {
+                header: Some(header),
+            } => write!(
+                f,
+                "hops cannot be counted in header `{header}`, which holds one address; use `x-forwarded-for` \
+                 or `forwarded`, or leave hops out"
+            ),
+            Kind::HopsNeedListHeader { header: None } => write!(
+                f,
+                "hops are given but no header is read; name the header, `x-forwarded-for` or `forwarded`, or \
+                 leave hops out"
+            ),
+            Kind::HostBits { value, network } => write!(
+                f,
+                "trusted network {value:?} has bits set after its prefix; write `{network}` if the whole \
+                 network is meant, or the address alone"
+            ),
+            Kind::Ipv6Prefix { value } => write!(
+                f,
+                "ipv6_prefix {value} is out of range; write a length from {} to {}",
+                IPV6_PREFIXES.start(),
+                IPV6_PREFIXES.end()
+            ),
+            Kind::MappedPrefixTooShort { value } => write!(
+                f,
+                "trusted network {value:?} is an IPv4-mapped address with a prefix shorter than /96, which \
+                 would cover all of IPv4; write the IPv4 network, such as `10.0.0.0/8`"
+            ),
+            Kind::PrefixZero { value } => write!(
+                f,
+                "trusted network {value:?} trusts every caller; list the proxies, or call `trust_everyone` \
+                 if that is meant"
+            ),
+            Kind::Zone { value } => write!(
+                f,
+                "trusted entry {value:?} has a zone, which peers are compared without; write it without \
+                 the part from `%`"
+            ),
+        }
+    }
+}
+
+impl Error for ClientIpError {}

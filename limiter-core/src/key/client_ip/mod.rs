@@ -1,0 +1,326 @@
+//! Who the client is, behind proxies.
+//!
+//! A request through a proxy comes from the proxy's address; the client's stands in a header. Anyone
+//! can send that header, so it is believed only as far as our own proxies vouch for it:
+//!
+//! 1. The peer comes first. If it is not trusted it is the client, and no header is read.
+//! 2. One header is read, never a list of headers to fall back to.
+//! 3. A list is walked from the right, where our proxies write. Trusted entries are looked through; the
+//!    first that is not trusted is the client. What stands left of it is the client's own text.
+//! 4. An entry that cannot be read ends the walk at the last trusted hop.
+//!
+//! The default trusts nobody. Settings that would trust more than they seem to are refused when the
+//! policy is built.
+//!
+//! ```
+//! use http::HeaderMap;
+//! use limiter_core::key::client_ip::{ClientIp, Peer, Via};
+//!
+//! let policy = ClientIp::behind_nginx(["10.0.0.1", "10.0.0.2"]).build()?;
+//!
+//! let mut headers = HeaderMap::new();
+//! headers.append("x-forwarded-for", "198.51.100.66, 203.0.113.7".parse()?);
+//!
+//! // Through the proxy: the entry that the proxy wrote, not the one the client sent.
+//! let proxied = policy.resolve(Peer::Ip("10.0.0.1".parse()?), &headers)?;
+//! assert_eq!(proxied.ip().to_string(), "203.0.113.7");
+//! assert_eq!(proxied.via(), Via::Header);
+//!
+//! // Past the proxy: the header is the caller's own invention.
+//! let direct = policy.resolve(Peer::Ip("192.0.2.9".parse()?), &headers)?;
+//! assert_eq!(direct.ip().to_string(), "192.0.2.9");
+//! assert_eq!(direct.via(), Via::Peer);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What to know before trusting a header
+//!
+//! * List the proxies, not their network: whatever connects from a trusted address names any client.
+//! * Counting ([`ClientIp::hops`]) trusts whoever connects. Too high a count is spoofable, because the
+//!   client fills the missing places, and a way around the first proxy has the same effect; too low a
+//!   count is only coarse.
+//! * HAProxy adds a separate line; nginx and Caddy append to one line; nginx without `proxy_set_header`
+//!   passes the client's lines on and adds nothing.
+//! * nginx matches `real_ip_header` by exact case: `x-forwarded-for` there means the first line only,
+//!   which behind HAProxy is the client's.
+//! * `Connection: X-Forwarded-For` makes some proxies delete the header. The peer is then the client:
+//!   coarse, not spoofable.
+//! * `X_Forwarded_For` is another header here.
+//! * The PROXY protocol belongs in the listener. The address it yields is the peer, and the client's own
+//!   headers arrive untouched behind it, so they need a trusted proxy of their own.
+//! * Health checks come from trusted peers without a header and get the proxy's key: exempt their path.
+
+mod address;
+mod builder;
+mod counts;
+mod error;
+mod forwarded;
+mod ip_key;
+mod outcome;
+mod presets;
+mod single;
+mod trust;
+mod walk;
+mod x_forwarded_for;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use ipnet::IpNet;
+use parking_lot::RwLock;
+
+pub use address::parse_address;
+pub use builder::{ClientIpBuilder, OnMalformed};
+pub use counts::OutcomeCounts;
+pub use error::ClientIpError;
+pub use ip_key::IpKey;
+pub use outcome::{Peer, ResolveError, Resolved, Via};
+
+use counts::Counters;
+use trust::TrustSet;
+use walk::Found;
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
+const VIEWER_ADDRESS: &str = "cloudfront-viewer-address";
+
+/// A policy that says who the client of a request is. Cheap to clone; clones share the trusted set and
+/// the counts.
+///
+/// # Examples
+///
+/// ```
+/// use http::HeaderMap;
+/// use limiter_core::key::client_ip::{ClientIp, Peer};
+///
+/// let policy = ClientIp::builder()
+///     .header("forwarded")
+///     .trusted(["10.0.0.0/24", "fd00::1"])
+///     .ipv6_prefix(56)
+///     .build()?;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.append("forwarded", "for=\"[2001:db8:1:1300::7]:4711\"".parse()?);
+/// let client = policy.resolve(Peer::Ip("::ffff:10.0.0.9".parse()?), &headers)?;
+/// assert_eq!(client.key().to_string(), "2001:db8:1:1300::/56");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ClientIp {
+    policy: Arc<Policy>,
+}
+
+#[derive(Debug)]
+struct Policy {
+    /// `None`: the peer is the client.
+    source: Option<Source>,
+    trust: RwLock<TrustSet>,
+    hops: Option<u32>,
+    trust_unix: bool,
+    max_entries: usize,
+    ipv6_prefix: u8,
+    on_malformed: OnMalformed,
+    counters: Counters,
+}
+
+#[derive(Debug)]
+struct Source {
+    name: HeaderName,
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    XForwardedFor,
+    Forwarded,
+    ViewerAddress,
+    Single,
+}
+
+impl Format {
+    fn is_list(self) -> bool {
+        matches!(self, Self::XForwardedFor | Self::Forwarded)
+    }
+}
+
+impl ClientIp {
+    /// The peer is the client; no header is read. This is also the default.
+    #[must_use]
+    pub fn peer_only() -> Self {
+        Self {
+            policy: Arc::new(Policy {
+                source: None,
+                trust: RwLock::default(),
+                hops: None,
+                trust_unix: false,
+                max_entries: 0,
+                ipv6_prefix: ip_key::DEFAULT_IPV6_PREFIX,
+                on_malformed: OnMalformed::default(),
+                counters: Counters::default(),
+            }),
+        }
+    }
+
+    /// Starts a policy that reads no header and trusts nobody.
+    pub fn builder() -> ClientIpBuilder {
+        ClientIpBuilder::new()
+    }
+
+    /// Finds the client of a request. Nothing is allocated, and the time is linear in the length of the
+    /// configured header.
+    ///
+    /// # Errors
+    ///
+    /// When the peer is unknown, is a Unix socket that is not trusted or that named nobody, or when the
+    /// policy refuses malformed headers and this one is.
+    pub fn resolve(&self, peer: Peer, headers: &HeaderMap) -> Result<Resolved, ResolveError> {
+        self.resolve_with(peer, |name| {
+            headers.get_all(name).iter().map(HeaderValue::as_bytes)
+        })
+    }
+
+    /// [`resolve`](Self::resolve) for servers that do not use [`http`]: `lines` are the values of the
+    /// lines of the [configured header](Self::header), in order of arrival.
+    ///
+    /// # Errors
+    ///
+    /// As for [`resolve`](Self::resolve).
+    pub fn resolve_lines<'h, I>(&self, peer: Peer, lines: I) -> Result<Resolved, ResolveError>
+    where
+        I: IntoIterator<Item = &'h [u8]>,
+        I::IntoIter: DoubleEndedIterator,
+    {
+        self.resolve_with(peer, |_| lines.into_iter())
+    }
+
+    /// The header that is read; `None` if the peer is always the client.
+    #[must_use]
+    pub fn header(&self) -> Option<&HeaderName> {
+        self.policy.source.as_ref().map(|source| &source.name)
+    }
+
+    /// How many bits of an IPv6 address make its key.
+    #[must_use]
+    pub fn ipv6_prefix(&self) -> u8 {
+        self.policy.ipv6_prefix
+    }
+
+    /// Replaces the trusted networks, also for all clones. From then on the list alone counts, whatever
+    /// the policy was built with: an empty one trusts nobody.
+    ///
+    /// # Errors
+    ///
+    /// When a network is refused, as by [`ClientIpBuilder::build`]; the old set then stays.
+    pub fn reload_trusted<I>(&self, networks: I) -> Result<(), ClientIpError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let networks: Vec<IpNet> = networks
+            .into_iter()
+            .map(|text| trust::parse_network(text.as_ref()))
+            .collect::<Result<_, _>>()?;
+        let trust = TrustSet::new(&networks);
+        *self.policy.trust.write() = trust;
+        Ok(())
+    }
+
+    /// How often the header did not name a client, since the policy was built.
+    #[must_use]
+    pub fn counts(&self) -> OutcomeCounts {
+        self.policy.counters.snapshot()
+    }
+
+    fn resolve_with<'h, I>(
+        &self,
+        peer: Peer,
+        lines: impl FnOnce(&HeaderName) -> I,
+    ) -> Result<Resolved, ResolveError>
+    where
+        I: DoubleEndedIterator<Item = &'h [u8]>,
+    {
+        let policy = &*self.policy;
+        let peer = match peer {
+            Peer::Ip(ip) => Some(ip.to_canonical()),
+            Peer::Unix if policy.trust_unix => None,
+            Peer::Unix => return Err(ResolveError::UnixPeerUntrusted),
+            Peer::Unknown => return Err(ResolveError::NoPeer),
+        };
+        let found = match &policy.source {
+            Some(source) => policy.read(source, peer, lines),
+            None => Found {
+                ip: peer,
+                via: Via::Peer,
+            },
+        };
+        policy.counters.record(found.via);
+        if policy.refuses(found.via) {
+            return Err(ResolveError::Refused(found.via));
+        }
+        let ip = found.ip.ok_or(ResolveError::NoAddress)?;
+        Ok(Resolved {
+            ip,
+            via: found.via,
+            ipv6_prefix: policy.ipv6_prefix,
+        })
+    }
+}
+
+impl Default for ClientIp {
+    fn default() -> Self {
+        Self::peer_only()
+    }
+}
+
+impl Policy {
+    /// `peer` is `None` behind a trusted Unix socket.
+    fn read<'h, I>(
+        &self,
+        source: &Source,
+        peer: Option<IpAddr>,
+        lines: impl FnOnce(&HeaderName) -> I,
+    ) -> Found
+    where
+        I: DoubleEndedIterator<Item = &'h [u8]>,
+    {
+        // Held to the end, so that a reload in between cannot mix two sets.
+        let trust = self.trust.read();
+        if peer.is_some_and(|ip| !trust.contains(ip)) {
+            return Found {
+                ip: peer,
+                via: Via::Peer,
+            };
+        }
+        let lines = lines(&source.name);
+        match source.format {
+            Format::XForwardedFor => {
+                let entries = lines.rev().flat_map(x_forwarded_for::entries_from_right);
+                self.walk(peer, entries, x_forwarded_for::read, &trust)
+            }
+            Format::Forwarded => {
+                let entries = lines.rev().flat_map(forwarded::entries_from_right);
+                self.walk(peer, entries, forwarded::read, &trust)
+            }
+            Format::ViewerAddress => single::resolve(peer, lines, single::read_viewer_address),
+            Format::Single => single::resolve(peer, lines, parse_address),
+        }
+    }
+
+    fn walk<'h>(
+        &self,
+        peer: Option<IpAddr>,
+        entries: impl Iterator<Item = &'h [u8]>,
+        read: fn(&[u8]) -> walk::Entry,
+        trust: &TrustSet,
+    ) -> Found {
+        match self.hops {
+            Some(hops) => walk::nth_from_right(peer, entries, read, hops),
+            None => walk::first_untrusted(peer, entries, read, trust, self.max_entries),
+        }
+    }
+
+    fn refuses(&self, via: Via) -> bool {
+        self.on_malformed == OnMalformed::Refuse
+            && matches!(via, Via::Limit | Via::Malformed | Via::Opaque)
+    }
+}
