@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::algorithm::{Algorithm, Params, State, Verdict};
+use crate::algorithm::{Algorithm, Params, State};
 use crate::time::{Nanos, Now};
 
 /// A name that is either part of the program or shared at run time; cheap to clone.

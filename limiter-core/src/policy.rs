@@ -142,7 +142,8 @@ fn check(rule: Rule, name: Name, earlier: &[PolicyRule]) -> Result<PolicyRule, P
     if earlier.iter().any(|other| other.name == name) {
         return Err(PolicyError::DuplicateName { name });
     }
-    let params = params_of(rule.algorithm, rule.limit).map_err(|mismatch| PolicyError::Quota { name: name.clone(), mismatch })?;
+    let params = params_of(rule.algorithm, rule.limit)
+        .map_err(|mismatch| PolicyError::Quota { name: name.clone(), mismatch })?;
     if let Cost::Fixed(cost) = rule.cost
         && params.capacity() > 0
         && u64::from(cost) > params.capacity()
@@ -182,8 +183,7 @@ fn companion(rules: &[PolicyRule]) -> Result<(), PolicyError> {
 }
 
 fn is_wire_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~:/-".contains(&b))
+    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~:/-".contains(&b))
 }
 
 /// Rules that do not make a policy.
@@ -250,7 +250,10 @@ impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PolicyError::Cost { name, cost, capacity } => {
-                write!(f, "rule `{name}`: a cost of {cost} can never pass, since the capacity is {capacity}; accepted: 0 to {capacity}")
+                write!(
+                    f,
+                    "rule `{name}`: a cost of {cost} can never pass, since the capacity is {capacity}; accepted: 0 to {capacity}"
+                )
             }
             PolicyError::DuplicateName { name } => {
                 write!(f, "two rules are named `{name}`; each rule of a policy needs a name of its own")

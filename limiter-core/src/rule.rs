@@ -3,8 +3,8 @@
 use core::fmt;
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Version};
 use http::request::Parts;
+use http::{HeaderMap, Method, Version};
 
 use crate::algorithm::Algorithm;
 use crate::decision::Name;

@@ -148,10 +148,9 @@ impl ClockHandle {
     #[inline]
     pub(crate) fn read(&self, wall: bool) -> Now {
         match self {
-            ClockHandle::System(clock) => Now {
-                monotonic: clock.monotonic(),
-                wall: if wall { clock.wall() } else { Nanos::ZERO },
-            },
+            ClockHandle::System(clock) => {
+                Now { monotonic: clock.monotonic(), wall: if wall { clock.wall() } else { Nanos::ZERO } }
+            }
             ClockHandle::Guarded(guarded) => guarded.read(),
         }
     }

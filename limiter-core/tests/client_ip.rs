@@ -16,13 +16,7 @@ fn policy(config: &Value) -> Result<ClientIp, ClientIpError> {
     let mut builder = ClientIp::builder();
     for (name, value) in config.as_object().unwrap() {
         builder = match name.as_str() {
-            "trusted" => builder.trusted(
-                value
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|text| text.as_str().unwrap()),
-            ),
+            "trusted" => builder.trusted(value.as_array().unwrap().iter().map(|text| text.as_str().unwrap())),
             "header" => builder.header(value.as_str().unwrap()),
             "hops" => builder.hops(u32::try_from(value.as_u64().unwrap()).unwrap()),
             "trust_unix" => builder.trust_unix(value.as_bool().unwrap()),
@@ -44,12 +38,7 @@ fn peer(value: &Value) -> Peer {
 
 /// Each character of a vector's header is one byte.
 fn latin1(value: &Value) -> Vec<u8> {
-    value
-        .as_str()
-        .unwrap()
-        .chars()
-        .map(|c| u8::try_from(u32::from(c)).unwrap())
-        .collect()
+    value.as_str().unwrap().chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect()
 }
 
 fn headers(value: &Value) -> HeaderMap {
@@ -99,18 +88,8 @@ fn lines_given_by_hand_are_answered_like_a_header_map() {
         let (peer, headers) = (peer(&vector["peer"]), headers(&vector["headers"]));
         let lines: Vec<&[u8]> = policy
             .header()
-            .map(|name| {
-                headers
-                    .get_all(name)
-                    .iter()
-                    .map(HeaderValue::as_bytes)
-                    .collect()
-            })
+            .map(|name| headers.get_all(name).iter().map(HeaderValue::as_bytes).collect())
             .unwrap_or_default();
-        assert_eq!(
-            policy.resolve_lines(peer, lines),
-            policy.resolve(peer, &headers),
-            "{vector}"
-        );
+        assert_eq!(policy.resolve_lines(peer, lines), policy.resolve(peer, &headers), "{vector}");
     }
 }

@@ -81,7 +81,9 @@ impl Params {
         };
         match algorithm {
             Algorithm::Bucket if offset.is_some() => return Err(Mismatch::AlignedBucket),
-            Algorithm::Fixed if quota.has_burst() && quota.burst() != quota.count() => return Err(Mismatch::BurstOnWindow),
+            Algorithm::Fixed if quota.has_burst() && quota.burst() != quota.count() => {
+                return Err(Mismatch::BurstOnWindow);
+            }
             Algorithm::Concurrent => return Err(Mismatch::QuotaOnConcurrent),
             _ => {}
         }
@@ -264,7 +266,9 @@ impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Mismatch::AlignedBucket => "a bucket refills continuously and cannot be `aligned`; use algorithm `fixed`",
-            Mismatch::BurstOnWindow => "a window admits its count and has no `burst`; use algorithm `bucket`, or leave the burst out",
+            Mismatch::BurstOnWindow => {
+                "a window admits its count and has no `burst`; use algorithm `bucket`, or leave the burst out"
+            }
             Mismatch::QuotaOnConcurrent => "a concurrent limit takes a number of slots, not a quota per time",
         })
     }

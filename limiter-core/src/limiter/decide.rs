@@ -242,7 +242,8 @@ impl Limiter {
         error: &StoreError,
         request: Option<&KeyContext<'_>>,
     ) -> Ruling {
-        let choice = |one: &Asked| prepared.rules.get(one.rule).map_or(OnStoreError::Closed, |rule| rule.on_store_error);
+        let choice =
+            |one: &Asked| prepared.rules.get(one.rule).map_or(OnStoreError::Closed, |rule| rule.on_store_error);
         let mut ruling = if asked.iter().any(|one| choice(one) == OnStoreError::Closed) {
             let mut ruling = Ruling::default();
             ruling.decision.source = Source::Closed;

@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use dashmap::{DashMap, DashSet};
 
-use crate::event::{Observer, Warning, WarnOnly};
+use crate::event::{Observer, WarnOnly, Warning};
 use crate::key::Key;
 use crate::key::client_ip::ClientIp;
 use crate::policy::{Policy, PolicyError};

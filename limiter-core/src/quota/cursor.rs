@@ -13,11 +13,7 @@ pub(super) struct Fault {
 impl Fault {
     /// The same fault, seen from a text in which this one begins at `base`.
     pub(super) fn shifted(self, base: usize) -> Self {
-        Self {
-            at: self.at.saturating_add(base),
-            end: self.end.saturating_add(base),
-            ..self
-        }
+        Self { at: self.at.saturating_add(base), end: self.end.saturating_add(base), ..self }
     }
 }
 
@@ -111,21 +107,14 @@ impl<'a> Cursor<'a> {
         digits
             .bytes()
             .filter(u8::is_ascii_digit)
-            .try_fold(0_u64, |sum, digit| {
-                sum.checked_mul(10)?
-                    .checked_add(u64::from(digit.wrapping_sub(b'0')))
-            })
+            .try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0'))))
             .filter(|&number| number <= max)
             .ok_or_else(|| self.since(start, NotationErrorKind::NumberTooLarge))
     }
 
     /// A fault from `start` to here.
     pub(super) fn since(&self, start: usize, kind: NotationErrorKind) -> Fault {
-        Fault {
-            at: start,
-            end: self.at,
-            kind,
-        }
+        Fault { at: start, end: self.at, kind }
     }
 
     /// A fault about what comes next: a word, else everything up to a blank or a separator.

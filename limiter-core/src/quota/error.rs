@@ -62,22 +62,14 @@ impl fmt::Display for QuotaError {
             }
             Self::PeriodTooLong { period } => {
                 let years = period.as_secs() / YEAR_SECS;
-                write!(
-                    f,
-                    "the period is over {years} years long, the limit is 100 years"
-                )
+                write!(f, "the period is over {years} years long, the limit is 100 years")
             }
             Self::TimeToFull { quota } => {
                 let nanos = u128::from(quota.burst()) * u128::from(quota.interval_nanos());
                 let years = nanos / u128::from(YEAR_SECS * NANOS_PER_SEC);
-                write!(
-                    f,
-                    "`{quota}` takes over {years} years to fill up, the limit is 100 years"
-                )
+                write!(f, "`{quota}` takes over {years} years to fill up, the limit is 100 years")
             }
-            Self::ZeroBurst => {
-                f.write_str("a burst of 0 lets nothing through, use 1 or more, or `0/..` to deny")
-            }
+            Self::ZeroBurst => f.write_str("a burst of 0 lets nothing through, use 1 or more, or `0/..` to deny"),
             Self::ZeroPeriod => f.write_str("a period of zero has no length, use 1 or more"),
         }
     }
@@ -161,13 +153,7 @@ pub struct NotationError {
 impl NotationError {
     pub(super) fn new(goal: Goal, input: &str, fault: Fault, suggestion: Option<String>) -> Self {
         let Fault { at, end, kind } = fault;
-        Self {
-            input: input.into(),
-            suggestion,
-            fragment: at..end,
-            kind,
-            goal,
-        }
+        Self { input: input.into(), suggestion, fragment: at..end, kind, goal }
     }
 
     /// Byte in the text at which the offending fragment begins; its length at most, on a character
@@ -198,11 +184,7 @@ impl NotationError {
 
     /// Whether the fragment is the first one of its entry.
     fn is_at_start(&self) -> bool {
-        let before = self
-            .input
-            .get(..self.offset())
-            .unwrap_or_default()
-            .trim_end();
+        let before = self.input.get(..self.offset()).unwrap_or_default().trim_end();
         before.is_empty() || before.ends_with(is_separator)
     }
 
@@ -221,46 +203,36 @@ impl NotationError {
         let is_quota = matches!(self.goal, Goal::List | Goal::Quota);
         match self.kind {
             NotationErrorKind::BadOffset => ("bad utc offset", OFFSET),
-            NotationErrorKind::CalendarUnit => (
-                "months and years differ in length, say days instead of",
-                ACCEPTED,
-            ),
+            NotationErrorKind::CalendarUnit => ("months and years differ in length, say days instead of", ACCEPTED),
             NotationErrorKind::Duplicate => ("duplicate quota", "each quota once"),
             NotationErrorKind::Empty => ("nothing to read", shape),
             NotationErrorKind::Fraction => ("fraction", WHOLE),
             NotationErrorKind::MisplacedUnderscore => ("misplaced underscore", WHOLE),
             NotationErrorKind::MissingNumber if is_missing => ("number missing", WHOLE),
-            NotationErrorKind::MissingNumber => (
-                "expected a number, found",
-                if self.is_at_start() { shape } else { WHOLE },
-            ),
+            NotationErrorKind::MissingNumber => {
+                ("expected a number, found", if self.is_at_start() { shape } else { WHOLE })
+            }
             NotationErrorKind::MissingPeriod => ("no period after", shape),
             NotationErrorKind::MissingSlash => ("expected `/` or `per`, found", shape),
             NotationErrorKind::MissingUnit if is_missing => ("unit missing", ACCEPTED),
             NotationErrorKind::MissingUnit => ("no unit after", ACCEPTED),
             NotationErrorKind::MultipleNeeded => (
                 "a multiple is needed, if only of 1, before",
-                if is_quota {
-                    "`5/1ms`, `5/100ms`"
-                } else {
-                    "`1ms`, `100ms`"
-                },
+                if is_quota { "`5/1ms`, `5/100ms`" } else { "`1ms`, `100ms`" },
             ),
             NotationErrorKind::NumberTooLarge => ("number too large", "up to 999999999999999"),
-            NotationErrorKind::OffsetNeedsDays => (
-                "utc offset on a period that is not whole days",
-                "periods in d or w, or `aligned`",
-            ),
+            NotationErrorKind::OffsetNeedsDays => {
+                ("utc offset on a period that is not whole days", "periods in d or w, or `aligned`")
+            }
             NotationErrorKind::Quota(_) => ("", ""),
             NotationErrorKind::Repeated => ("repeated", PARTS),
             NotationErrorKind::SeveralQuotas => ("expected one quota, found another behind", shape),
             NotationErrorKind::Sign => ("signed number", WHOLE),
             NotationErrorKind::Unexpected => ("unexpected", if is_quota { PARTS } else { shape }),
             NotationErrorKind::UnknownUnit => ("unknown unit", ACCEPTED),
-            NotationErrorKind::UnlimitedInList => (
-                "other quotas have no effect beside",
-                "`unlimited` alone, or the others alone",
-            ),
+            NotationErrorKind::UnlimitedInList => {
+                ("other quotas have no effect beside", "`unlimited` alone, or the others alone")
+            }
         }
     }
 }

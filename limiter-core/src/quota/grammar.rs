@@ -3,9 +3,7 @@
 use core::time::Duration;
 
 use super::cursor::{Cursor, Fault, MINUS, is_separator};
-use super::{
-    Alignment, MAX_COUNT, MAX_NANOS, NANOS_PER_SEC, NotationErrorKind, Quota, QuotaError, unit,
-};
+use super::{Alignment, MAX_COUNT, MAX_NANOS, NANOS_PER_SEC, NotationErrorKind, Quota, QuotaError, unit};
 
 pub(super) fn quota(text: &str) -> Result<Quota, Fault> {
     let mut cursor = start(text)?;
@@ -20,8 +18,8 @@ pub(super) fn quota(text: &str) -> Result<Quota, Fault> {
     let before_period = cursor;
     let (multiple, nanos) = span(&mut cursor)?;
     let period_nanos = bounded(&before_period, &cursor, multiple.unwrap_or(1), nanos)?;
-    let built = Quota::from_nanos(count, period_nanos)
-        .map_err(|error| cursor.since(begin, NotationErrorKind::Quota(error)))?;
+    let built =
+        Quota::from_nanos(count, period_nanos).map_err(|error| cursor.since(begin, NotationErrorKind::Quota(error)))?;
     let built = burst_and_alignment(&mut cursor, begin, built)?;
     end(&cursor)?;
     Ok(built)
@@ -53,11 +51,7 @@ fn start(text: &str) -> Result<Cursor<'_>, Fault> {
     let mut cursor = Cursor::new(text);
     cursor.skip_blanks();
     match cursor.peek() {
-        None => Err(Fault {
-            at: 0,
-            end: 0,
-            kind: NotationErrorKind::Empty,
-        }),
+        None => Err(Fault { at: 0, end: 0, kind: NotationErrorKind::Empty }),
         Some(_) => Ok(cursor),
     }
 }
@@ -94,13 +88,11 @@ fn span(cursor: &mut Cursor<'_>) -> Result<(Option<u64>, u64), Fault> {
     let word = cursor.word();
     let unknown = || before_unit.junk(NotationErrorKind::UnknownUnit);
     if word.is_empty() {
-        return Err(
-            match (before_unit.rest().trim_start().is_empty(), multiple) {
-                (true, Some(_)) => begin.junk(NotationErrorKind::MissingUnit),
-                (true, None) => before_unit.junk(NotationErrorKind::MissingUnit),
-                (false, _) => unknown(),
-            },
-        );
+        return Err(match (before_unit.rest().trim_start().is_empty(), multiple) {
+            (true, Some(_)) => begin.junk(NotationErrorKind::MissingUnit),
+            (true, None) => before_unit.junk(NotationErrorKind::MissingUnit),
+            (false, _) => unknown(),
+        });
     }
     if unit::calendar_days(word).is_some() {
         return Err(before_unit.junk(NotationErrorKind::CalendarUnit));
@@ -113,12 +105,7 @@ fn span(cursor: &mut Cursor<'_>) -> Result<(Option<u64>, u64), Fault> {
 }
 
 /// The length of a period that was written between `before` and `after`.
-fn bounded(
-    before: &Cursor<'_>,
-    after: &Cursor<'_>,
-    multiple: u64,
-    unit_nanos: u64,
-) -> Result<u64, Fault> {
+fn bounded(before: &Cursor<'_>, after: &Cursor<'_>, multiple: u64, unit_nanos: u64) -> Result<u64, Fault> {
     let refuse = |error| {
         let begin = before.next_at();
         Err(after.since(begin, NotationErrorKind::Quota(error)))
@@ -131,18 +118,12 @@ fn bounded(
         _ => {
             let secs = total / u128::from(NANOS_PER_SEC);
             let secs = u64::try_from(secs).unwrap_or(u64::MAX);
-            refuse(QuotaError::PeriodTooLong {
-                period: Duration::from_secs(secs),
-            })
+            refuse(QuotaError::PeriodTooLong { period: Duration::from_secs(secs) })
         }
     }
 }
 
-fn burst_and_alignment(
-    cursor: &mut Cursor<'_>,
-    begin: usize,
-    mut quota: Quota,
-) -> Result<Quota, Fault> {
+fn burst_and_alignment(cursor: &mut Cursor<'_>, begin: usize, mut quota: Quota) -> Result<Quota, Fault> {
     let mut is_aligned = false;
     loop {
         let option = cursor.upcoming();
@@ -172,11 +153,7 @@ fn burst(cursor: &mut Cursor<'_>, begin: usize, quota: Quota) -> Result<Quota, F
     let burst = cursor.number(MAX_COUNT)?;
     quota.with_burst(burst).map_err(|error| {
         // A burst that is wrong by itself is shown alone, one that is too slow with its rate.
-        let at = if error == QuotaError::ZeroBurst {
-            at
-        } else {
-            begin
-        };
+        let at = if error == QuotaError::ZeroBurst { at } else { begin };
         cursor.since(at, NotationErrorKind::Quota(error))
     })
 }
@@ -210,11 +187,9 @@ fn utc_offset(cursor: &mut Cursor<'_>, quota: &Quota) -> Result<i32, Fault> {
         return Err(cursor.since(begin, NotationErrorKind::OffsetNeedsDays));
     }
     match i32::try_from(secs) {
-        Ok(offset) if secs < quota.period_nanos() / NANOS_PER_SEC => Ok(if is_west {
-            offset.saturating_neg()
-        } else {
-            offset
-        }),
+        Ok(offset) if secs < quota.period_nanos() / NANOS_PER_SEC => {
+            Ok(if is_west { offset.saturating_neg() } else { offset })
+        }
         _ => Err(cursor.since(begin, NotationErrorKind::BadOffset)),
     }
 }

@@ -150,9 +150,7 @@ impl Quota {
             return Err(QuotaError::ZeroPeriod);
         }
         if period_nanos > MAX_NANOS {
-            return Err(QuotaError::PeriodTooLong {
-                period: Duration::from_nanos(period_nanos),
-            });
+            return Err(QuotaError::PeriodTooLong { period: Duration::from_nanos(period_nanos) });
         }
         Self::raw(count, period_nanos).filled_in_time()
     }
@@ -219,9 +217,7 @@ impl Quota {
             Alignment::Epoch { offset_secs } if self.has_whole_days() => {
                 let period_secs = (self.period_nanos / NANOS_PER_SEC) as i64;
                 // The remainder is no larger than the offset, so it fits.
-                Alignment::Epoch {
-                    offset_secs: (offset_secs as i64 % period_secs) as i32,
-                }
+                Alignment::Epoch { offset_secs: (offset_secs as i64 % period_secs) as i32 }
             }
             Alignment::Epoch { .. } => Alignment::Epoch { offset_secs: 0 },
             Alignment::FirstHit => Alignment::FirstHit,
@@ -250,11 +246,7 @@ impl Quota {
     /// Total capacity: the explicit burst, else the count.
     #[must_use]
     pub const fn burst(&self) -> u64 {
-        if self.has_burst() {
-            self.burst
-        } else {
-            self.count
-        }
+        if self.has_burst() { self.burst } else { self.count }
     }
 
     /// Whether the capacity was given explicitly.
@@ -297,25 +289,12 @@ impl Quota {
     }
 
     const fn capped(count: u64, period_nanos: u64) -> Self {
-        Self::raw(
-            if count > MAX_COUNT { MAX_COUNT } else { count },
-            period_nanos,
-        )
+        Self::raw(if count > MAX_COUNT { MAX_COUNT } else { count }, period_nanos)
     }
 
     const fn raw(count: u64, period_nanos: u64) -> Self {
-        let interval_nanos = if count == 0 {
-            period_nanos
-        } else {
-            period_nanos.div_ceil(count)
-        };
-        Self {
-            count,
-            period_nanos,
-            interval_nanos,
-            burst: 0,
-            alignment: Alignment::FirstHit,
-        }
+        let interval_nanos = if count == 0 { period_nanos } else { period_nanos.div_ceil(count) };
+        Self { count, period_nanos, interval_nanos, burst: 0, alignment: Alignment::FirstHit }
     }
 
     const fn has_whole_days(&self) -> bool {

@@ -53,9 +53,7 @@ impl FromStr for QuotaList {
     /// When an entry is no quota, is missing or stands there twice, or when `unlimited` is not
     /// alone.
     fn from_str(text: &str) -> Result<Self, NotationError> {
-        list(text)
-            .map(Self::from_checked)
-            .map_err(|fault| refusal(Goal::List, text, fault))
+        list(text).map(Self::from_checked).map_err(|fault| refusal(Goal::List, text, fault))
     }
 }
 
@@ -122,11 +120,7 @@ fn list(text: &str) -> Result<Vec<Quota>, Fault> {
         let found = quota(entry).map_err(|fault| fault.shifted(base))?;
         let blanks = entry.len().saturating_sub(entry.trim_start().len());
         let at = base.saturating_add(blanks);
-        let whole = |kind| Fault {
-            at,
-            end: at.saturating_add(entry.trim().len()),
-            kind,
-        };
+        let whole = |kind| Fault { at, end: at.saturating_add(entry.trim().len()), kind };
         if quotas.iter().any(|known| is_same_limit(known, &found)) {
             return Err(whole(NotationErrorKind::Duplicate));
         }

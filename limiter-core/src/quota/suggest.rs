@@ -28,9 +28,7 @@ pub(super) fn meant(goal: Goal, text: &str, fault: Fault) -> Option<String> {
     if goal != Goal::List {
         return repaired(goal, text.trim().to_string());
     }
-    let (_, entry) = entries(text)
-        .filter(|(start, _)| *start <= fault.at)
-        .last()?;
+    let (_, entry) = entries(text).filter(|(start, _)| *start <= fault.at).last()?;
     // A fault that is about the list is not found in the entry, which is no suggestion then.
     Goal::Quota.fault(entry)?;
     repaired(Goal::Quota, entry.trim().to_string())
@@ -48,17 +46,11 @@ fn repaired(goal: Goal, mut text: String) -> Option<String> {
 }
 
 fn repair(goal: Goal, text: &str, fault: Fault) -> Option<String> {
-    let (before, found, after) = (
-        text.get(..fault.at)?,
-        text.get(fault.at..fault.end)?,
-        text.get(fault.end..)?,
-    );
+    let (before, found, after) = (text.get(..fault.at)?, text.get(fault.at..fault.end)?, text.get(fault.end..)?);
     let instead = |new: &str| Some(format!("{before}{new}{after}"));
     match fault.kind {
         NotationErrorKind::BadOffset => clock_offset(found).and_then(|new| instead(&new)),
-        NotationErrorKind::CalendarUnit
-            if !before.trim_end().ends_with(|c: char| c.is_ascii_digit()) =>
-        {
+        NotationErrorKind::CalendarUnit if !before.trim_end().ends_with(|c: char| c.is_ascii_digit()) => {
             instead(unit::calendar_days(found)?)
         }
         NotationErrorKind::Fraction => whole_ratio(before, found, after),
@@ -76,14 +68,9 @@ fn repair(goal: Goal, text: &str, fault: Fault) -> Option<String> {
         NotationErrorKind::MissingUnit if goal == Goal::Period => instead(&format!("{found}min")),
         NotationErrorKind::MissingUnit => instead(&format!("{found}s")),
         NotationErrorKind::MultipleNeeded => instead(&format!("1{found}")),
-        NotationErrorKind::Quota(QuotaError::ZeroBurst) => Some(
-            before
-                .trim_end()
-                .strip_suffix("burst")?
-                .trim_end()
-                .to_string()
-                + after,
-        ),
+        NotationErrorKind::Quota(QuotaError::ZeroBurst) => {
+            Some(before.trim_end().strip_suffix("burst")?.trim_end().to_string() + after)
+        }
         NotationErrorKind::Sign => instead(found.strip_prefix('+')?),
         NotationErrorKind::Unexpected => instead(part(found)?),
         NotationErrorKind::UnknownUnit => instead(nearest_unit(found)?),
@@ -98,12 +85,7 @@ fn foreign(goal: Goal, text: &str) -> Option<String> {
     }
     // `rate=10r/s burst=20 nodelay`
     if let Some(rate) = text.trim().strip_prefix("rate=") {
-        return Some(
-            rate.replace("burst=", "burst ")
-                .replace("nodelay", "")
-                .trim()
-                .to_string(),
-        );
+        return Some(rate.replace("burst=", "burst ").replace("nodelay", "").trim().to_string());
     }
     // `10/s|100/h`
     if goal == Goal::List && text.contains('|') {
@@ -113,19 +95,14 @@ fn foreign(goal: Goal, text: &str) -> Option<String> {
     let (left, right) = (left.trim(), right.trim());
     // `10/s, burst 20`
     let option = Cursor::new(right).upcoming();
-    if ["burst", "aligned"]
-        .iter()
-        .any(|name| name.eq_ignore_ascii_case(option))
-    {
+    if ["burst", "aligned"].iter().any(|name| name.eq_ignore_ascii_case(option)) {
         return Some(format!("{left} {right}"));
     }
     if !is_digits(left) {
         return None;
     }
     // `1,000/min`
-    let digits = right
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(right.len());
+    let digits = right.find(|c: char| !c.is_ascii_digit()).unwrap_or(right.len());
     if digits == 3 && left.len() <= 3 {
         // `60,120` could be either, and a wrong guess is worse than none.
         let is_clear = right.starts_with("000") || !is_digits(right);
@@ -133,18 +110,11 @@ fn foreign(goal: Goal, text: &str) -> Option<String> {
     }
     // `60,1` counts minutes
     if is_digits(right) {
-        return Some(if right == "1" {
-            format!("{left}/min")
-        } else {
-            format!("{left}/{right}min")
-        });
+        return Some(if right == "1" { format!("{left}/min") } else { format!("{left}/{right}min") });
     }
     // `10, "10 s"`
     let right = right.trim_matches('"');
-    Goal::Duration
-        .fault(right)
-        .is_none()
-        .then(|| format!("{left}/{}", right.replace(' ', "")))
+    Goal::Duration.fault(right).is_none().then(|| format!("{left}/{}", right.replace(' ', "")))
 }
 
 fn is_digits(text: &str) -> bool {
@@ -153,9 +123,7 @@ fn is_digits(text: &str) -> bool {
 
 /// A slash where the count is followed by something else.
 fn slashed(before: &str, found: &str, after: &str) -> Option<String> {
-    const REQUESTS: &[&str] = &[
-        "call", "calls", "hit", "hits", "r", "req", "reqs", "request", "requests", "times",
-    ];
+    const REQUESTS: &[&str] = &["call", "calls", "hit", "hits", "r", "req", "reqs", "request", "requests", "times"];
     const PER: &[&str] = &["a", "an", "each", "every", "in"];
     let lower = found.to_ascii_lowercase();
     let count = before.trim_end();
@@ -169,10 +137,7 @@ fn slashed(before: &str, found: &str, after: &str) -> Option<String> {
         return Some(format!("{count}_000{after}"));
     }
     // `100rpm`
-    let word = lower
-        .strip_prefix("rp")
-        .or(lower.strip_prefix("qp"))
-        .unwrap_or(&lower);
+    let word = lower.strip_prefix("rp").or(lower.strip_prefix("qp")).unwrap_or(&lower);
     // `1000-H`, `100:min`, `100 min`
     let word = word.trim_start_matches(|c: char| !c.is_alphanumeric());
     let is_period = unit::find(word).is_some() || (word.is_empty() && !after.trim().is_empty());
@@ -193,12 +158,8 @@ fn whole_ratio(before: &str, found: &str, after: &str) -> Option<String> {
         return Some(format!("{count}{after}"));
     }
     let rest = after.trim_start();
-    let unit = rest
-        .strip_prefix('/')
-        .or(rest.strip_prefix("per "))?
-        .trim_start();
-    unit.starts_with(char::is_alphabetic)
-        .then(|| format!("{count}/{periods}{unit}"))
+    let unit = rest.strip_prefix('/').or(rest.strip_prefix("per "))?.trim_start();
+    unit.starts_with(char::is_alphabetic).then(|| format!("{count}/{periods}{unit}"))
 }
 
 fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
@@ -212,21 +173,12 @@ fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
 fn clock_offset(found: &str) -> Option<String> {
     let split = found.len().checked_sub(2)?;
     let (hours, minutes) = (found.get(..split)?, found.get(split..)?);
-    (is_digits(minutes) && hours.ends_with(|c: char| c.is_ascii_digit()))
-        .then(|| format!("{hours}:{minutes}"))
+    (is_digits(minutes) && hours.ends_with(|c: char| c.is_ascii_digit())).then(|| format!("{hours}:{minutes}"))
 }
 
 /// A whole quota that is one word.
 fn keyword(found: &str) -> Option<&'static str> {
-    const UNLIMITED: &[&str] = &[
-        "inf",
-        "infinite",
-        "infinity",
-        "no",
-        "none",
-        "off",
-        "unbounded",
-    ];
+    const UNLIMITED: &[&str] = &["inf", "infinite", "infinity", "no", "none", "off", "unbounded"];
     let lower = found.to_ascii_lowercase();
     (UNLIMITED.contains(&lower.as_str()) || is_near(&lower, "unlimited")).then_some("unlimited")
 }
@@ -237,9 +189,7 @@ fn part(found: &str) -> Option<&'static str> {
     if lower == "utc" || lower == "gmt" {
         return Some("aligned utc");
     }
-    ["burst", "aligned"]
-        .into_iter()
-        .find(|name| is_near(&lower, name))
+    ["burst", "aligned"].into_iter().find(|name| is_near(&lower, name))
 }
 
 fn is_near(word: &str, name: &str) -> bool {

@@ -28,47 +28,19 @@ impl Unit {
 ///
 /// Microseconds and nanoseconds are there so that every period has a text; they are not offered.
 pub(super) const UNITS: &[Unit] = &[
-    Unit {
-        names: &["w", "week", "weeks"],
-        nanos: 604_800 * NANOS_PER_SEC,
-    },
-    Unit {
-        names: &["d", "day", "days"],
-        nanos: 86_400 * NANOS_PER_SEC,
-    },
-    Unit {
-        names: &["h", "hr", "hrs", "hour", "hours"],
-        nanos: 3_600 * NANOS_PER_SEC,
-    },
-    Unit {
-        names: &["min", "m", "mins", "minute", "minutes"],
-        nanos: 60 * NANOS_PER_SEC,
-    },
-    Unit {
-        names: &["s", "sec", "secs", "second", "seconds"],
-        nanos: NANOS_PER_SEC,
-    },
-    Unit {
-        names: &["ms", "millisecond", "milliseconds"],
-        nanos: 1_000_000,
-    },
-    Unit {
-        names: &["us", "microsecond", "microseconds"],
-        nanos: 1_000,
-    },
-    Unit {
-        names: &["ns", "nanosecond", "nanoseconds"],
-        nanos: 1,
-    },
+    Unit { names: &["w", "week", "weeks"], nanos: 604_800 * NANOS_PER_SEC },
+    Unit { names: &["d", "day", "days"], nanos: 86_400 * NANOS_PER_SEC },
+    Unit { names: &["h", "hr", "hrs", "hour", "hours"], nanos: 3_600 * NANOS_PER_SEC },
+    Unit { names: &["min", "m", "mins", "minute", "minutes"], nanos: 60 * NANOS_PER_SEC },
+    Unit { names: &["s", "sec", "secs", "second", "seconds"], nanos: NANOS_PER_SEC },
+    Unit { names: &["ms", "millisecond", "milliseconds"], nanos: 1_000_000 },
+    Unit { names: &["us", "microsecond", "microseconds"], nanos: 1_000 },
+    Unit { names: &["ns", "nanosecond", "nanoseconds"], nanos: 1 },
 ];
 
 /// `M` is a minute like `m`: months are not a unit.
 pub(super) fn find(word: &str) -> Option<&'static Unit> {
-    UNITS.iter().find(|unit| {
-        unit.names
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(word))
-    })
+    UNITS.iter().find(|unit| unit.names.iter().any(|name| name.eq_ignore_ascii_case(word)))
 }
 
 /// Days in a calendar unit, as far as it has any: these are refused, since they differ in length.

@@ -42,22 +42,14 @@ pub(super) fn parse_with_port(text: &[u8], is_port: fn(&[u8]) -> bool) -> Option
             [b':', port @ ..] => is_port(port),
             _ => false,
         };
-        return if port_is_fine {
-            parse_bare(address)
-        } else {
-            None
-        };
+        return if port_is_fine { parse_bare(address) } else { None };
     }
     let mut colons = text.iter().enumerate().filter(|&(_, &byte)| byte == b':');
     match (colons.next(), colons.next()) {
         // One colon: no IPv6 address has so few.
         (Some((at, _)), None) => {
             let (address, port) = (&text[..at], &text[at + 1..]);
-            if is_port(port) {
-                parse_bare(address)
-            } else {
-                None
-            }
+            if is_port(port) { parse_bare(address) } else { None }
         }
         _ => parse_bare(text),
     }
@@ -79,10 +71,7 @@ pub(super) fn parse_bare(text: &[u8]) -> Option<IpAddr> {
 pub(super) fn is_port(text: &[u8]) -> bool {
     (1..=5).contains(&text.len())
         && text.iter().all(u8::is_ascii_digit)
-        && text
-            .iter()
-            .fold(0_u32, |port, &digit| port * 10 + u32::from(digit - b'0'))
-            <= 65_535
+        && text.iter().fold(0_u32, |port, &digit| port * 10 + u32::from(digit - b'0')) <= 65_535
 }
 
 fn parse_v6(text: &[u8]) -> Option<Ipv6Addr> {
@@ -95,9 +84,7 @@ fn parse_v6(text: &[u8]) -> Option<Ipv6Addr> {
 
 fn is_zone(text: &[u8]) -> bool {
     (1..=LONGEST_ZONE).contains(&text.len())
-        && text
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._~-".contains(byte))
+        && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._~-".contains(byte))
 }
 
 fn parse_text<T: FromStr>(text: &[u8]) -> Option<T> {

@@ -70,12 +70,7 @@ impl ClientIpBuilder {
                 self.refuse(Kind::HeaderTwice { first, second }.into());
             }
             (Ok(name), _) => self.header = Some(name),
-            (Err(_), _) => self.refuse(
-                Kind::HeaderName {
-                    value: name.to_owned(),
-                }
-                .into(),
-            ),
+            (Err(_), _) => self.refuse(Kind::HeaderName { value: name.to_owned() }.into()),
         }
         self
     }
@@ -164,35 +159,21 @@ impl ClientIpBuilder {
             return Err(error);
         }
         if !IPV6_PREFIXES.contains(&self.ipv6_prefix) {
-            return Err(Kind::Ipv6Prefix {
-                value: self.ipv6_prefix,
-            }
-            .into());
+            return Err(Kind::Ipv6Prefix { value: self.ipv6_prefix }.into());
         }
         let source = self.header.map(Source::new);
         if let Some(hops) = self.hops {
             if hops == 0 || usize::try_from(hops).is_ok_and(|hops| hops > self.max_entries) {
-                return Err(Kind::Hops {
-                    value: hops,
-                    max_entries: self.max_entries,
-                }
-                .into());
+                return Err(Kind::Hops { value: hops, max_entries: self.max_entries }.into());
             }
-            if !source
-                .as_ref()
-                .is_some_and(|source| source.format.is_list())
-            {
+            if !source.as_ref().is_some_and(|source| source.format.is_list()) {
                 let header = source.map(|source| source.name.to_string());
                 return Err(Kind::HopsNeedListHeader { header }.into());
             }
         }
         // Counting without networks trusts whoever connects; a later reload closes that gate.
         let ungated = self.hops.is_some() && self.trusted.is_empty();
-        let trust = if self.trust_everyone || ungated {
-            TrustSet::everyone()
-        } else {
-            TrustSet::new(&self.trusted)
-        };
+        let trust = if self.trust_everyone || ungated { TrustSet::everyone() } else { TrustSet::new(&self.trusted) };
         Ok(ClientIp {
             policy: Arc::new(Policy {
                 source,

@@ -60,10 +60,7 @@ impl fmt::Display for ClientIpError {
                  `10.0.0.0/8` or `fd00::/8`, without blanks, netmasks, leading zeros or host names"
             ),
             Kind::HeaderName { value } => {
-                write!(
-                    f,
-                    "header name {value:?} cannot occur in a request; write a name such as `x-forwarded-for`"
-                )
+                write!(f, "header name {value:?} cannot occur in a request; write a name such as `x-forwarded-for`")
             }
             Kind::HeaderTwice { first, second } => write!(
                 f,
@@ -75,9 +72,7 @@ impl fmt::Display for ClientIpError {
                 "hops {value} is out of range; write how many of your proxies stand in front, from 1 to \
                  {max_entries} (`max_entries`)"
             ),
-            Kind::HopsNeedListHeader {
-                header: Some(header),
-            } => write!(
+            Kind::HopsNeedListHeader { header: Some(header) } => write!(
                 f,
                 "hops cannot be counted in header `{header}`, which holds one address; use `x-forwarded-for` \
                  or `forwarded`, or leave hops out"

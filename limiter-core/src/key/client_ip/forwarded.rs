@@ -12,9 +12,7 @@ const LONGEST_ESCAPED: usize = 128;
 
 /// The non-empty entries of one line, from the right.
 pub(super) fn entries_from_right(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    FromRight::new(line, b',')
-        .map(trim)
-        .filter(|entry| !entry.is_empty())
+    FromRight::new(line, b',').map(trim).filter(|entry| !entry.is_empty())
 }
 
 /// Only `for` matters; other parameters may be as odd as they like.
@@ -23,10 +21,7 @@ pub(super) fn read(entry: &[u8]) -> Entry {
     let mut node = None;
     for parameter in parameters.by_ref() {
         let parameter = trim(parameter);
-        let name_end = parameter
-            .iter()
-            .position(|&byte| byte == b'=')
-            .unwrap_or(parameter.len());
+        let name_end = parameter.iter().position(|&byte| byte == b'=').unwrap_or(parameter.len());
         let (name, value) = parameter.split_at(name_end);
         if !trim(name).eq_ignore_ascii_case(b"for") {
             continue;
@@ -47,12 +42,10 @@ pub(super) fn read(entry: &[u8]) -> Entry {
 fn read_node(value: &[u8]) -> Entry {
     let mut unescaped = [0; LONGEST_ESCAPED];
     let (node, quoted) = match value {
-        [b'"', inside @ .., b'"'] if inside.contains(&b'\\') => {
-            match unescape(inside, &mut unescaped) {
-                Some(node) => (node, true),
-                None => return Entry::Malformed,
-            }
-        }
+        [b'"', inside @ .., b'"'] if inside.contains(&b'\\') => match unescape(inside, &mut unescaped) {
+            Some(node) => (node, true),
+            None => return Entry::Malformed,
+        },
         [b'"', inside @ .., b'"'] => (inside, true),
         _ => (value, false),
     };
@@ -85,10 +78,7 @@ fn is_node_port(text: &[u8]) -> bool {
 fn is_obfuscated(text: &[u8]) -> bool {
     match text {
         [b'_', rest @ ..] => {
-            !rest.is_empty()
-                && rest
-                    .iter()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
+            !rest.is_empty() && rest.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
         }
         _ => false,
     }
@@ -116,11 +106,7 @@ struct FromRight<'a> {
 
 impl<'a> FromRight<'a> {
     fn new(text: &'a [u8], separator: u8) -> Self {
-        Self {
-            rest: Some(text),
-            separator,
-            open_quote: false,
-        }
+        Self { rest: Some(text), separator, open_quote: false }
     }
 }
 
@@ -147,13 +133,7 @@ impl<'a> Iterator for FromRight<'a> {
 /// A quote after an odd number of backslashes is content. Each run of backslashes is looked at once,
 /// by the one quote that follows it, so the scan stays linear.
 fn is_escaped(before: &[u8]) -> bool {
-    before
-        .iter()
-        .rev()
-        .take_while(|&&byte| byte == b'\\')
-        .count()
-        % 2
-        == 1
+    before.iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1
 }
 
 #[cfg(test)]

@@ -7,9 +7,7 @@ fn address(text: &str) -> Entry {
 }
 
 fn entries(line: &str) -> Vec<String> {
-    entries_from_right(line.as_bytes())
-        .map(|entry| String::from_utf8(entry.to_vec()).unwrap())
-        .collect()
+    entries_from_right(line.as_bytes()).map(|entry| String::from_utf8(entry.to_vec()).unwrap()).collect()
 }
 
 #[test]
@@ -107,21 +105,8 @@ fn anything_else_is_malformed() {
 
 #[test]
 fn commas_and_quotes_of_a_stranger_do_not_reach_the_entry_on_the_right() {
-    for left in [
-        "for=\"",
-        "for=\\",
-        "for=\\\"",
-        "\"\"\"",
-        "a\"b",
-        "host=\"x\\",
-        ",,\"",
-        "\\\\\"",
-    ] {
-        for right in [
-            "for=203.0.113.7",
-            "for=\"203.0.113.7\"",
-            "for=\"[2001:db8::7]:80\";host=\"a,\\\"b\"",
-        ] {
+    for left in ["for=\"", "for=\\", "for=\\\"", "\"\"\"", "a\"b", "host=\"x\\", ",,\"", "\\\\\""] {
+        for right in ["for=203.0.113.7", "for=\"203.0.113.7\"", "for=\"[2001:db8::7]:80\";host=\"a,\\\"b\""] {
             assert_eq!(entries(&format!("{left}, {right}"))[0], right, "{left}");
         }
     }
@@ -130,18 +115,12 @@ fn commas_and_quotes_of_a_stranger_do_not_reach_the_entry_on_the_right() {
 #[test]
 fn an_open_quote_swallows_what_is_left_of_it() {
     assert_eq!(entries("a=1, b=\"2, c=3"), ["c=3", "a=1, b=\"2"]);
-    assert_eq!(
-        entries("a=\"1,2\", , b=\"3\\\",4\""),
-        ["b=\"3\\\",4\"", "a=\"1,2\""]
-    );
+    assert_eq!(entries("a=\"1,2\", , b=\"3\\\",4\""), ["b=\"3\\\",4\"", "a=\"1,2\""]);
 }
 
 #[test]
 fn a_value_too_long_to_unescape_is_malformed_and_a_long_plain_one_is_read() {
     let long = "a".repeat(500);
     assert_eq!(read(format!("for=\"_{long}\"").as_bytes()), Entry::Opaque);
-    assert_eq!(
-        read(format!("for=\"_\\{long}\"").as_bytes()),
-        Entry::Malformed
-    );
+    assert_eq!(read(format!("for=\"_\\{long}\"").as_bytes()), Entry::Malformed);
 }

@@ -45,22 +45,13 @@ impl IpKey {
     #[must_use]
     pub fn new(ip: IpAddr, ipv6_prefix: u8) -> Self {
         match ip.to_canonical() {
-            IpAddr::V4(v4) => Self {
-                network: IpAddr::V4(v4),
-                prefix_len: 32,
-            },
+            IpAddr::V4(v4) => Self { network: IpAddr::V4(v4), prefix_len: 32 },
             IpAddr::V6(v6) => {
-                let prefix_len = if is_nat64(v6) {
-                    128
-                } else {
-                    ipv6_prefix.clamp(*IPV6_PREFIXES.start(), *IPV6_PREFIXES.end())
-                };
+                let prefix_len =
+                    if is_nat64(v6) { 128 } else { ipv6_prefix.clamp(*IPV6_PREFIXES.start(), *IPV6_PREFIXES.end()) };
                 // The length is 32 to 128, so the shift is at most 96.
                 let mask = u128::MAX << (128 - u32::from(prefix_len));
-                Self {
-                    network: IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & mask)),
-                    prefix_len,
-                }
+                Self { network: IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & mask)), prefix_len }
             }
         }
     }

@@ -174,9 +174,7 @@ impl ClientIp {
     /// When the peer is unknown, is a Unix socket that is not trusted or that named nobody, or when the
     /// policy refuses malformed headers and this one is.
     pub fn resolve(&self, peer: Peer, headers: &HeaderMap) -> Result<Resolved, ResolveError> {
-        self.resolve_with(peer, |name| {
-            headers.get_all(name).iter().map(HeaderValue::as_bytes)
-        })
+        self.resolve_with(peer, |name| headers.get_all(name).iter().map(HeaderValue::as_bytes))
     }
 
     /// [`resolve`](Self::resolve) for servers that do not use [`http`]: `lines` are the values of the
@@ -216,10 +214,8 @@ impl ClientIp {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let networks: Vec<IpNet> = networks
-            .into_iter()
-            .map(|text| trust::parse_network(text.as_ref()))
-            .collect::<Result<_, _>>()?;
+        let networks: Vec<IpNet> =
+            networks.into_iter().map(|text| trust::parse_network(text.as_ref())).collect::<Result<_, _>>()?;
         let trust = TrustSet::new(&networks);
         *self.policy.trust.write() = trust;
         Ok(())
@@ -231,11 +227,7 @@ impl ClientIp {
         self.policy.counters.snapshot()
     }
 
-    fn resolve_with<'h, I>(
-        &self,
-        peer: Peer,
-        lines: impl FnOnce(&HeaderName) -> I,
-    ) -> Result<Resolved, ResolveError>
+    fn resolve_with<'h, I>(&self, peer: Peer, lines: impl FnOnce(&HeaderName) -> I) -> Result<Resolved, ResolveError>
     where
         I: DoubleEndedIterator<Item = &'h [u8]>,
     {
@@ -248,21 +240,14 @@ impl ClientIp {
         };
         let found = match &policy.source {
             Some(source) => policy.read(source, peer, lines),
-            None => Found {
-                ip: peer,
-                via: Via::Peer,
-            },
+            None => Found { ip: peer, via: Via::Peer },
         };
         policy.counters.record(found.via);
         if policy.refuses(found.via) {
             return Err(ResolveError::Refused(found.via));
         }
         let ip = found.ip.ok_or(ResolveError::NoAddress)?;
-        Ok(Resolved {
-            ip,
-            via: found.via,
-            ipv6_prefix: policy.ipv6_prefix,
-        })
+        Ok(Resolved { ip, via: found.via, ipv6_prefix: policy.ipv6_prefix })
     }
 }
 
@@ -274,22 +259,14 @@ impl Default for ClientIp {
 
 impl Policy {
     /// `peer` is `None` behind a trusted Unix socket.
-    fn read<'h, I>(
-        &self,
-        source: &Source,
-        peer: Option<IpAddr>,
-        lines: impl FnOnce(&HeaderName) -> I,
-    ) -> Found
+    fn read<'h, I>(&self, source: &Source, peer: Option<IpAddr>, lines: impl FnOnce(&HeaderName) -> I) -> Found
     where
         I: DoubleEndedIterator<Item = &'h [u8]>,
     {
         // Held to the end, so that a reload in between cannot mix two sets.
         let trust = self.trust.read();
         if peer.is_some_and(|ip| !trust.contains(ip)) {
-            return Found {
-                ip: peer,
-                via: Via::Peer,
-            };
+            return Found { ip: peer, via: Via::Peer };
         }
         let lines = lines(&source.name);
         match source.format {
@@ -320,7 +297,6 @@ impl Policy {
     }
 
     fn refuses(&self, via: Via) -> bool {
-        self.on_malformed == OnMalformed::Refuse
-            && matches!(via, Via::Limit | Via::Malformed | Via::Opaque)
+        self.on_malformed == OnMalformed::Refuse && matches!(via, Via::Limit | Via::Malformed | Via::Opaque)
     }
 }

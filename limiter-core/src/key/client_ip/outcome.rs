@@ -144,10 +144,9 @@ impl fmt::Display for ResolveError {
                 "the connection's address is unknown; serve with connection info (in axum \
                  `into_make_service_with_connect_info::<SocketAddr>()`)",
             ),
-            Self::Refused(via) => write!(
-                f,
-                "the forwarding header is not usable ({via}) and the policy refuses such requests"
-            ),
+            Self::Refused(via) => {
+                write!(f, "the forwarding header is not usable ({via}) and the policy refuses such requests")
+            }
             Self::UnixPeerUntrusted => f.write_str(
                 "the peer is a unix socket, which has no address; call `trust_unix(true)` if only your proxy \
                  can open it",

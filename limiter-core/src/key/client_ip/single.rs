@@ -15,26 +15,14 @@ pub(super) fn resolve<'h>(
     let mut lines = lines.map(trim);
     let first = lines.next().unwrap_or_default();
     if lines.any(|line| line != first) {
-        return Found {
-            ip: peer,
-            via: Via::Malformed,
-        };
+        return Found { ip: peer, via: Via::Malformed };
     }
     if first.is_empty() {
-        return Found {
-            ip: peer,
-            via: Via::Peer,
-        };
+        return Found { ip: peer, via: Via::Peer };
     }
     match read(first) {
-        Some(ip) => Found {
-            ip: Some(ip),
-            via: Via::Header,
-        },
-        None => Found {
-            ip: peer,
-            via: Via::Malformed,
-        },
+        Some(ip) => Found { ip: Some(ip), via: Via::Header },
+        None => Found { ip: peer, via: Via::Malformed },
     }
 }
 
@@ -43,11 +31,7 @@ pub(super) fn resolve<'h>(
 pub(super) fn read_viewer_address(value: &[u8]) -> Option<IpAddr> {
     let colon = value.iter().rposition(|&byte| byte == b':')?;
     let (address, port) = (&value[..colon], &value[colon + 1..]);
-    if address::is_port(port) {
-        address::parse_bare(address)
-    } else {
-        None
-    }
+    if address::is_port(port) { address::parse_bare(address) } else { None }
 }
 
 #[cfg(test)]
@@ -61,18 +45,9 @@ mod tests {
     #[test]
     fn a_viewer_address_is_split_at_its_last_colon() {
         assert_eq!(viewer("203.0.113.7:46532").as_deref(), Some("203.0.113.7"));
-        assert_eq!(
-            viewer("2001:db8:1:2::7:46532").as_deref(),
-            Some("2001:db8:1:2::7")
-        );
-        assert_eq!(
-            viewer("[2001:db8::7]:46532").as_deref(),
-            Some("2001:db8::7")
-        );
-        assert_eq!(
-            viewer("::ffff:203.0.113.7:1").as_deref(),
-            Some("203.0.113.7")
-        );
+        assert_eq!(viewer("2001:db8:1:2::7:46532").as_deref(), Some("2001:db8:1:2::7"));
+        assert_eq!(viewer("[2001:db8::7]:46532").as_deref(), Some("2001:db8::7"));
+        assert_eq!(viewer("::ffff:203.0.113.7:1").as_deref(), Some("203.0.113.7"));
     }
 
     #[test]

@@ -19,10 +19,7 @@ pub(super) struct TrustSet {
 
 impl TrustSet {
     pub(super) fn everyone() -> Self {
-        Self {
-            everyone: true,
-            ..Self::default()
-        }
+        Self { everyone: true, ..Self::default() }
     }
 
     /// `networks` have passed [`parse_network`] or [`check_network`].
@@ -35,11 +32,7 @@ impl TrustSet {
                 IpNet::V6(net) => v6.push((net.network().to_bits(), net.broadcast().to_bits())),
             }
         }
-        Self {
-            everyone: false,
-            v4: Ranges::new(v4),
-            v6: Ranges::new(v6),
-        }
+        Self { everyone: false, v4: Ranges::new(v4), v6: Ranges::new(v6) }
     }
 
     /// `ip` is canonical: IPv4-mapped addresses have become IPv4.
@@ -67,25 +60,15 @@ impl<T: Copy + Ord> Ranges<T> {
 
     fn contains(&self, value: T) -> bool {
         let after = self.0.partition_point(|&(first, _)| first <= value);
-        after
-            .checked_sub(1)
-            .and_then(|at| self.0.get(at))
-            .is_some_and(|&(_, last)| value <= last)
+        after.checked_sub(1).and_then(|at| self.0.get(at)).is_some_and(|&(_, last)| value <= last)
     }
 }
 
 /// Reads an address or CIDR, refusing what [`check_network`] refuses.
 pub(super) fn parse_network(text: &str) -> Result<IpNet, ClientIpError> {
-    let bad = || {
-        ClientIpError::from(Kind::BadCidr {
-            value: text.to_owned(),
-        })
-    };
+    let bad = || ClientIpError::from(Kind::BadCidr { value: text.to_owned() });
     if text.contains('%') {
-        return Err(Kind::Zone {
-            value: text.to_owned(),
-        }
-        .into());
+        return Err(Kind::Zone { value: text.to_owned() }.into());
     }
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix)),
@@ -93,9 +76,7 @@ pub(super) fn parse_network(text: &str) -> Result<IpNet, ClientIpError> {
     };
     let address: IpAddr = address.parse().map_err(|_| bad())?;
     let network = match prefix {
-        Some(prefix) => {
-            IpNet::new(address, parse_prefix(prefix).ok_or_else(bad)?).map_err(|_| bad())?
-        }
+        Some(prefix) => IpNet::new(address, parse_prefix(prefix).ok_or_else(bad)?).map_err(|_| bad())?,
         None => IpNet::from(address),
     };
     check_network(network, text)
@@ -106,18 +87,11 @@ pub(super) fn parse_network(text: &str) -> Result<IpNet, ClientIpError> {
 pub(super) fn check_network(network: IpNet, written: &str) -> Result<IpNet, ClientIpError> {
     let network = unmap(network, written)?;
     if network.prefix_len() == 0 {
-        return Err(Kind::PrefixZero {
-            value: written.to_owned(),
-        }
-        .into());
+        return Err(Kind::PrefixZero { value: written.to_owned() }.into());
     }
     if network.addr() != network.network() {
         let network = network.trunc().to_string();
-        return Err(Kind::HostBits {
-            value: written.to_owned(),
-            network,
-        }
-        .into());
+        return Err(Kind::HostBits { value: written.to_owned(), network }.into());
     }
     Ok(network)
 }
@@ -132,18 +106,12 @@ fn unmap(network: IpNet, written: &str) -> Result<IpNet, ClientIpError> {
     v6.prefix_len()
         .checked_sub(96)
         .and_then(|prefix| IpNet::new(IpAddr::V4(v4), prefix).ok())
-        .ok_or_else(|| {
-            Kind::MappedPrefixTooShort {
-                value: written.to_owned(),
-            }
-            .into()
-        })
+        .ok_or_else(|| Kind::MappedPrefixTooShort { value: written.to_owned() }.into())
 }
 
 /// Digits only, no leading zero: some systems read `/010` as eight.
 fn parse_prefix(text: &str) -> Option<u8> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit())
-        && (text.len() == 1 || !text.starts_with('0'));
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
     if plain { text.parse().ok() } else { None }
 }
 
@@ -152,10 +120,7 @@ mod tests {
     use super::*;
 
     fn set(networks: &[&str]) -> TrustSet {
-        let networks: Vec<IpNet> = networks
-            .iter()
-            .map(|text| parse_network(text).unwrap())
-            .collect();
+        let networks: Vec<IpNet> = networks.iter().map(|text| parse_network(text).unwrap()).collect();
         TrustSet::new(&networks)
     }
 
@@ -165,35 +130,13 @@ mod tests {
 
     #[test]
     fn edges_of_networks_are_inside_and_their_neighbours_are_not() {
-        let set = set(&[
-            "10.0.0.0/8",
-            "10.1.0.0/16",
-            "192.0.2.4/31",
-            "192.0.2.9",
-            "fd00::/8",
-            "2001:db8::1",
-        ]);
-        for inside in [
-            "10.0.0.0",
-            "10.255.255.255",
-            "192.0.2.4",
-            "192.0.2.5",
-            "192.0.2.9",
-            "fd00::",
-            "2001:db8::1",
-        ] {
+        let set = set(&["10.0.0.0/8", "10.1.0.0/16", "192.0.2.4/31", "192.0.2.9", "fd00::/8", "2001:db8::1"]);
+        for inside in ["10.0.0.0", "10.255.255.255", "192.0.2.4", "192.0.2.5", "192.0.2.9", "fd00::", "2001:db8::1"] {
             assert!(set.contains(inside.parse().unwrap()), "{inside}");
         }
-        for outside in [
-            "9.255.255.255",
-            "11.0.0.0",
-            "192.0.2.3",
-            "192.0.2.6",
-            "192.0.2.8",
-            "fe00::",
-            "2001:db8::",
-            "::",
-        ] {
+        for outside in
+            ["9.255.255.255", "11.0.0.0", "192.0.2.3", "192.0.2.6", "192.0.2.8", "fe00::", "2001:db8::", "::"]
+        {
             assert!(!set.contains(outside.parse().unwrap()), "{outside}");
         }
     }
@@ -214,33 +157,10 @@ mod tests {
     #[test]
     fn dangerous_networks_are_refused_by_name() {
         for (code, texts) in [
-            (
-                "config:mapped_prefix_too_short",
-                &["::ffff:10.0.0.0/8", "::ffff:0:0/95", "::ffff:0:0/0"][..],
-            ),
-            (
-                "config:prefix_zero",
-                &[
-                    "0.0.0.0/0",
-                    "::/0",
-                    "::ffff:0.0.0.0/96",
-                    "::ffff:10.0.0.0/96",
-                    "10.0.0.0/0",
-                ],
-            ),
-            (
-                "config:host_bits",
-                &[
-                    "10.0.0.1/8",
-                    "fd00::1/8",
-                    "::ffff:10.0.0.1/104",
-                    "192.0.2.5/31",
-                ],
-            ),
-            (
-                "config:zone",
-                &["fe80::%eth0/10", "fe80::1%eth0", "fe80::/10%eth0"],
-            ),
+            ("config:mapped_prefix_too_short", &["::ffff:10.0.0.0/8", "::ffff:0:0/95", "::ffff:0:0/0"][..]),
+            ("config:prefix_zero", &["0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96", "::ffff:10.0.0.0/96", "10.0.0.0/0"]),
+            ("config:host_bits", &["10.0.0.1/8", "fd00::1/8", "::ffff:10.0.0.1/104", "192.0.2.5/31"]),
+            ("config:zone", &["fe80::%eth0/10", "fe80::1%eth0", "fe80::/10%eth0"]),
             (
                 "config:bad_cidr",
                 &[
@@ -285,9 +205,6 @@ mod tests {
     #[test]
     fn the_refusal_names_the_network_that_was_probably_meant() {
         let error = parse_network("10.1.2.3/8").unwrap_err().to_string();
-        assert!(
-            error.contains("\"10.1.2.3/8\"") && error.contains("`10.0.0.0/8`"),
-            "{error}"
-        );
+        assert!(error.contains("\"10.1.2.3/8\"") && error.contains("`10.0.0.0/8`"), "{error}");
     }
 }

@@ -37,38 +37,23 @@ pub(super) fn first_untrusted<'h>(
     let mut via = Via::Peer;
     for (examined, entry) in entries.enumerate() {
         if examined == max_entries {
-            return Found {
-                ip: last_trusted,
-                via: Via::Limit,
-            };
+            return Found { ip: last_trusted, via: Via::Limit };
         }
         match read(entry) {
             Entry::Address(ip) if trust.contains(ip) => last_trusted = Some(ip),
             Entry::Address(ip) => {
-                return Found {
-                    ip: Some(ip),
-                    via: Via::Header,
-                };
+                return Found { ip: Some(ip), via: Via::Header };
             }
             Entry::Malformed => {
-                return Found {
-                    ip: last_trusted,
-                    via: Via::Malformed,
-                };
+                return Found { ip: last_trusted, via: Via::Malformed };
             }
             Entry::Opaque => {
-                return Found {
-                    ip: last_trusted,
-                    via: Via::Opaque,
-                };
+                return Found { ip: last_trusted, via: Via::Opaque };
             }
         }
         via = Via::AllTrusted;
     }
-    Found {
-        ip: last_trusted,
-        via,
-    }
+    Found { ip: last_trusted, via }
 }
 
 /// The `hops`-th entry from the right; those passed over are counted, not read.
@@ -86,18 +71,9 @@ pub(super) fn nth_from_right<'h>(
         via = Via::ShortChain;
     }
     match entries.next().map(read) {
-        Some(Entry::Address(ip)) => Found {
-            ip: Some(ip),
-            via: Via::Header,
-        },
-        Some(Entry::Malformed) => Found {
-            ip: peer,
-            via: Via::Malformed,
-        },
-        Some(Entry::Opaque) => Found {
-            ip: peer,
-            via: Via::Opaque,
-        },
+        Some(Entry::Address(ip)) => Found { ip: Some(ip), via: Via::Header },
+        Some(Entry::Malformed) => Found { ip: peer, via: Via::Malformed },
+        Some(Entry::Opaque) => Found { ip: peer, via: Via::Opaque },
         None => Found { ip: peer, via },
     }
 }
@@ -130,13 +106,7 @@ mod tests {
             &TrustSet::everyone(),
             7,
         );
-        assert_eq!(
-            found,
-            Found {
-                ip: Some(ip),
-                via: Via::Limit
-            }
-        );
+        assert_eq!(found, Found { ip: Some(ip), via: Via::Limit });
         assert_eq!(read.get(), 7);
     }
 
@@ -155,13 +125,7 @@ mod tests {
             },
             2,
         );
-        assert_eq!(
-            found,
-            Found {
-                ip: Some(ip),
-                via: Via::Header
-            }
-        );
+        assert_eq!(found, Found { ip: Some(ip), via: Via::Header });
         assert_eq!(read.get(), 1);
     }
 

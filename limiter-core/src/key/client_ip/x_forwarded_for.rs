@@ -5,9 +5,7 @@ use super::walk::{Entry, trim};
 
 /// The non-empty entries of one line, from the right.
 pub(super) fn entries_from_right(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.rsplit(|&byte| byte == b',')
-        .map(trim)
-        .filter(|entry| !entry.is_empty())
+    line.rsplit(|&byte| byte == b',').map(trim).filter(|entry| !entry.is_empty())
 }
 
 pub(super) fn read(entry: &[u8]) -> Entry {

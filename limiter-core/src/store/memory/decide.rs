@@ -171,7 +171,14 @@ impl MemoryStore {
         }
     }
 
-    fn write(&self, item: &Item, one: &Evaluated, shard: Option<&mut MutexGuard<'_, Shard>>, overflow: &mut Overflow<'_>, now: Now) {
+    fn write(
+        &self,
+        item: &Item,
+        one: &Evaluated,
+        shard: Option<&mut MutexGuard<'_, Shard>>,
+        overflow: &mut Overflow<'_>,
+        now: Now,
+    ) {
         let Some(shard) = shard else { return };
         if one.place == Place::Shared {
             self.counters.shared.fetch_add(1, Ordering::Relaxed);

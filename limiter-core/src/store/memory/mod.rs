@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use super::{Answer, Capabilities, Charged, Decide, Operation, Place, Reply, Store, StoreError, Subject};
+use super::{Answer, Capabilities, Charged, Operation, Place, Reply, Store, StoreError, Subject};
 use crate::algorithm::{Algorithm, State};
 use crate::time::{Nanos, Now};
 use shard::Shard;
@@ -228,7 +228,10 @@ impl Default for MemoryStore {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore").field("ceiling", &self.ceiling()).field("shards", &self.shards.len()).finish_non_exhaustive()
+        f.debug_struct("MemoryStore")
+            .field("ceiling", &self.ceiling())
+            .field("shards", &self.shards.len())
+            .finish_non_exhaustive()
     }
 }
 
