@@ -3,7 +3,6 @@
 
 use core::error::Error as _;
 use core::str::FromStr;
-use core::time::Duration;
 
 use limiter_core::quota::{
     Alignment, MAX_COUNT, MAX_TIME_TO_FULL, NotationError, NotationErrorKind as Kind, Quota, QuotaError, QuotaList,
@@ -13,7 +12,10 @@ use proptest::prelude::*;
 
 const SECOND: u64 = 1_000_000_000;
 
+// Tables keep one row a case, which the formatter would break up.
+
 /// Text, count, period in nanoseconds, capacity, canonical text.
+#[rustfmt::skip]
 const ACCEPTED: &[(&str, u64, u64, u64, &str)] = &[
     ("100/min", 100, 60 * SECOND, 100, "100/min"),
     ("  100 /  2MINUTES  ", 100, 120 * SECOND, 100, "100/2min"),
@@ -53,6 +55,7 @@ fn every_documented_spelling_is_read_as_what_it_says() {
 /// Text, offset, fragment, kind, suggestion.
 type Refusal = (&'static str, usize, &'static str, Kind, Option<&'static str>);
 
+#[rustfmt::skip]
 const REFUSED: &[Refusal] = &[
     ("", 0, "", Kind::Empty, None),
     (" \t", 0, "", Kind::Empty, None),
@@ -211,6 +214,7 @@ fn a_list_takes_both_separators_and_prints_one() {
 
 #[test]
 fn a_list_refuses_what_cannot_have_been_meant_together() {
+    #[rustfmt::skip]
     const LISTS: &[Refusal] = &[
         ("", 0, "", Kind::Empty, None),
         ("10/s,", 5, "", Kind::Empty, None),
@@ -236,6 +240,7 @@ fn a_period_is_a_unit_with_an_optional_multiple() {
     assert_eq!(parse_period("min").unwrap(), 60 * SECOND);
     assert_eq!(parse_period(" 15 Min ").unwrap(), 900 * SECOND);
     assert_eq!(parse_period("100ms").unwrap(), SECOND / 10);
+    #[rustfmt::skip]
     const PERIODS: &[Refusal] = &[
         ("", 0, "", Kind::Empty, None),
         ("15", 0, "15", Kind::MissingUnit, Some("15min")),
@@ -255,6 +260,7 @@ fn a_duration_always_has_a_number_and_may_be_zero() {
     assert_eq!(parse_duration("250ms").unwrap(), SECOND / 4);
     assert_eq!(parse_duration("2 min").unwrap(), 120 * SECOND);
     assert_eq!(parse_duration("0s").unwrap(), 0);
+    #[rustfmt::skip]
     const DURATIONS: &[Refusal] = &[
         ("s", 0, "s", Kind::MissingNumber, Some("1s")),
         ("250", 0, "250", Kind::MissingUnit, Some("250s")),

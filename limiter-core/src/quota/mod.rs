@@ -7,6 +7,12 @@
 //! N/[k]unit [burst B] [aligned [utc[+-h[:mm]]]]     N per [k] unit ..     0/unit     unlimited
 //! ```
 //!
+//! Units are `s`, `m` or `min`, `h`, `d`, `w` with their long names, in any case (`M` is a minute),
+//! and `ms`, which needs a multiple: `5/100ms`. Months and years differ in length and are refused.
+//! Numbers are whole and may hold underscores. `burst` is the total capacity. `aligned` starts
+//! windows on the clock instead of at the first request; an offset to UTC takes whole days.
+//! `0/..` denies everything, `unlimited` exempts. Entries of a list are separated by `,` or `;`.
+//!
 //! | file | role |
 //! |---|---|
 //! | `mod.rs` | [`Quota`], [`Alignment`]: values that are right by construction |
