@@ -1,1 +1,5 @@
 //! Facade.
+
+mod grpc;
+pub mod headers;
+pub mod response;

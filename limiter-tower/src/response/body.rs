@@ -1,0 +1,104 @@
+//! The body of a refusal.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::HeaderValue;
+
+use super::denial::Denial;
+
+/// Which body refusals have.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub enum Body {
+    /// Your own.
+    Custom(Arc<dyn Fn(&Denial<'_>) -> Content + Send + Sync>),
+    /// None.
+    None,
+    /// `{"error":"rate_limit_exceeded"}` or `{"error":"over_capacity"}`, as `application/json`.
+    PlainJson,
+    /// A problem document (RFC 9457), as `application/problem+json`.
+    #[default]
+    Problem,
+    /// The title, as `text/plain`.
+    Text,
+}
+
+impl Body {
+    pub(super) fn make(&self, denial: &Denial<'_>) -> Content {
+        match self {
+            Body::Custom(make) => make(denial),
+            Body::None => Content::default(),
+            Body::PlainJson => denial.plain_json(),
+            Body::Problem => denial.problem(denial.problem_type()),
+            Body::Text => denial.text(),
+        }
+    }
+}
+
+/// What the body of a refusal says in words, in a problem's `detail` or after a text's title.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Detail {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Always this.
+    Text(Cow<'static, str>),
+    /// When to try again, where that is known.
+    Wait,
+}
+
+/// A body and its type. The default is none.
+///
+/// ```
+/// use limiter_tower::response::Content;
+///
+/// let page = Content::html("<p>Later, please.");
+/// assert_eq!(page.content_type().unwrap(), "text/html; charset=utf-8");
+/// assert_eq!(&page.bytes()[..], b"<p>Later, please.");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    pub(super) content_type: Option<HeaderValue>,
+    pub(super) bytes: Bytes,
+}
+
+impl Content {
+    /// A body of any type.
+    #[must_use]
+    pub fn new(content_type: HeaderValue, bytes: impl Into<Bytes>) -> Self {
+        Content { content_type: Some(content_type), bytes: bytes.into() }
+    }
+
+    /// An HTML page in UTF-8.
+    #[must_use]
+    pub fn html(page: impl Into<Bytes>) -> Self {
+        Self::new(HeaderValue::from_static("text/html; charset=utf-8"), page)
+    }
+
+    /// JSON.
+    #[must_use]
+    pub fn json(document: impl Into<Bytes>) -> Self {
+        Self::new(HeaderValue::from_static("application/json"), document)
+    }
+
+    /// Plain text in UTF-8.
+    #[must_use]
+    pub fn text(text: impl Into<Bytes>) -> Self {
+        Self::new(HeaderValue::from_static("text/plain; charset=utf-8"), text)
+    }
+
+    /// The type, if there is a body.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&HeaderValue> {
+        self.content_type.as_ref()
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
