@@ -14,27 +14,28 @@ impl<'a> View<'a> {
             // A refusal without a rule behind it is ours, not the caller's.
             decision.violated().map(|usage| reason(wire, usage)).max().unwrap_or(Reason::ReducedCapacity)
         });
-        View { rows: decision.usages().iter().map(|usage| row(wire, usage)).collect(), refused }
+        let rows = decision.usages().iter().map(|usage| {
+            // A rule that is tried out may refuse without consequence.
+            let wait = (refused.is_some() && usage.is_violated()).then(|| wait(usage));
+            Row { policy: policy(wire, usage), numbers: numbers(usage), wait }
+        });
+        View { rows: rows.collect(), refused }
     }
 }
 
-fn row<'a>(wire: &'a Wire, usage: &'a Usage) -> Row<'a> {
+fn policy<'a>(wire: &'a Wire, usage: &'a Usage) -> PolicyView<'a> {
     let own = wire.of_rule(usage.name()).and_then(|rule| rule.unit.as_ref());
     let unit = match (own, usage.algorithm()) {
         (Some(unit), _) => unit.on_wire(),
         (None, Algorithm::Concurrent) => Some(super::CONCURRENT),
         (None, _) => None,
     };
-    Row {
-        policy: PolicyView {
-            name: usage.name(),
-            quota: usage.limit(),
-            window: usage.window().map(|window| whole(window, usage.limit())),
-            unit,
-            partition: None,
-        },
-        numbers: numbers(usage),
-        wait: usage.is_violated().then(|| wait(usage)),
+    PolicyView {
+        name: usage.name(),
+        quota: usage.limit(),
+        window: usage.window().map(|window| whole(window, usage.limit())),
+        unit,
+        partition: wire.partition.as_ref().map(|secret| usage.partition(secret).to_be_bytes().into()),
     }
 }
 

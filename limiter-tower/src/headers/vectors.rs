@@ -9,7 +9,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response};
 use limiter_core::quota::QuotaError;
-use limiter_core::{Policy, PolicyError, Quota, Rule};
+use limiter_core::{Decision, Policy, PolicyError, Quota, Rule};
 use serde_json::Value;
 
 use super::view::{Numbers, PolicyView, Row, View, Wait};
@@ -56,7 +56,7 @@ fn outcome(vector: &Value) -> Value {
     let unix = Duration::from_millis(vector["now_unix_ms"].as_u64().unwrap_or(0));
     let jitter = Duration::from_millis(vector["decision"]["jitter_ms"].as_u64().unwrap_or(0));
     if view.refused.is_some() {
-        let response = respond(&wire, &view, &parts, unix, jitter);
+        let response = respond(&wire, &view, &Decision::default(), &parts, unix, jitter);
         let body = without_error_member(response.body());
         return summary(response.status().as_u16(), lines(response.headers()), &body);
     }

@@ -1,6 +1,5 @@
 //! The choices about the wire, put together.
 
-use core::fmt;
 use std::borrow::Cow;
 use std::hash::RandomState;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use http::request::Parts;
 use limiter_core::{Decision, Limiter};
 
 use super::choice::{DeniedItems, Family, Legacy, Prefix, Reason, Unit};
-use crate::response::{Body, Content, Denial, Detail};
+use crate::response::{Body, Denial, Detail};
 
 /// What responses say about limits: which fields, and what refusals look like.
 ///
@@ -114,20 +113,25 @@ impl Wire {
         self
     }
 
-    /// Makes the body of refusals yourself. Status and fields stay as they are, and the answer to
-    /// a `HEAD` request or a gRPC call has no body.
+    /// Makes the answer to refused requests yourself: a [`Content`](crate::response::Content), or a whole response. The
+    /// fields of the refusal are added to it, and a status of 200, which a fresh response has, is
+    /// replaced by that of the refusal. The answer to a `HEAD` request loses its body; gRPC calls
+    /// are answered in their own way.
     ///
     /// ```
     /// use limiter_tower::headers::Wire;
     /// use limiter_tower::response::Content;
     ///
-    /// let wire = Wire::new().body_with(|denial| match denial.retry_after() {
+    /// let wire = Wire::new().respond_with(|denial| match denial.retry_after() {
     ///     Some(wait) => Content::html(format!("<p>Please come back in {} s.", wait.as_secs())),
     ///     None => Content::html("<p>Please ask for less."),
     /// });
     /// ```
-    pub fn body_with(self, make: impl Fn(&Denial<'_>) -> Content + Send + Sync + 'static) -> Self {
-        self.body(Body::Custom(Arc::new(make)))
+    pub fn respond_with<R>(self, make: impl Fn(&Denial<'_>) -> R + Send + Sync + 'static) -> Self
+    where
+        R: Into<Response<Bytes>>,
+    {
+        self.body(Body::Custom(Arc::new(move |denial| make(denial).into())))
     }
 
     /// Whether the body of refusals says in words what to do.
@@ -203,17 +207,5 @@ impl Wire {
 
     pub(super) fn of_rule(&self, name: &str) -> Option<&PerRule> {
         self.rules.iter().find(|rule| rule.name == name)
-    }
-}
-
-impl fmt::Debug for Body {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Body::Custom(_) => "Custom",
-            Body::None => "None",
-            Body::PlainJson => "PlainJson",
-            Body::Problem => "Problem",
-            Body::Text => "Text",
-        })
     }
 }

@@ -1,10 +1,12 @@
 //! The body of a refusal.
 
+use core::fmt;
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::HeaderValue;
+use http::Response;
+use http::header::{CONTENT_TYPE, HeaderValue};
 
 use super::denial::Denial;
 
@@ -13,7 +15,7 @@ use super::denial::Denial;
 #[non_exhaustive]
 pub enum Body {
     /// Your own.
-    Custom(Arc<dyn Fn(&Denial<'_>) -> Content + Send + Sync>),
+    Custom(Arc<dyn Fn(&Denial<'_>) -> Response<Bytes> + Send + Sync>),
     /// None.
     None,
     /// `{"error":"rate_limit_exceeded"}` or `{"error":"over_capacity"}`, as `application/json`.
@@ -26,14 +28,26 @@ pub enum Body {
 }
 
 impl Body {
-    pub(super) fn make(&self, denial: &Denial<'_>) -> Content {
+    pub(super) fn make(&self, denial: &Denial<'_>) -> Response<Bytes> {
         match self {
             Body::Custom(make) => make(denial),
-            Body::None => Content::default(),
-            Body::PlainJson => denial.plain_json(),
-            Body::Problem => denial.problem(denial.problem_type()),
-            Body::Text => denial.text(),
+            Body::None => Response::new(Bytes::new()),
+            Body::PlainJson => denial.plain_json().into(),
+            Body::Problem => denial.problem(denial.problem_type()).into(),
+            Body::Text => denial.text().into(),
         }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Body::Custom(_) => "Custom",
+            Body::None => "None",
+            Body::PlainJson => "PlainJson",
+            Body::Problem => "Problem",
+            Body::Text => "Text",
+        })
     }
 }
 
@@ -50,26 +64,26 @@ pub enum Detail {
     Wait,
 }
 
-/// A body and its type. The default is none.
+/// A body and its type.
 ///
 /// ```
 /// use limiter_tower::response::Content;
 ///
 /// let page = Content::html("<p>Later, please.");
-/// assert_eq!(page.content_type().unwrap(), "text/html; charset=utf-8");
+/// assert_eq!(page.content_type(), "text/html; charset=utf-8");
 /// assert_eq!(&page.bytes()[..], b"<p>Later, please.");
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
-    pub(super) content_type: Option<HeaderValue>,
-    pub(super) bytes: Bytes,
+    content_type: HeaderValue,
+    bytes: Bytes,
 }
 
 impl Content {
     /// A body of any type.
     #[must_use]
     pub fn new(content_type: HeaderValue, bytes: impl Into<Bytes>) -> Self {
-        Content { content_type: Some(content_type), bytes: bytes.into() }
+        Content { content_type, bytes: bytes.into() }
     }
 
     /// An HTML page in UTF-8.
@@ -90,15 +104,23 @@ impl Content {
         Self::new(HeaderValue::from_static("text/plain; charset=utf-8"), text)
     }
 
-    /// The type, if there is a body.
+    /// The type.
     #[must_use]
-    pub fn content_type(&self) -> Option<&HeaderValue> {
-        self.content_type.as_ref()
+    pub fn content_type(&self) -> &HeaderValue {
+        &self.content_type
     }
 
     /// The body.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
+    }
+}
+
+impl From<Content> for Response<Bytes> {
+    fn from(content: Content) -> Self {
+        let mut response = Response::new(content.bytes);
+        response.headers_mut().insert(CONTENT_TYPE, content.content_type);
+        response
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::HeaderValue;
 use http::request::Parts;
+use limiter_core::Decision;
 
 use super::body::{Content, Detail};
 use super::json::Json;
-use crate::headers::view::Row;
+use crate::headers::view::{Row, View};
 use crate::headers::{Reason, Wire};
 
 /// A refused request, and why.
@@ -16,6 +17,7 @@ use crate::headers::{Reason, Wire};
 pub struct Denial<'a> {
     wire: &'a Wire,
     rows: &'a [Row<'a>],
+    decision: &'a Decision,
     reason: Reason,
     retry_after: Option<u64>,
     request: &'a Parts,
@@ -24,12 +26,13 @@ pub struct Denial<'a> {
 impl<'a> Denial<'a> {
     pub(super) fn new(
         wire: &'a Wire,
-        rows: &'a [Row<'a>],
+        view: &'a View<'_>,
+        decision: &'a Decision,
         reason: Reason,
         retry_after: Option<u64>,
         request: &'a Parts,
     ) -> Self {
-        Denial { wire, rows, reason, retry_after, request }
+        Denial { wire, rows: &view.rows, decision, reason, retry_after, request }
     }
 
     /// Why the request was refused.
@@ -75,6 +78,12 @@ impl<'a> Denial<'a> {
             (Detail::Wait, Some(seconds)) => Some(format!("Try again in {seconds} seconds.")),
             (Detail::Off, _) | (Detail::Wait, None) => None,
         }
+    }
+
+    /// The numbers behind it.
+    #[must_use]
+    pub fn decision(&self) -> &'a Decision {
+        self.decision
     }
 
     /// The names of the rules that refused.

@@ -30,7 +30,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use limiter_core::{Decision, Limiter};
@@ -46,13 +46,14 @@ use crate::headers::{self, Reason, Refused, Wire};
 /// The answer to a request that a decision refuses.
 pub(crate) fn denied(wire: &Wire, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
     let view = View::of(wire, decision);
-    respond(wire, &view, parts, headers::unix(wire, limiter), jitter(wire.jitter))
+    respond(wire, &view, decision, parts, headers::unix(wire, limiter), jitter(wire.jitter))
 }
 
 /// The answer, from plain numbers.
 pub(crate) fn respond(
     wire: &Wire,
     view: &View<'_>,
+    decision: &Decision,
     parts: &Parts,
     unix: Duration,
     jitter: Duration,
@@ -60,7 +61,7 @@ pub(crate) fn respond(
     let reason = view.refused.unwrap_or(Reason::ReducedCapacity);
     let mut response = match grpc::content_type(&parts.headers) {
         Some(content_type) => grpc::refusal(wire, view, reason, content_type),
-        None => plain(wire, view, reason, parts, jitter),
+        None => plain(wire, view, decision, reason, parts, jitter),
     };
     let status = response.status();
     headers::write(wire, view, unix, status, false, response.headers_mut());
@@ -71,33 +72,34 @@ pub(crate) fn respond(
     response
 }
 
-fn plain(wire: &Wire, view: &View<'_>, reason: Reason, parts: &Parts, jitter: Duration) -> Response<Bytes> {
+fn plain(
+    wire: &Wire,
+    view: &View<'_>,
+    decision: &Decision,
+    reason: Reason,
+    parts: &Parts,
+    jitter: Duration,
+) -> Response<Bytes> {
     let retry_after = match view.wait() {
         Wait::After(wait) => Some(secs_to_wait(wait.saturating_add(jitter))),
         Wait::Never | Wait::Unknown => None,
     };
-    let denial = Denial::new(wire, &view.rows, reason, retry_after, parts);
-    let content = wire.body.make(&denial);
-    let mut response = Response::new(Bytes::new());
-    *response.status_mut() = status(reason);
-    fill(response.headers_mut(), retry_after, content.content_type);
-    // The answer to HEAD has the fields of the answer to GET, and no body.
-    if parts.method != Method::HEAD {
-        *response.body_mut() = content.bytes;
+    let denial = Denial::new(wire, view, decision, reason, retry_after, parts);
+    let mut response = wire.body.make(&denial);
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = status(reason);
     }
-    response
-}
-
-/// A fresh header section has room for these.
-fn fill(headers: &mut HeaderMap, retry_after: Option<u64>, content_type: Option<HeaderValue>) {
+    // The answer to HEAD has the fields of the answer to GET, and no body.
+    if parts.method == Method::HEAD {
+        *response.body_mut() = Bytes::new();
+    }
+    let headers = response.headers_mut();
     if let Some(seconds) = retry_after {
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        let _full = headers.try_insert(RETRY_AFTER, HeaderValue::from(seconds)).is_err();
     }
     // RFC 6585 forbids storing a 429; a 503 must not stick either.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(content_type) = content_type {
-        headers.insert(CONTENT_TYPE, content_type);
-    }
+    let _full = headers.try_insert(CACHE_CONTROL, HeaderValue::from_static("no-store")).is_err();
+    response
 }
 
 fn status(reason: Reason) -> StatusCode {
