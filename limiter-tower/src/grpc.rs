@@ -109,3 +109,29 @@ fn varint(out: &mut Vec<u8>, mut value: u64) {
     }
     out.push(value as u8);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_info_is_written_as_protobuf_reads_it() {
+        let seconds = status_details(8, "Quota Exceeded", 5000);
+        assert_eq!(seconds[..18], *b"\x08\x08\x12\x0eQuota Exceeded");
+        assert_eq!(seconds[18..22], [0x1a, 48, 0x0a, 40]);
+        assert_eq!(seconds[22..62], *b"type.googleapis.com/google.rpc.RetryInfo");
+        assert_eq!(seconds[62..], [0x12, 4, 0x0a, 2, 0x08, 5]);
+
+        let fraction = status_details(8, "Quota Exceeded", 1500);
+        assert_eq!(fraction[62..], [0x12, 10, 0x0a, 8, 0x08, 1, 0x10, 0x80, 0xca, 0xb5, 0xee, 0x01]);
+        let below_a_second = status_details(14, "", 250);
+        assert!(below_a_second.ends_with(&[0x12, 7, 0x0a, 5, 0x10, 0x80, 0xe5, 0x9a, 0x77]), "seconds are left out");
+    }
+
+    #[test]
+    fn milliseconds_are_rounded_up_and_never_0() {
+        assert_eq!(millis(Duration::ZERO), 1);
+        assert_eq!(millis(Duration::from_nanos(1_500_000_001)), 1501);
+        assert_eq!(millis(Duration::MAX), u64::MAX);
+    }
+}

@@ -41,6 +41,8 @@ pub(crate) mod view;
 mod wire;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod vectors;

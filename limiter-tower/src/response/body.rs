@@ -10,12 +10,15 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 
 use super::denial::Denial;
 
+/// Answers refused requests. See [`Wire::respond_with`](crate::headers::Wire::respond_with).
+pub type MakeResponse = dyn Fn(&Denial<'_>) -> Response<Bytes> + Send + Sync;
+
 /// Which body refusals have.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Body {
     /// Your own.
-    Custom(Arc<dyn Fn(&Denial<'_>) -> Response<Bytes> + Send + Sync>),
+    Custom(Arc<MakeResponse>),
     /// None.
     None,
     /// `{"error":"rate_limit_exceeded"}` or `{"error":"over_capacity"}`, as `application/json`.

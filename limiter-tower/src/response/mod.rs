@@ -2,7 +2,7 @@
 //!
 //! 429 if a caller's quota is spent, 503 if it is the service that is short; `Retry-After` in
 //! whole seconds, rounded up and never 0, and absent where waiting cannot help; `Cache-Control:
-//! no-store`; the fields of the [`headers`](crate::headers); and by default a problem document
+//! no-store`; the fields of the [`headers`]; and by default a problem document
 //! (RFC 9457):
 //!
 //! ```text
@@ -35,7 +35,7 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use limiter_core::{Decision, Limiter};
 
-pub use body::{Body, Content, Detail};
+pub use body::{Body, Content, Detail, MakeResponse};
 pub use denial::Denial;
 pub(crate) use denial::title;
 
