@@ -3,14 +3,18 @@
 
 mod support;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
 use limiter_core::testing::ManualClock;
-use limiter_tower::{Global, Limiter, OnStoreError, Quota, RateLimit, RateLimitLayer, Rule};
+use limiter_tower::{Global, Limiter, OnStoreError, Quota, RateLimitLayer, ResponseBody, Rule};
 use support::{Answers, BrokenStore, LaterStore, Notes, TestBody, get, ok, status};
+use tower::util::BoxCloneService;
 use tower::{Layer, Service, ServiceExt, service_fn};
+
+type Limited = BoxCloneService<Request<TestBody>, Response<ResponseBody<TestBody>>, Infallible>;
 
 fn later(rule: Rule) -> (RateLimitLayer, Answers, Notes) {
     let (store, answers) = LaterStore::new();
@@ -91,12 +95,13 @@ async fn when_the_store_fails_each_rule_says_what_happens() {
     let at_once = |rule: Rule| {
         let notes = Notes::default();
         let limiter = Limiter::builder().clock(ManualClock::new()).observer(notes.clone()).store(BrokenStore).build();
-        (RateLimitLayer::builder().rule(rule).limiter(limiter).build().unwrap().layer(service_fn(ok)), notes)
+        let layer = RateLimitLayer::builder().rule(rule).limiter(limiter).build().unwrap();
+        (BoxCloneService::new(layer.layer(service_fn(ok))), notes)
     };
     let late = |rule: Rule| {
         let (layer, answers, notes) = later(rule);
         answers.fail();
-        (layer.layer(service_fn(ok)), notes)
+        (BoxCloneService::new(layer.layer(service_fn(ok))), notes)
     };
     local(at_once(per_minute(1))).await;
     local(late(per_minute(1))).await;
@@ -108,21 +113,13 @@ async fn when_the_store_fails_each_rule_says_what_happens() {
     closes(late(closed)).await;
 }
 
-async fn local<S>((service, notes): (RateLimit<S>, Notes))
-where
-    RateLimit<S>: Service<Request<TestBody>, Response = http::Response<limiter_tower::ResponseBody<TestBody>>> + Clone,
-    <RateLimit<S> as Service<Request<TestBody>>>::Error: std::fmt::Debug,
-{
+async fn local((service, notes): (Limited, Notes)) {
     assert_eq!(status(&service, get("/")).await, StatusCode::OK);
     assert_eq!(status(&service, get("/")).await, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(notes.all(), ["allow Local", "deny Local"]);
 }
 
-async fn opens<S>((service, notes): (RateLimit<S>, Notes))
-where
-    RateLimit<S>: Service<Request<TestBody>, Response = http::Response<limiter_tower::ResponseBody<TestBody>>> + Clone,
-    <RateLimit<S> as Service<Request<TestBody>>>::Error: std::fmt::Debug,
-{
+async fn opens((service, notes): (Limited, Notes)) {
     for _ in 0..3 {
         let answer = service.clone().oneshot(get("/")).await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
@@ -131,11 +128,7 @@ where
     assert_eq!(notes.all(), ["allow Open"; 3]);
 }
 
-async fn closes<S>((service, notes): (RateLimit<S>, Notes))
-where
-    RateLimit<S>: Service<Request<TestBody>, Response = http::Response<limiter_tower::ResponseBody<TestBody>>> + Clone,
-    <RateLimit<S> as Service<Request<TestBody>>>::Error: std::fmt::Debug,
-{
+async fn closes((service, notes): (Limited, Notes)) {
     assert_eq!(status(&service, get("/")).await, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(notes.all(), ["deny Closed"]);
 }
