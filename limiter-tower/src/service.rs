@@ -66,8 +66,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
-        let (parts, body) = request.into_parts();
-        match self.gate.enter(&parts) {
+        let (mut parts, body) = request.into_parts();
+        match self.gate.enter(&mut parts) {
             Entry::Decided(Verdict::Admitted(pass)) => {
                 ResponseFuture::calling(self.inner.call(Request::from_parts(parts, body)), Some(pass))
             }
