@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::view::{Numbers, PolicyView, Row, View, Wait};
 use super::{DeniedItems, Family, Legacy, Prefix, Reason, Unit, Wire, expose, write};
-use crate::response::{Detail, respond};
+use crate::response::{Asked, Body, Detail, respond};
 
 #[test]
 fn the_vectors_hold() {
@@ -56,7 +56,9 @@ fn outcome(vector: &Value) -> Value {
     let unix = Duration::from_millis(vector["now_unix_ms"].as_u64().unwrap_or(0));
     let jitter = Duration::from_millis(vector["decision"]["jitter_ms"].as_u64().unwrap_or(0));
     if view.refused.is_some() {
-        let response = respond(&wire, &view, &Decision::default(), &parts, unix, jitter);
+        let decision = Decision::default();
+        let asked = Asked { decision: &decision, parts: &parts, body: &Body::Problem };
+        let response = respond(&wire, &view, asked, unix, jitter);
         let body = without_error_member(response.body());
         return summary(response.status().as_u16(), lines(response.headers()), &body);
     }

@@ -43,54 +43,66 @@ use crate::grpc;
 use crate::headers::view::{View, Wait, secs_to_wait};
 use crate::headers::{self, Reason, Refused, Wire};
 
-/// The answer to a request that a decision refuses.
+/// The answer to a request that a decision refuses, with the body of the wire.
 pub(crate) fn denied(wire: &Wire, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
+    denied_with(wire, &wire.body, decision, parts, limiter)
+}
+
+/// The answer to a request that a decision refuses.
+pub(crate) fn denied_with(
+    wire: &Wire,
+    body: &Body,
+    decision: &Decision,
+    parts: &Parts,
+    limiter: &Limiter,
+) -> Response<Bytes> {
     let view = View::of(wire, decision);
-    respond(wire, &view, decision, parts, headers::unix(wire, limiter), jitter(wire.jitter))
+    let asked = Asked { decision, parts, body };
+    respond(wire, &view, asked, headers::unix(wire, limiter), jitter(wire.jitter))
+}
+
+/// What is refused, and which body it gets.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) decision: &'a Decision,
+    pub(crate) parts: &'a Parts,
+    pub(crate) body: &'a Body,
 }
 
 /// The answer, from plain numbers.
 pub(crate) fn respond(
     wire: &Wire,
     view: &View<'_>,
-    decision: &Decision,
-    parts: &Parts,
+    asked: Asked<'_>,
     unix: Duration,
     jitter: Duration,
 ) -> Response<Bytes> {
     let reason = view.refused.unwrap_or(Reason::ReducedCapacity);
-    let mut response = match grpc::content_type(&parts.headers) {
+    let mut response = match grpc::content_type(&asked.parts.headers) {
         Some(content_type) => grpc::refusal(wire, view, reason, content_type),
-        None => plain(wire, view, decision, reason, parts, jitter),
+        None => plain(wire, view, asked, reason, jitter),
     };
     let status = response.status();
     headers::write(wire, view, unix, status, false, response.headers_mut());
-    if wire.exposes_to(&parts.headers) {
+    if wire.exposes_to(&asked.parts.headers) {
         headers::expose(wire, response.headers_mut());
     }
     response.extensions_mut().insert(Refused);
     response
 }
 
-fn plain(
-    wire: &Wire,
-    view: &View<'_>,
-    decision: &Decision,
-    reason: Reason,
-    parts: &Parts,
-    jitter: Duration,
-) -> Response<Bytes> {
+fn plain(wire: &Wire, view: &View<'_>, asked: Asked<'_>, reason: Reason, jitter: Duration) -> Response<Bytes> {
     let retry_after = match view.wait() {
         Wait::After(wait) => Some(secs_to_wait(wait.saturating_add(jitter))),
         Wait::Never | Wait::Unknown => None,
     };
-    let denial = Denial::new(wire, view, decision, reason, retry_after, parts);
-    let mut response = wire.body.make(&denial);
+    let denial = Denial::new(wire, view, asked.decision, reason, retry_after, asked.parts);
+    let mut response = asked.body.make(&denial);
     if response.status() == StatusCode::OK {
         *response.status_mut() = status(reason);
     }
     // The answer to HEAD has the fields of the answer to GET, and no body.
-    if parts.method == Method::HEAD {
+    if asked.parts.method == Method::HEAD {
         *response.body_mut() = Bytes::new();
     }
     let headers = response.headers_mut();
