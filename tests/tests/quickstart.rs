@@ -21,7 +21,8 @@ fn post() -> Request {
 async fn ten_writes_pass_and_the_eleventh_is_refused() {
     let server = Server::start(quickstart(), &[]).await;
     for remaining in (0..10).rev() {
-        let response = post().body(r#"{"user":"ada"}"#).header("content-type", "application/json").send(server.address).await;
+        let response =
+            post().body(r#"{"user":"ada"}"#).header("content-type", "application/json").send(server.address).await;
         assert_eq!(response.status, 201, "{response:?}");
         assert_eq!(response.number("x-ratelimit-limit"), Some(10));
         assert_eq!(response.number("x-ratelimit-remaining"), Some(remaining));
@@ -44,7 +45,10 @@ async fn ten_writes_pass_and_the_eleventh_is_refused() {
     assert_eq!(read.status, 200);
     assert_eq!((read.number("x-ratelimit-limit"), read.number("x-ratelimit-remaining")), (Some(1000), Some(999)));
     assert_eq!(Request::new("GET", "/api/v1/sessions/1").send(server.address).await.status, 200);
-    assert_eq!(Request::new("GET", "/api/v1/sessions/999").send(server.address).await.number("x-ratelimit-remaining"), Some(997));
+    assert_eq!(
+        Request::new("GET", "/api/v1/sessions/999").send(server.address).await.number("x-ratelimit-remaining"),
+        Some(997)
+    );
 
     // Another client is another budget.
     assert_eq!(post().from(2).send(server.address).await.status, 201);

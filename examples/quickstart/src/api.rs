@@ -46,7 +46,8 @@ fn api() -> Router<Sessions> {
 /// A tighter limit of its own: guessing passwords is slow work here.
 #[rate_limit("5/min", key = "ip")]
 async fn login(body: Bytes) -> Response {
-    let password = serde_json::from_slice::<Value>(&body).ok().and_then(|body| Some(body.get("password")?.as_str()?.to_owned()));
+    let password =
+        serde_json::from_slice::<Value>(&body).ok().and_then(|body| Some(body.get("password")?.as_str()?.to_owned()));
     match password.as_deref() {
         Some("open sesame") => Json(json!({ "token": "demo" })).into_response(),
         _ => (StatusCode::UNAUTHORIZED, Json(json!({ "error": "wrong_password" }))).into_response(),
@@ -65,7 +66,8 @@ async fn show(State(sessions): State<Sessions>, Path(id): Path<u64>) -> Response
 }
 
 async fn create(State(sessions): State<Sessions>, body: Bytes) -> impl IntoResponse {
-    let user = serde_json::from_slice::<Value>(&body).ok().and_then(|body| Some(body.get("user")?.as_str()?.to_owned()));
+    let user =
+        serde_json::from_slice::<Value>(&body).ok().and_then(|body| Some(body.get("user")?.as_str()?.to_owned()));
     let session = sessions.with(|all| {
         let id = all.last().map_or(1, |newest| newest.id + 1);
         if all.len() == SESSIONS_KEPT {

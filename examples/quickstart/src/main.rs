@@ -38,7 +38,9 @@ async fn serve(settings: Settings) -> std::io::Result<()> {
     println!("quickstart: listening on http://{at}");
     println!("try:");
     println!("  curl -i http://{at}/api/v1/sessions");
-    println!("  for i in $(seq 11); do curl -s -o /dev/null -w '%{{http_code}} ' -X POST http://{at}/api/v1/sessions; done; echo");
+    println!(
+        "  for i in $(seq 11); do curl -s -o /dev/null -w '%{{http_code}} ' -X POST http://{at}/api/v1/sessions; done; echo"
+    );
     println!("  curl -i -X POST http://{at}/api/v1/sessions");
     // The address of the peer is what clients are told apart by.
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())

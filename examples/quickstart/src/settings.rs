@@ -34,9 +34,10 @@ impl Settings {
         let in_range = |count: &u64| (1..=999_999_999_999_999).contains(count);
         let read = number("API_RATE_LIMIT_READ", accepted, in_range)?;
         let write = number("API_RATE_LIMIT_WRITE", accepted, in_range)?;
-        let window = number("API_RATE_LIMIT_WINDOW_SEC", "a whole number of seconds from 1 to 31536000", |seconds: &u64| {
-            (1..=31_536_000).contains(seconds)
-        })?;
+        let window =
+            number("API_RATE_LIMIT_WINDOW_SEC", "a whole number of seconds from 1 to 31536000", |seconds: &u64| {
+                (1..=31_536_000).contains(seconds)
+            })?;
 
         let mut builder = Limiter::builder();
         if read.is_some() || write.is_some() || window.is_some() {

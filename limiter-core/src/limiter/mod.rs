@@ -86,7 +86,6 @@ impl Limiter {
     }
 
     /// Starts a configuration.
-    #[must_use]
     pub fn builder() -> LimiterBuilder {
         LimiterBuilder::default()
     }
