@@ -7,6 +7,7 @@ use limiter_core::key::client_ip::{
     ClientIp, IpKey, OnMalformed, Peer, ResolveError, Resolved, Via, parse_address,
 };
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 const HEADERS: [&str; 4] = [
@@ -77,7 +78,17 @@ fn written(ip: IpAddr, forwarded: bool, port: Option<u16>, zone: bool) -> String
     }
 }
 
+/// Failures are kept beside this file, since an integration test has no `lib.rs` to be found by.
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
+    #![proptest_config(config())]
+
     #[test]
     fn an_untrusted_peer_is_the_client_whatever_it_sends(
         header in prop::sample::select(&HEADERS[..]),
@@ -195,6 +206,23 @@ proptest! {
         if let Some(ip) = parse_address(&text) {
             prop_assert_eq!(parse_address(ip.to_string().as_bytes()), Some(ip));
         }
+    }
+
+    /// Peers are few and networks overlap, so that nested, equal and adjacent ones all occur.
+    #[test]
+    fn a_peer_is_trusted_exactly_when_some_listed_network_holds_it(
+        networks in prop::collection::vec((0_u32..64, 26_u8..=32), 0..8),
+        peer in 0_u32..64,
+    ) {
+        let base = 0x0a00_0000;
+        let networks: Vec<ipnet::IpNet> = networks
+            .into_iter()
+            .map(|(host, prefix)| ipnet::Ipv4Net::new(Ipv4Addr::from_bits(base | host), prefix).unwrap().trunc().into())
+            .collect();
+        let peer = IpAddr::V4(Ipv4Addr::from_bits(base | peer));
+        let policy = ClientIp::builder().header("x-real-ip").trusted_nets(networks.clone()).build().unwrap();
+        let via = resolve(&policy, peer, &[b"203.0.113.7".to_vec()]).unwrap().via();
+        prop_assert_eq!(via == Via::Header, networks.iter().any(|network| network.contains(&peer)));
     }
 
     #[test]
