@@ -208,12 +208,21 @@ impl Limiter {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
             ruling.decision.usages.push(usage(rule, item, reply, op.now));
             if decided.allowed && reply.verdict == Verdict::Allow && item.mode != Mode::Peek && item.cost > 0 {
+                // Charges on one budget wear off one after the other, the last one last.
+                let one_cell = |earlier: &Charged| match (earlier.place, reply.place) {
+                    (Place::Shared, Place::Shared) => earlier.budget == item.budget,
+                    _ => earlier.subject == item.subject,
+                };
+                for earlier in ruling.receipt.charges.iter_mut().filter(|earlier| one_cell(earlier)) {
+                    earlier.until = earlier.until.saturating_sub(item.params.weight(item.cost));
+                }
                 let charge = Charged {
                     budget: item.budget,
                     subject: item.subject.clone(),
                     params: item.params,
                     cost: item.cost,
                     at: op.now.monotonic,
+                    until: reply.state.fresh_at,
                     place: reply.place,
                 };
                 if item.params.algorithm() == Algorithm::Concurrent {
@@ -325,6 +334,7 @@ impl Limiter {
                 params: item.params,
                 cost: 0,
                 at: op.now.monotonic,
+                until: op.now.monotonic,
                 place: Place::Own,
             })
             .collect();
