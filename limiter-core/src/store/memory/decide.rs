@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
-use super::shard::{Shard, Victim};
+use super::shard::{Shard, Victim, is_log};
 use super::{MemoryStore, fingerprint};
 use crate::algorithm::{State, Step, Verdict};
 use crate::rule::AtCeiling;
@@ -20,6 +20,7 @@ type Overflow<'a> = Option<MutexGuard<'a, HashMap<u64, State>>>;
 struct Evaluated {
     fingerprint: u64,
     budget: u64,
+    cost: u64,
     /// Whether passing changes the state.
     charges: bool,
     /// Index into the held guards.
@@ -74,15 +75,20 @@ impl MemoryStore {
         let mut reply = Decided { allowed, items: SmallVec::new() };
         for (one, item) in evaluated.iter().zip(&decide.items) {
             let charged = allowed && one.passes() && item.mode != Mode::Peek;
-            let state = if charged || !one.passes() { one.step.state } else { one.before };
+            let mut verdict = one.step.verdict;
+            let mut state = if charged || !one.passes() { one.step.state } else { one.before };
             if write {
                 if charged {
                     self.write(item, one, guards.get_mut(one.guard), &mut overflow, now);
+                } else if item.mode == Mode::Penalty && matches!(verdict, Verdict::Deny { .. }) {
+                    if let Some(step) = self.penalize(item, one, guards.get_mut(one.guard), &mut overflow, now) {
+                        (verdict, state) = (step.verdict, step.state);
+                    }
                 } else if !one.passes() {
                     self.write_refusal(item, one, guards.get_mut(one.guard), now);
                 }
             }
-            reply.items.push(ItemReply { verdict: one.step.verdict, state, place: one.place });
+            reply.items.push(ItemReply { verdict, state, place: one.place });
         }
         reply
     }
@@ -102,11 +108,13 @@ impl MemoryStore {
         let twin = earlier.iter().rev().find(|e| e.fingerprint == fingerprint && e.charges && e.passes());
         let known = match twin {
             Some(twin) => Some(twin.step.state),
+            None if is_log(&item.params) => shard.logs.summary(&item.params, fingerprint, now),
             None => shard.get(&item.params, fingerprint),
         };
         let mut one = Evaluated {
             fingerprint,
             budget: item.budget,
+            cost: item.cost,
             charges: item.mode != Mode::Peek,
             guard,
             before: known.unwrap_or_default(),
@@ -121,13 +129,17 @@ impl MemoryStore {
             if shard.len() + coming >= self.per_shard {
                 shard.sweep(now.monotonic);
             }
-            if shard.len() + coming >= self.per_shard {
+            let no_bytes = is_log(&item.params) && !shard.logs.has_room();
+            if shard.len() + coming >= self.per_shard || no_bytes {
                 self.at_ceiling(item, &mut one, shard, overflow, earlier);
             }
         }
         if one.place == Place::NoRoom {
             let wait = shard.earliest().saturating_sub(now.monotonic);
             one.step = Step { verdict: Verdict::Deny { retry: Some(wait) }, state: State::default() };
+        } else if is_log(&item.params) && one.place == Place::Own {
+            let pending = twin.map_or(0, |_| pending(earlier, fingerprint));
+            one.step = shard.logs.decide(&item.params, fingerprint, now, pending, item.cost);
         } else {
             one.step = item.params.decide(one.before, now, item.cost);
         }
@@ -148,7 +160,11 @@ impl MemoryStore {
                 // Never a cell that this same request uses, nor one it already gives up.
                 let mut keep: SmallVec<[u64; 8]> = earlier.iter().map(|e| e.fingerprint).collect();
                 keep.extend(earlier.iter().filter_map(|e| e.victim).map(|(fingerprint, _)| fingerprint));
-                one.victim = shard.victim(one.fingerprint, &keep);
+                one.victim = if is_log(&item.params) && !shard.logs.has_room() {
+                    shard.log_victim(&keep)
+                } else {
+                    shard.victim(one.fingerprint, &keep)
+                };
                 if one.victim.is_none() {
                     // Every cell holds a slot of a concurrent limit, and slots are not given up.
                     one.place = Place::NoRoom;
@@ -194,7 +210,43 @@ impl MemoryStore {
             shard.evict(victim);
             self.counters.evicted.fetch_add(1, Ordering::Relaxed);
         }
+        if is_log(&item.params) {
+            if item.cost > 0 {
+                shard.logs.charge(&item.params, one.fingerprint, now, item.cost);
+            }
+            return;
+        }
         shard.put(&item.params, one.fingerprint, one.step.state, now.monotonic);
+    }
+
+    /// Counts a refused cost. The answer is the one that holds afterwards, so that waits stay true.
+    fn penalize(
+        &self,
+        item: &Item,
+        one: &Evaluated,
+        shard: Option<&mut MutexGuard<'_, Shard>>,
+        overflow: &mut Overflow<'_>,
+        now: Now,
+    ) -> Option<Step> {
+        let shard = shard?;
+        if one.place == Place::Own && is_log(&item.params) {
+            return Some(shard.logs.penalize(&item.params, one.fingerprint, now, item.cost));
+        }
+        let step = item.params.penalize(one.before, now, item.cost);
+        match one.place {
+            Place::NoRoom => {
+                self.counters.turned_away.fetch_add(1, Ordering::Relaxed);
+                return None;
+            }
+            Place::Own => shard.put(&item.params, one.fingerprint, step.state, now.monotonic),
+            Place::Shared => {
+                self.counters.shared.fetch_add(1, Ordering::Relaxed);
+                if let Some(cells) = overflow {
+                    cells.insert(item.budget, step.state);
+                }
+            }
+        }
+        Some(step)
     }
 
     /// A refusal writes nothing, but for the repair of a cell whose clock stepped back.
@@ -209,6 +261,7 @@ impl MemoryStore {
             Place::Own => {
                 if let Some(shard) = shard
                     && !one.is_new
+                    && !is_log(&item.params)
                     && one.step.state != one.before
                 {
                     shard.put(&item.params, one.fingerprint, one.step.state, now.monotonic);
@@ -216,4 +269,10 @@ impl MemoryStore {
             }
         }
     }
+}
+
+/// Units that earlier items of the same request take from the same log.
+fn pending(earlier: &[Evaluated], fingerprint: u64) -> u64 {
+    let same = earlier.iter().filter(|e| e.fingerprint == fingerprint && e.charges && e.passes());
+    same.fold(0, |sum, e| sum.saturating_add(e.cost))
 }
