@@ -23,6 +23,11 @@ pub(super) fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step
     }
 }
 
+/// Empties the bucket: what refused costs come to.
+pub(super) fn saturate(params: &Params, state: State, now: Now) -> State {
+    State { fresh_at: state.fresh_at.max(now.monotonic.saturating_add(Nanos::new(params.tau()))), ..state }
+}
+
 pub(super) fn settle(params: &Params, state: State, now: Now, until: Nanos, units: i64) -> State {
     let debt = state.fresh_at.saturating_sub(now.monotonic).get();
     let weight = params.weight(units.unsigned_abs()).get();

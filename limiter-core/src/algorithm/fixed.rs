@@ -78,7 +78,7 @@ fn slack(params: &Params) -> u64 {
 }
 
 /// Start of the aligned window that holds `wall`, all in nanoseconds since the epoch.
-fn window_start(wall: u64, period: u64, offset_secs: i32) -> u64 {
+pub(super) fn window_start(wall: u64, period: u64, offset_secs: i32) -> u64 {
     // Local time = UTC + offset; windows are multiples of the period in local time.
     let shift = i64::from(offset_secs).saturating_mul(1_000_000_000);
     let local = wall.saturating_add_signed(shift);

@@ -4,7 +4,7 @@
 use smallvec::SmallVec;
 
 use super::permit::{Permit, Receipt};
-use super::prepared::{Prepared, PreparedRule};
+use super::prepared::{Prepared, PreparedRule, Tier};
 use super::{Limiter, StoreHandle};
 use crate::algorithm::{Algorithm, State, Verdict};
 use crate::decision::{Decision, Outcome, Source, Usage};
@@ -40,6 +40,7 @@ struct Asked {
     rule: usize,
     key: Key,
     cost: u64,
+    tier: Tier,
 }
 
 type Questions = SmallVec<[Asked; 2]>;
@@ -60,9 +61,10 @@ impl Limiter {
         let class = MethodClass::of(request.parts());
         let mut asked = Questions::new();
         for (index, rule) in prepared.rules.iter().enumerate() {
-            if rule.lifted || !rule.class.counts(class) {
+            if !rule.class.counts(class) {
                 continue;
             }
+            let Some(tier) = rule.tier(self, request.parts()) else { continue };
             let key = match rule.key.key(request) {
                 Extracted::Key(key) => key,
                 Extracted::Missing => match rule.missing {
@@ -74,7 +76,7 @@ impl Limiter {
                     Missing::Refuse => return Reply::Now(self.refuse_keyless(prepared, rule, request)),
                 },
             };
-            asked.push(Asked { rule: index, key, cost: rule.cost.of(request.parts()) });
+            asked.push(Asked { rule: index, key, cost: rule.cost.of(request.parts()), tier });
         }
         self.ask(policy, prepared, asked, Mode::Charge, Some(request))
     }
@@ -160,15 +162,16 @@ impl Limiter {
             .iter()
             .filter_map(|one| Some((one, prepared.rules.get(one.rule)?)))
             .map(|(one, rule)| Item {
-                budget: rule.budget,
-                subject: self.subject(rule.budget, rule, &one.key),
-                params: rule.params,
+                budget: one.tier.budget,
+                subject: self.subject(one.tier.budget, rule, &one.tier.params, &one.key),
+                params: one.tier.params,
                 cost: one.cost,
-                mode,
+                mode: if rule.penalty && mode == Mode::Charge { Mode::Penalty } else { mode },
                 at_ceiling: rule.at_ceiling,
             })
             .collect();
-        Decide { now: self.inner.clock.read(prepared.wall), items }
+        let wall = prepared.wall || asked.iter().any(|one| one.tier.params.needs_wall());
+        Decide { now: self.inner.clock.read(wall), items }
     }
 
     fn answer(
@@ -268,7 +271,7 @@ impl Limiter {
             let (mut local_op, mut local_asked) = (Decide { now: op.now, items: SmallVec::new() }, Questions::new());
             for (one, item) in asked.iter().zip(&op.items).filter(|(one, _)| choice(one) == OnStoreError::Local) {
                 local_op.items.push(item.clone());
-                local_asked.push(Asked { rule: one.rule, key: one.key.clone(), cost: one.cost });
+                local_asked.push(Asked { key: one.key.clone(), ..*one });
             }
             if local_op.items.is_empty() {
                 let mut ruling = Ruling::without_rules();
@@ -289,8 +292,14 @@ impl Limiter {
     }
 
     fn refuse_keyless(&self, prepared: &Prepared, rule: &PreparedRule, request: &KeyContext<'_>) -> Ruling {
-        let asked: Questions =
-            [Asked { rule: usize::from(rule.index), key: Key::from(Part::Unknown), cost: 0 }].into_iter().collect();
+        let asked: Questions = [Asked {
+            rule: usize::from(rule.index),
+            key: Key::from(Part::Unknown),
+            cost: 0,
+            tier: rule.default_tier(),
+        }]
+        .into_iter()
+        .collect();
         let op = self.operation(prepared, &asked, Mode::Peek);
         let mut ruling = Ruling::default();
         for item in &op.items {
@@ -357,6 +366,7 @@ fn questions(prepared: &Prepared, key: &Key, cost: Option<u64>) -> Questions {
         rule: usize::from(rule.index),
         key: key.clone(),
         cost: cost.unwrap_or_else(|| rule.cost.constant()),
+        tier: rule.default_tier(),
     };
     rules.map(asked).collect()
 }

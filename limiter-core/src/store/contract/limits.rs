@@ -35,5 +35,10 @@ pub(super) fn of(algorithm: Algorithm) -> Vec<Limit> {
         Algorithm::Fixed => {
             timed("a first-hit window", quota).into_iter().chain(timed("an aligned window", aligned)).collect()
         }
+        Algorithm::Interval => {
+            timed("an interval", quota).into_iter().chain(timed("an aligned interval", aligned)).collect()
+        }
+        Algorithm::Log => timed("an exact log", quota).into_iter().collect(),
+        Algorithm::Sliding => timed("a sliding window", quota).into_iter().collect(),
     }
 }

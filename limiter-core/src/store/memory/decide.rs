@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
-use super::shard::{Shard, Victim};
+use super::shard::{Shard, Victim, is_log};
 use super::{MemoryStore, fingerprint};
 use crate::algorithm::{Algorithm, State, Step, Verdict};
 use crate::rule::AtCeiling;
@@ -21,6 +21,7 @@ struct Evaluated {
     fingerprint: u64,
     budget: u64,
     mode: Mode,
+    cost: u64,
     /// Index into the held guards.
     guard: usize,
     /// What the cell holds.
@@ -89,15 +90,19 @@ impl MemoryStore {
         let mut reply = Decided { allowed, items: SmallVec::new() };
         let charged = |one: &Evaluated| allowed && one.passes() && one.mode != Mode::Peek;
         for (one, item) in evaluated.iter().zip(&decide.items) {
+            let mut penalized = None;
             if write && charged(one) {
                 self.write(item, one, guards.get_mut(one.guard), &mut overflow, now);
+            } else if write && item.mode == Mode::Penalty && matches!(one.step.verdict, Verdict::Deny { .. }) {
+                penalized = self.penalize(item, one, guards.get_mut(one.guard), &mut overflow, now);
             } else if write && !one.passes() {
                 self.count_refusal(one);
             }
             // Items that share a cell all report what the last of them left there.
             let last = evaluated.iter().rev().find(|other| charged(other) && other.same_cell(one));
             let state = last.map_or(one.stored, |last| last.step.state);
-            reply.items.push(ItemReply { verdict: one.step.verdict, state, place: one.place });
+            let step = penalized.unwrap_or(Step { verdict: one.step.verdict, state });
+            reply.items.push(ItemReply { verdict: step.verdict, state: step.state, place: one.place });
         }
         reply
     }
@@ -118,6 +123,7 @@ impl MemoryStore {
         let twin = earlier.iter().rev().find(|e| e.fingerprint == fingerprint && e.counts_for(item.mode));
         let known = match twin {
             Some(twin) => Some(twin.stored),
+            None if is_log(&item.params) => shard.logs.summary(&item.params, fingerprint, now),
             None => shard.get(&item.params, fingerprint),
         };
         let stored = known.unwrap_or_default();
@@ -125,6 +131,7 @@ impl MemoryStore {
             fingerprint,
             budget: item.budget,
             mode: item.mode,
+            cost: item.cost,
             guard,
             stored,
             before: twin.map_or(stored, |twin| twin.step.state),
@@ -140,7 +147,8 @@ impl MemoryStore {
             if shard.len() + coming >= self.per_shard {
                 shard.sweep(now.monotonic);
             }
-            if shard.len() + coming >= self.per_shard {
+            let no_bytes = is_log(&item.params) && !shard.logs.has_room();
+            if shard.len() + coming >= self.per_shard || no_bytes {
                 self.at_ceiling(item, &mut one, shard, overflow, earlier, all);
             } else if item.at_ceiling == AtCeiling::Overflow && self.sharing.load(Ordering::Relaxed) {
                 self.after_sharing(item, &mut one, overflow, now);
@@ -151,6 +159,9 @@ impl MemoryStore {
             let earliest = Some(shard.earliest()).filter(|earliest| *earliest < Nanos::MAX);
             let retry = earliest.map(|earliest| earliest.saturating_sub(now.monotonic));
             one.step = Step { verdict: Verdict::Deny { retry }, state: State::default() };
+        } else if is_log(&item.params) && one.place == Place::Own {
+            let pending = twin.map_or(0, |_| pending(earlier, fingerprint, item.mode));
+            one.step = shard.logs.decide(&item.params, fingerprint, now, pending, item.cost);
         } else {
             one.step = item.params.decide(one.before, now, item.cost);
         }
@@ -172,7 +183,11 @@ impl MemoryStore {
                 // Never a cell that this same request uses, nor one it already gives up.
                 let mut keep: SmallVec<[u64; 8]> = SmallVec::from_slice(all);
                 keep.extend(earlier.iter().filter_map(|e| e.victim).map(|(fingerprint, _)| fingerprint));
-                one.victim = shard.victim(one.fingerprint, &keep);
+                one.victim = if is_log(&item.params) && !shard.logs.has_room() {
+                    shard.log_victim(&keep)
+                } else {
+                    shard.victim(one.fingerprint, &keep)
+                };
                 if one.victim.is_none() {
                     // Every cell holds a slot of a concurrent limit, and slots are not given up.
                     one.place = Place::NoRoom;
@@ -200,8 +215,8 @@ impl MemoryStore {
         let Some(shared) = cells.get(&item.budget).filter(|state| !state.is_stale(now.monotonic)) else { return };
         one.stored = *shared;
         one.before = *shared;
-        if item.params.algorithm() == Algorithm::Concurrent {
-            // Slots go back to where they were taken, so they cannot move to another cell.
+        if item.params.algorithm() == Algorithm::Concurrent || is_log(&item.params) {
+            // Slots go back to where they were taken, and a log has no room for a sum: neither moves.
             one.place = Place::Shared;
             one.is_new = false;
         }
@@ -231,7 +246,44 @@ impl MemoryStore {
             shard.evict(victim);
             self.counters.evicted.fetch_add(1, Ordering::Relaxed);
         }
+        if is_log(&item.params) {
+            if item.cost > 0 {
+                shard.logs.charge(&item.params, one.fingerprint, now, item.cost);
+            }
+            return;
+        }
         shard.put(&item.params, one.fingerprint, one.step.state, now.monotonic);
+    }
+
+    /// Counts a refused cost. The answer is the one that holds afterwards, so that waits stay true.
+    fn penalize(
+        &self,
+        item: &Item,
+        one: &Evaluated,
+        shard: Option<&mut MutexGuard<'_, Shard>>,
+        overflow: &mut Overflow<'_>,
+        now: Now,
+    ) -> Option<Step> {
+        let shard = shard?;
+        if one.place == Place::Own && is_log(&item.params) {
+            return Some(shard.logs.penalize(&item.params, one.fingerprint, now, item.cost));
+        }
+        let step = item.params.penalize(one.before, now, item.cost);
+        match one.place {
+            Place::NoRoom => {
+                self.counters.turned_away.fetch_add(1, Ordering::Relaxed);
+                return None;
+            }
+            Place::Own => shard.put(&item.params, one.fingerprint, step.state, now.monotonic),
+            Place::Shared => {
+                self.counters.shared.fetch_add(1, Ordering::Relaxed);
+                if let Some(cells) = overflow {
+                    cells.insert(item.budget, step.state);
+                    self.sharing.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+        Some(step)
     }
 
     /// A refusal writes nothing else.
@@ -242,4 +294,10 @@ impl MemoryStore {
             Place::Own => 0,
         };
     }
+}
+
+/// Units that earlier items of the same request take from the same log, as an item of `mode` sees it.
+fn pending(earlier: &[Evaluated], fingerprint: u64, mode: Mode) -> u64 {
+    let same = earlier.iter().filter(|e| e.fingerprint == fingerprint && e.counts_for(mode));
+    same.fold(0, |sum, e| sum.saturating_add(e.cost))
 }

@@ -6,15 +6,18 @@
 //!   bytes under a bucket and 32 under anything else, at three quarters occupancy or less. Stale
 //!   cells are dropped shard by shard by the decisions themselves; no task is needed and no scan
 //!   stops the world. What happens to new keys when every cell is live is the rule's
-//!   [`AtCeiling`].
+//!   [`AtCeiling`]. Exact logs are counted in bytes as well, all of a store's
+//!   together; when those are used up, a log forgets detail against its caller.
 //! * **Private.** Keys are kept as keyed 64-bit hashes, never as text.
 
 mod decide;
+mod logs;
 mod shard;
 mod table;
 
 use core::fmt;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
@@ -22,10 +25,13 @@ use parking_lot::Mutex;
 use super::{Answer, Capabilities, Charged, Operation, Place, Reply, Store, StoreError, Subject};
 use crate::algorithm::{Algorithm, State};
 use crate::time::{Nanos, Now};
-use shard::Shard;
+use logs::Allowance;
+use shard::{Shard, is_log};
 
 /// Keys held by default.
 pub const DEFAULT_CEILING: usize = 1_000_000;
+/// Bytes that exact logs may take together by default: 64 MiB.
+pub const DEFAULT_LOG_BYTES: usize = 64 << 20;
 /// A shard of this many cells is swept in a few microseconds.
 const KEYS_PER_SHARD: usize = 1024;
 const MOST_SHARDS: usize = 4096;
@@ -50,6 +56,7 @@ pub struct MemoryStore {
     /// Whether there are such cells.
     sharing: AtomicBool,
     round_began: AtomicU64,
+    log_bytes: Arc<Allowance>,
     next_sweep: AtomicU64,
     hand: AtomicUsize,
     counters: Counters,
@@ -73,6 +80,8 @@ struct Counters {
 pub struct Stats {
     /// Keys held, stale ones that were not yet dropped included.
     pub keys: usize,
+    /// Bytes taken by exact logs.
+    pub log_bytes: usize,
     /// Live cells given up for new keys.
     pub evicted: u64,
     /// Decisions about keys that shared a cell for want of room.
@@ -93,14 +102,22 @@ impl MemoryStore {
     /// A store for up to `keys` keys (at least 1), rounded up to a whole number for each shard.
     #[must_use]
     pub fn with_ceiling(keys: usize) -> Self {
+        Self::with_ceilings(keys, DEFAULT_LOG_BYTES)
+    }
+
+    /// As [`with_ceiling`](Self::with_ceiling), with up to `log_bytes` bytes for exact logs.
+    #[must_use]
+    pub fn with_ceilings(keys: usize, log_bytes: usize) -> Self {
+        let log_bytes = Allowance::new(log_bytes);
         let keys = keys.max(1);
         let shards = keys.div_ceil(KEYS_PER_SHARD).next_power_of_two().min(MOST_SHARDS);
         MemoryStore {
-            shards: (0..shards).map(|_| Padded(Mutex::new(Shard::new()))).collect(),
+            shards: (0..shards).map(|_| Padded(Mutex::new(Shard::new(Arc::clone(&log_bytes))))).collect(),
             per_shard: keys.div_ceil(shards),
             overflow: Mutex::new(HashMap::new()),
             sharing: AtomicBool::new(false),
             round_began: AtomicU64::new(0),
+            log_bytes,
             next_sweep: AtomicU64::new(0),
             hand: AtomicUsize::new(0),
             counters: Counters::default(),
@@ -125,6 +142,7 @@ impl MemoryStore {
     pub fn stats(&self) -> Stats {
         Stats {
             keys: self.shards.iter().map(|shard| shard.0.lock().len()).sum(),
+            log_bytes: self.log_bytes.taken(),
             evicted: self.counters.evicted.load(Ordering::Relaxed),
             shared: self.counters.shared.load(Ordering::Relaxed),
             turned_away: self.counters.turned_away.load(Ordering::Relaxed),
@@ -169,6 +187,18 @@ impl MemoryStore {
                 let fingerprint = fingerprint(&charge.subject);
                 let Some(shard) = self.shard(fingerprint) else { return };
                 let mut shard = shard.lock();
+                if is_log(&charge.params) {
+                    match u64::try_from(units) {
+                        Ok(more) if shard.logs.contains(fingerprint) || shard.len() < self.per_shard => {
+                            shard.logs.charge(&charge.params, fingerprint, now, more);
+                        }
+                        Ok(_) => {}
+                        Err(_) => {
+                            shard.logs.give_back(&charge.params, fingerprint, charge.at, units.unsigned_abs());
+                        }
+                    }
+                    return;
+                }
                 // A cell that is gone was stale, or given up: there is nothing to give back.
                 let known = shard.get(&charge.params, fingerprint);
                 if known.is_none() {
@@ -274,7 +304,6 @@ impl Store for MemoryStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        const ALL: &[Algorithm] = &[Algorithm::Bucket, Algorithm::Concurrent, Algorithm::Fixed];
-        Capabilities::new(ALL, usize::MAX).local()
+        Capabilities::new(&Algorithm::ALL, usize::MAX).local()
     }
 }
