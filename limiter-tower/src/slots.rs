@@ -59,6 +59,7 @@ pub struct Slots {
 
 /// What the answer's body keeps.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a box would be an allocation for each request that holds a slot")]
 pub(crate) enum Held {
     /// Nobody else has them.
     Alone { _permit: Permit },
