@@ -52,7 +52,7 @@ fn whole(window: Duration, limit: u64) -> Duration {
 fn numbers(usage: &Usage) -> Option<Numbers> {
     match usage.outcome() {
         // Nobody's budget was read: there is nothing to tell.
-        Outcome::NoKey | Outcome::StoreFailed => None,
+        Outcome::NoKey | Outcome::NoRoom | Outcome::StoreFailed => None,
         _ => {
             let remaining = usage.remaining();
             Some(Numbers { remaining, pace: pace(usage, remaining), reset: usage.reset_after() })

@@ -63,6 +63,9 @@ fn row((name, quota, window, partition, numbers, wait): &Plain) -> Row<'_> {
     }
 }
 
+const ALGORITHMS: [Algorithm; 5] =
+    [Algorithm::Bucket, Algorithm::Fixed, Algorithm::Interval, Algorithm::Log, Algorithm::Sliding];
+
 proptest! {
     #[test]
     fn any_numbers_make_fields_that_parse(
@@ -84,18 +87,19 @@ proptest! {
     #[test]
     fn any_policy_makes_fields_that_parse(
         rules in proptest::collection::vec(
-            ("[A-Za-z0-9._~:/-]{1,64}", 1u64..1_000_000, 1u64..100_000_000, any::<bool>()), 1..5),
+            ("[A-Za-z0-9._~:/-]{1,64}", 1u64..1_000_000, 1u64..100_000_000, 0usize..5), 1..5),
         unit in "[a-z]{1,8}-[a-z]{1,8}",
         cost in 0u64..2_000_000,
         later in 0u64..100_000_000,
     ) {
         let mut policy = Vec::new();
-        for (at, (name, count, millis, fixed)) in rules.iter().enumerate() {
-            let Ok(quota) = limiter_core::Quota::new(*count, Duration::from_millis(*millis)) else { return Ok(()) };
-            let algorithm = if *fixed { Algorithm::Fixed } else { Algorithm::Bucket };
+        for (at, (name, count, millis, algorithm)) in rules.iter().enumerate() {
+            // A log holds one entry a unit, and no more than 10,000.
+            let count = if ALGORITHMS[*algorithm] == Algorithm::Log { count % 10_000 + 1 } else { *count };
+            let Ok(quota) = limiter_core::Quota::new(count, Duration::from_millis(*millis)) else { return Ok(()) };
             // Numbered in front, so that no two are the same.
             let name: String = format!("{at}{name}").chars().take(64).collect();
-            policy.push(Rule::new(quota).named(name).algorithm(algorithm));
+            policy.push(Rule::new(quota).named(name).algorithm(ALGORITHMS[*algorithm]));
         }
         let wire = Wire::new().unit(policy[0].name().unwrap().to_owned(), Unit::new(&unit).unwrap()).partition_keys();
         let policy = Policy::new("api", policy).unwrap();

@@ -90,20 +90,23 @@ fn a_bucket_that_passes_199_in_its_first_minute_paces_its_client() {
 
 #[test]
 fn a_client_that_keeps_to_the_pace_never_waits() {
-    let (limiter, clock) = limiter();
-    let policy = policy([rule("10/s burst 20")]);
-    spend(&limiter, &policy, 15);
-    for _ in 0..50 {
-        let decision = spend(&limiter, &policy, 1);
-        assert!(decision.is_allowed());
-        let item = one(&described(&Wire::new(), &decision, &limiter), "ratelimit");
-        let (remaining, time) = item.strip_prefix("\"api\";r=").unwrap().split_once(";t=").unwrap();
-        let (remaining, time): (u32, u32) = (remaining.parse().unwrap(), time.parse().unwrap());
-        for _ in 0..remaining {
-            clock.advance(Duration::from_secs(time.into()) / remaining);
-            assert!(spend(&limiter, &policy, 1).is_allowed());
+    for algorithm in [Algorithm::Bucket, Algorithm::Fixed, Algorithm::Interval, Algorithm::Log, Algorithm::Sliding] {
+        let (limiter, clock) = limiter();
+        let policy = policy([rule("20/10s").algorithm(algorithm)]);
+        spend(&limiter, &policy, 15);
+        for round in 0..50 {
+            let decision = spend(&limiter, &policy, 1);
+            assert!(decision.is_allowed(), "{algorithm}, round {round}");
+            let item = one(&described(&Wire::new(), &decision, &limiter), "ratelimit");
+            let (remaining, time) = item.strip_prefix("\"api\";r=").unwrap().split_once(";t=").unwrap();
+            let (remaining, time): (u32, u64) = (remaining.parse().unwrap(), time.parse().unwrap());
+            let step = Duration::from_secs(time) / (remaining + 1);
+            for _ in 0..remaining {
+                clock.advance(step);
+                assert!(spend(&limiter, &policy, 1).is_allowed(), "{algorithm}, round {round}");
+            }
+            clock.advance(Duration::from_secs(time) - step * remaining);
         }
-        clock.advance(Duration::from_millis(100));
     }
 }
 

@@ -28,7 +28,7 @@ fn slots_of_everybody_are_503_and_those_of_a_client_429() {
          \"violated-policies\":[\"slots\"]}"
     );
 
-    let own = denied(&Wire::new(), &full(&limiter, Rule::concurrent(1).key(Ip)), &get(), &limiter);
+    let own = denied(&Wire::new(), &full(&limiter, Rule::concurrent(1).key(Ip::new())), &get(), &limiter);
     assert_eq!(own.status(), 429);
 }
 
@@ -53,6 +53,8 @@ fn a_full_table_is_503() {
     let response = denied(&Wire::new(), &refused, &get(), &limiter);
     assert_eq!(response.status(), 503);
     assert!(text(&response).contains("\"error\":\"over_capacity\""));
+    assert_eq!(field(&response, "ratelimit"), None, "nobody's budget was read");
+    assert_eq!(field(&response, "x-ratelimit-remaining"), None);
 }
 
 #[derive(Debug)]
