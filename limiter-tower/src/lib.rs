@@ -47,6 +47,7 @@ mod limiter_layer;
 mod peer;
 mod response;
 mod service;
+mod slots;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -59,6 +60,7 @@ pub use crate::{
     limiter_layer::{LimiterLayer, WithLimiter},
     peer::{PeerAddr, PeerUnix},
     service::RateLimit,
+    slots::Slots,
 };
 
 pub use limiter_core::key::client_ip::{ClientIp, Peer};
