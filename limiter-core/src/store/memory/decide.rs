@@ -60,7 +60,7 @@ impl MemoryStore {
         self.evaluate(decide, true)
     }
 
-    /// Shows what would be decided, and changes nothing.
+    /// Shows what would be decided and what is held, and changes nothing.
     #[must_use]
     pub fn inspect(&self, decide: &Decide) -> Decided {
         self.evaluate(decide, false)
@@ -87,9 +87,9 @@ impl MemoryStore {
 
         let allowed = evaluated.iter().zip(&decide.items).all(|(one, item)| one.passes() || item.mode == Mode::Shadow);
         let mut reply = Decided { allowed, items: SmallVec::new() };
-        let charged = |one: &Evaluated| allowed && one.passes() && one.mode != Mode::Peek;
+        let charged = |one: &Evaluated| write && allowed && one.passes() && one.mode != Mode::Peek;
         for (one, item) in evaluated.iter().zip(&decide.items) {
-            if write && charged(one) {
+            if charged(one) {
                 self.write(item, one, guards.get_mut(one.guard), &mut overflow, now);
             } else if write && !one.passes() {
                 self.count_refusal(one);
