@@ -141,7 +141,7 @@ impl MemoryStore {
                 shard.sweep(now.monotonic);
             }
             if shard.len() + coming >= self.per_shard {
-                self.at_ceiling(item, &mut one, shard, overflow, earlier, all);
+                self.at_ceiling(item, &mut one, shard, overflow, now, earlier, all);
             } else if item.at_ceiling == AtCeiling::Overflow && self.sharing.load(Ordering::Relaxed) {
                 self.after_sharing(item, &mut one, overflow, now);
             }
@@ -158,12 +158,14 @@ impl MemoryStore {
     }
 
     /// The table is full and every cell is live: the rule chooses.
+    #[expect(clippy::too_many_arguments, reason = "as above")]
     fn at_ceiling<'a>(
         &'a self,
         item: &Item,
         one: &mut Evaluated,
         shard: &Shard,
         overflow: &mut Overflow<'a>,
+        now: Now,
         earlier: &[Evaluated],
         all: &[u64],
     ) {
@@ -172,7 +174,7 @@ impl MemoryStore {
                 // Never a cell that this same request uses, nor one it already gives up.
                 let mut keep: SmallVec<[u64; 8]> = SmallVec::from_slice(all);
                 keep.extend(earlier.iter().filter_map(|e| e.victim).map(|(fingerprint, _)| fingerprint));
-                one.victim = shard.victim(one.fingerprint, &keep);
+                one.victim = shard.victim(one.fingerprint, &keep, now.monotonic);
                 if one.victim.is_none() {
                     // Every cell holds a slot of a concurrent limit, and slots are not given up.
                     one.place = Place::NoRoom;

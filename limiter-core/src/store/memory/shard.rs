@@ -53,10 +53,10 @@ impl Shard {
 
     /// The cell to give up for a new key: of a few from a place that the new key chooses, the one
     /// nearest to idle.
-    pub(super) fn victim(&self, fingerprint: u64, keep: &[u64]) -> Option<Victim> {
-        let narrow = self.narrow.nearest_to_idle(fingerprint, keep).map(|(found, at)| (at, (found, false)));
-        let wide = self.wide.nearest_to_idle(fingerprint, keep).map(|(found, at)| (at, (found, true)));
-        narrow.into_iter().chain(wide).min_by_key(|(at, _)| *at).map(|(_, victim)| victim)
+    pub(super) fn victim(&self, fingerprint: u64, keep: &[u64], now: Nanos) -> Option<Victim> {
+        let narrow = self.narrow.nearest_to_idle(fingerprint, keep, now).map(|(found, loss)| (loss, (found, false)));
+        let wide = self.wide.nearest_to_idle(fingerprint, keep, now).map(|(found, loss)| (loss, (found, true)));
+        narrow.into_iter().chain(wide).min_by_key(|(loss, _)| *loss).map(|(_, victim)| victim)
     }
 
     pub(super) fn evict(&mut self, (fingerprint, wide): Victim) {
