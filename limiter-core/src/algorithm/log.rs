@@ -139,6 +139,12 @@ impl Log {
         self.entries.capacity() * size_of::<Entry>()
     }
 
+    /// Units in the log, those included that have left the window since it was last written.
+    #[must_use]
+    pub fn units(&self) -> u64 {
+        self.entries.back().map_or(0, |entry| entry.total.saturating_sub(self.before))
+    }
+
     /// When the last unit leaves the window.
     #[must_use]
     pub fn fresh_at(&self, params: &Params) -> Nanos {

@@ -61,7 +61,7 @@ impl MemoryStore {
         self.evaluate(decide, true)
     }
 
-    /// Shows what would be decided, and changes nothing.
+    /// Shows what would be decided and what is held, and changes nothing.
     #[must_use]
     pub fn inspect(&self, decide: &Decide) -> Decided {
         self.evaluate(decide, false)
@@ -88,10 +88,10 @@ impl MemoryStore {
 
         let allowed = evaluated.iter().zip(&decide.items).all(|(one, item)| one.passes() || item.mode == Mode::Shadow);
         let mut reply = Decided { allowed, items: SmallVec::new() };
-        let charged = |one: &Evaluated| allowed && one.passes() && one.mode != Mode::Peek;
+        let charged = |one: &Evaluated| write && allowed && one.passes() && one.mode != Mode::Peek;
         for (one, item) in evaluated.iter().zip(&decide.items) {
             let mut penalized = None;
-            if write && charged(one) {
+            if charged(one) {
                 self.write(item, one, guards.get_mut(one.guard), &mut overflow, now);
             } else if write && item.mode == Mode::Penalty && matches!(one.step.verdict, Verdict::Deny { .. }) {
                 penalized = self.penalize(item, one, guards.get_mut(one.guard), &mut overflow, now);
@@ -149,7 +149,7 @@ impl MemoryStore {
             }
             let no_bytes = is_log(&item.params) && !shard.logs.has_room();
             if shard.len() + coming >= self.per_shard || no_bytes {
-                self.at_ceiling(item, &mut one, shard, overflow, earlier, all);
+                self.at_ceiling(item, &mut one, shard, overflow, now, earlier, all);
             } else if item.at_ceiling == AtCeiling::Overflow && self.sharing.load(Ordering::Relaxed) {
                 self.after_sharing(item, &mut one, overflow, now);
             }
@@ -169,12 +169,14 @@ impl MemoryStore {
     }
 
     /// The table is full and every cell is live: the rule chooses.
+    #[expect(clippy::too_many_arguments, reason = "as above")]
     fn at_ceiling<'a>(
         &'a self,
         item: &Item,
         one: &mut Evaluated,
         shard: &Shard,
         overflow: &mut Overflow<'a>,
+        now: Now,
         earlier: &[Evaluated],
         all: &[u64],
     ) {
@@ -184,9 +186,10 @@ impl MemoryStore {
                 let mut keep: SmallVec<[u64; 8]> = SmallVec::from_slice(all);
                 keep.extend(earlier.iter().filter_map(|e| e.victim).map(|(fingerprint, _)| fingerprint));
                 one.victim = if is_log(&item.params) && !shard.logs.has_room() {
-                    shard.log_victim(&keep)
+                    // It is bytes that are short: another cell would not help.
+                    shard.log_victim(&keep, now.monotonic)
                 } else {
-                    shard.victim(one.fingerprint, &keep)
+                    shard.victim(&item.params, one.fingerprint, &keep, now.monotonic)
                 };
                 if one.victim.is_none() {
                     // Every cell holds a slot of a concurrent limit, and slots are not given up.
