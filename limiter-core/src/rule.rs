@@ -75,6 +75,14 @@ impl Cost {
             Cost::Function(cost) => u64::from(cost(parts)),
         }
     }
+
+    /// The cost where there is no request to work it out from.
+    pub(crate) fn constant(&self) -> u64 {
+        match self {
+            Cost::Fixed(cost) => u64::from(*cost),
+            Cost::Function(_) => 1,
+        }
+    }
 }
 
 impl From<u32> for Cost {

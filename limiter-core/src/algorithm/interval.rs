@@ -29,12 +29,16 @@ pub(super) fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step
     match open.used.checked_add(cost).filter(|used| *used <= params.capacity) {
         Some(_) if cost == 0 => Step { verdict: Verdict::Allow, state },
         Some(used) => Step { verdict: Verdict::Allow, state: with_used(params, open, now, used) },
-        None => Step { verdict: Verdict::Deny { retry: Some(wait(params, open, now, cost)) }, state: open },
+        None => Step { verdict: Verdict::Deny { retry: Some(wait(params, open, now, cost)) }, state },
     }
 }
 
-pub(super) fn settle(params: &Params, state: State, now: Now, units: i64) -> State {
+pub(super) fn settle(params: &Params, state: State, now: Now, until: Nanos, units: i64) -> State {
     let open = enter(params, state, now);
+    // What edges have brought back since the charge is not given back again.
+    let edges = until.saturating_sub(now.monotonic).get().div_ceil(params.period.max(1));
+    let missing = i64::try_from(edges.saturating_mul(params.count)).unwrap_or(i64::MAX);
+    let units = units.max(-missing);
     with_used(params, open, now, open.used.saturating_add_signed(units))
 }
 
@@ -90,6 +94,9 @@ fn enter(params: &Params, state: State, now: Now) -> State {
 }
 
 fn with_used(params: &Params, open: State, now: Now, used: u64) -> State {
+    if used == 0 {
+        return State::default();
+    }
     let left = until(params, open.mark, now, periods_for(used, params.count));
     State { fresh_at: now.monotonic.saturating_add(left), used, ..open }
 }

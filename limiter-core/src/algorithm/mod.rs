@@ -196,8 +196,7 @@ impl Params {
     /// For [`Algorithm::Log`] this knows the summary alone and is stricter than the log; a store
     /// that keeps logs asks [`Log`](log::Log) instead.
     ///
-    /// The returned state is what a store keeps. On a refusal it differs from `state` only where
-    /// a clock that stepped back is repaired.
+    /// The returned state is what a store keeps; a refusal and a question leave it as it was.
     #[must_use]
     #[inline]
     pub fn decide(&self, state: State, now: Now, cost: u64) -> Step {
@@ -234,15 +233,18 @@ impl Params {
     }
 
     /// Takes (`units` > 0) or gives back (`units` < 0) without asking. Never below fresh.
+    ///
+    /// `until` is the [`State::fresh_at`] that the charge left behind: by then it has worn off by
+    /// itself, and there is nothing left to give back.
     #[must_use]
-    pub fn settle(&self, state: State, now: Now, charged_at: Nanos, units: i64) -> State {
+    pub fn settle(&self, state: State, now: Now, until: Nanos, units: i64) -> State {
         match self.algorithm {
-            Algorithm::Bucket => bucket::settle(self, state, now, units),
+            Algorithm::Bucket => bucket::settle(self, state, now, until, units),
             Algorithm::Concurrent => concurrent::settle(state, units),
-            Algorithm::Fixed => fixed::settle(self, state, now, charged_at, units),
-            Algorithm::Interval => interval::settle(self, state, now, units),
-            Algorithm::Log => log::settle_summary(self, state, now, units),
-            Algorithm::Sliding => sliding::settle(self, state, now, charged_at, units),
+            Algorithm::Fixed => fixed::settle(self, state, now, until, units),
+            Algorithm::Interval => interval::settle(self, state, now, until, units),
+            Algorithm::Log => log::settle_summary(self, state, now, until, units),
+            Algorithm::Sliding => sliding::settle(self, state, now, until, units),
         }
     }
 
@@ -283,6 +285,11 @@ impl Params {
             Algorithm::Log => log::next_unit_after(state, now),
             Algorithm::Sliding => sliding::next_unit_after(self, state, now),
         }
+    }
+
+    /// Time that `units` take to come back in a bucket; none elsewhere.
+    pub(crate) const fn weight(&self, units: u64) -> Nanos {
+        if self.is_wide() { Nanos::ZERO } else { Nanos::new(units.saturating_mul(self.interval)) }
     }
 
     /// Time a full bucket takes to refill from empty. Quotas are refused above 100 years, so this fits.

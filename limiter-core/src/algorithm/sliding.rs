@@ -34,12 +34,15 @@ pub(super) fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step
     Step { verdict: Verdict::Allow, state: charged.state(params) }
 }
 
-pub(super) fn settle(params: &Params, state: State, now: Now, charged_at: Nanos, units: i64) -> State {
+pub(super) fn settle(params: &Params, state: State, now: Now, until: Nanos, units: i64) -> State {
     let mut windows = Windows::at(params, state, now);
-    if units >= 0 || charged_at.get() >= windows.start {
+    if units >= 0 || until == windows.after(params, 2) {
         windows.current = windows.current.saturating_add_signed(units);
-    } else if charged_at.get() >= windows.start.saturating_sub(params.period) {
+    } else if until == windows.after(params, 1) {
         windows.previous = windows.previous.saturating_add_signed(units);
+    } else {
+        // What was charged in an earlier window went with it.
+        return state;
     }
     windows.state(params)
 }
@@ -184,7 +187,7 @@ mod tests {
         let params = sliding("10/10s");
         let first = params.decide(State::default(), at(0), 4).state;
         let second = params.decide(first, at(12_000), 3).state;
-        let refunded = params.settle(second, at(12_000), at(0).monotonic, -4);
+        let refunded = params.settle(second, at(12_000), first.fresh_at, -4);
         assert_eq!(params.remaining(refunded, at(12_000)), 7);
         let gone = params.settle(second, at(12_000), Nanos::ZERO, -4);
         assert_eq!(gone, second);

@@ -82,38 +82,36 @@ impl Limiter {
     }
 
     /// Decides about one key under the rules of a policy, as plain Rust without a request. Every
-    /// rule takes its constant cost, whatever requests it counts.
+    /// rule takes its constant cost, or 1 where the cost is worked out from a request.
     ///
     /// With a store that answers later the rules' choice for store errors applies; use
     /// [`Limiter::decide_key`] there.
     #[must_use]
     pub fn check(&self, policy: &Policy, key: &Key) -> Decision {
-        self.check_cost(policy, key, 1)
+        self.at_once(policy, key, None, Mode::Charge).decision
     }
 
-    /// As [`Limiter::check`], for `cost` units.
+    /// As [`Limiter::check`], for `cost` units of every rule.
     #[must_use]
     pub fn check_cost(&self, policy: &Policy, key: &Key, cost: u64) -> Decision {
-        let ruling = self.at_once(policy, key, cost, Mode::Charge);
-        ruling.receipt.keep();
-        ruling.decision
+        self.at_once(policy, key, Some(cost), Mode::Charge).decision
     }
 
     /// What [`Limiter::check_cost`] would say; takes nothing.
     #[must_use]
     pub fn peek(&self, policy: &Policy, key: &Key, cost: u64) -> Decision {
-        self.at_once(policy, key, cost, Mode::Peek).decision
+        self.at_once(policy, key, Some(cost), Mode::Peek).decision
     }
 
     /// Decides about one key and hands out what was charged, so that it can be released or refunded.
     pub fn decide_key(&self, policy: &Policy, key: &Key, cost: u64) -> Reply<Ruling> {
         match self.prepared(policy) {
-            Ok(prepared) => self.ask(policy, prepared, questions(prepared, key, cost), Mode::Charge, None),
+            Ok(prepared) => self.ask(policy, prepared, questions(prepared, key, Some(cost)), Mode::Charge, None),
             Err(_) => Reply::Now(Ruling::default()),
         }
     }
 
-    fn at_once(&self, policy: &Policy, key: &Key, cost: u64, mode: Mode) -> Ruling {
+    fn at_once(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Ruling {
         let Ok(prepared) = self.prepared(policy) else { return Ruling::default() };
         match self.ask(policy, prepared, questions(prepared, key, cost), mode, None) {
             Reply::Now(ruling) => ruling,
@@ -213,12 +211,21 @@ impl Limiter {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
             ruling.decision.usages.push(usage(rule, item, reply, op.now));
             if decided.allowed && reply.verdict == Verdict::Allow && item.mode != Mode::Peek && item.cost > 0 {
+                // Charges on one budget wear off one after the other, the last one last.
+                let one_cell = |earlier: &Charged| match (earlier.place, reply.place) {
+                    (Place::Shared, Place::Shared) => earlier.budget == item.budget,
+                    _ => earlier.subject == item.subject,
+                };
+                for earlier in ruling.receipt.charges.iter_mut().filter(|earlier| one_cell(earlier)) {
+                    earlier.until = earlier.until.saturating_sub(item.params.weight(item.cost));
+                }
                 let charge = Charged {
                     budget: item.budget,
                     subject: item.subject.clone(),
                     params: item.params,
                     cost: item.cost,
                     at: op.now.monotonic,
+                    until: reply.state.fresh_at,
                     place: reply.place,
                 };
                 if item.params.algorithm() == Algorithm::Concurrent {
@@ -325,7 +332,7 @@ impl Limiter {
     }
 
     pub(super) fn reset_prepared(&self, prepared: &Prepared, key: &Key) {
-        let asked = questions(prepared, key, 0);
+        let asked = questions(prepared, key, Some(0));
         let op = self.operation(prepared, &asked, Mode::Charge);
         let charges = op
             .items
@@ -336,6 +343,7 @@ impl Limiter {
                 params: item.params,
                 cost: 0,
                 at: op.now.monotonic,
+                until: op.now.monotonic,
                 place: Place::Own,
             })
             .collect();
@@ -351,11 +359,16 @@ impl Limiter {
     }
 }
 
-fn questions(prepared: &Prepared, key: &Key, cost: u64) -> Questions {
+/// Every rule, asked about one key: at a stated cost, or at the rule's own.
+fn questions(prepared: &Prepared, key: &Key, cost: Option<u64>) -> Questions {
     let rules = prepared.rules.iter().filter(|rule| !rule.lifted);
-    rules
-        .map(|rule| Asked { rule: usize::from(rule.index), key: key.clone(), cost, tier: rule.default_tier() })
-        .collect()
+    let asked = |rule: &PreparedRule| Asked {
+        rule: usize::from(rule.index),
+        key: key.clone(),
+        cost: cost.unwrap_or_else(|| rule.cost.constant()),
+        tier: rule.default_tier(),
+    };
+    rules.map(asked).collect()
 }
 
 fn unknown_reply() -> ItemReply {

@@ -87,7 +87,6 @@ impl Limiter {
     }
 
     /// Starts a configuration.
-    #[must_use]
     pub fn builder() -> LimiterBuilder {
         LimiterBuilder::default()
     }

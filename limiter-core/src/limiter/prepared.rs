@@ -66,25 +66,23 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
     // The declared quota, not the one in force: an override keeps what was used. The period is part
     // of the identity, since a count means nothing in a window of another length.
     let shape = shape(&params);
-    let identity = match &declared.rule.scope {
+    // In words, the budget is known by where it is declared, so that a fleet agrees on it. Within
+    // this process two policies made apart are kept apart even if they are called the same.
+    let (identity, apart) = match &declared.rule.scope {
         Some(scope) => {
             let quota = limiter.inner.seed.hash_one((&declared.params.capacity(), &shape));
             let first = *limiter.inner.scopes.entry(scope.as_str().to_owned()).or_insert(quota);
             if first != quota {
                 limiter.warn(Warning::ScopeQuotas { scope: scope.clone() });
             }
-            format!("scope {scope} {} {shape:?}", declared.params.capacity())
+            (format!("scope {scope} {} {shape:?}", declared.params.capacity()), None)
         }
-        None => {
-            let place = policy.identity();
-            let own = policy.index();
-            format!("policy {place} {own} {index} {shape:?}")
-        }
+        None => (format!("policy {} {index} {shape:?}", policy.identity()), Some(policy.index())),
     };
     PreparedRule {
         name: declared.name.clone(),
         index: u16::try_from(index).unwrap_or(u16::MAX),
-        budget: limiter.inner.seed.hash_one(&identity),
+        budget: limiter.inner.seed.hash_one((&identity, apart)),
         identity,
         params,
         lifted,

@@ -166,6 +166,9 @@ pub struct Charged {
     pub cost: u64,
     /// When.
     pub at: Nanos,
+    /// When it has worn off by itself: the [`State::fresh_at`] that it left behind. From then on
+    /// there is nothing left to give back.
+    pub until: Nanos,
     /// Where.
     pub place: Place,
 }

@@ -18,7 +18,7 @@ mod table;
 use core::fmt;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -35,7 +35,8 @@ pub const DEFAULT_LOG_BYTES: usize = 64 << 20;
 /// A shard of this many cells is swept in a few microseconds.
 const KEYS_PER_SHARD: usize = 1024;
 const MOST_SHARDS: usize = 4096;
-/// Pause between two rounds of sweeping. Within a round every decision sweeps one shard.
+/// Shortest time from the start of one round of sweeping to that of the next. Within a round every
+/// decision sweeps one shard.
 const SWEEP_EVERY: Nanos = Nanos::new(100_000_000);
 
 /// State in this process. See the [module](self).
@@ -53,6 +54,9 @@ pub struct MemoryStore {
     /// Cells that new keys share, by budget. Locked after all shards.
     overflow: Mutex<HashMap<u64, State>>,
     log_bytes: Arc<Allowance>,
+    /// Whether there are such cells.
+    sharing: AtomicBool,
+    round_began: AtomicU64,
     next_sweep: AtomicU64,
     hand: AtomicUsize,
     counters: Counters,
@@ -112,6 +116,8 @@ impl MemoryStore {
             per_shard: keys.div_ceil(shards),
             overflow: Mutex::new(HashMap::new()),
             log_bytes,
+            sharing: AtomicBool::new(false),
+            round_began: AtomicU64::new(0),
             next_sweep: AtomicU64::new(0),
             hand: AtomicUsize::new(0),
             counters: Counters::default(),
@@ -124,7 +130,8 @@ impl MemoryStore {
         self.per_shard * self.shards.len()
     }
 
-    /// Shards; twice as many decisions after the last key went stale, all memory is given back.
+    /// Shards. A tenth of a second after the last key went stale, it takes at most twice as many
+    /// decisions until all memory is given back.
     #[must_use]
     pub fn shards(&self) -> usize {
         self.shards.len()
@@ -157,9 +164,9 @@ impl MemoryStore {
         }
     }
 
-    /// Forgets keys.
+    /// Forgets what keys have used. Slots are held, not used: their holders still give them back.
     pub fn reset(&self, charges: &[Charged]) {
-        for charge in charges {
+        for charge in charges.iter().filter(|charge| charge.params.algorithm() != Algorithm::Concurrent) {
             let fingerprint = fingerprint(&charge.subject);
             if let Some(shard) = self.shard(fingerprint) {
                 shard.lock().remove(&charge.params, fingerprint);
@@ -168,7 +175,7 @@ impl MemoryStore {
     }
 
     fn adjust(&self, now: Now, charge: &Charged, units: i64) {
-        let change = |state: State| charge.params.settle(state, now, charge.at, units);
+        let change = |state: State| charge.params.settle(state, now, charge.until, units);
         match charge.place {
             Place::NoRoom => {}
             Place::Shared => {
@@ -194,8 +201,13 @@ impl MemoryStore {
                 }
                 // A cell that is gone was stale, or given up: there is nothing to give back.
                 let known = shard.get(&charge.params, fingerprint);
-                if known.is_none() && (units < 0 || shard.len() >= self.per_shard) {
-                    return;
+                if known.is_none() {
+                    if units > 0 && shard.len() >= self.per_shard {
+                        shard.sweep(now.monotonic);
+                    }
+                    if units < 0 || shard.len() >= self.per_shard {
+                        return;
+                    }
                 }
                 shard.put(&charge.params, fingerprint, change(known.unwrap_or_default()), now.monotonic);
             }
@@ -213,9 +225,15 @@ impl MemoryStore {
     #[cold]
     fn sweep_one(&self, now: Nanos) {
         let turn = self.hand.fetch_add(1, Ordering::Relaxed) % self.shards.len();
+        if turn == 0 {
+            self.round_began.store(now.get(), Ordering::Relaxed);
+        }
         if turn + 1 == self.shards.len() {
-            self.next_sweep.store(now.saturating_add(SWEEP_EVERY).get(), Ordering::Relaxed);
-            self.overflow.lock().retain(|_, state| !state.is_stale(now));
+            let began = Nanos::new(self.round_began.load(Ordering::Relaxed));
+            self.next_sweep.store(began.saturating_add(SWEEP_EVERY).get(), Ordering::Relaxed);
+            let mut shared = self.overflow.lock();
+            shared.retain(|_, state| !state.is_stale(now));
+            self.sharing.store(!shared.is_empty(), Ordering::Relaxed);
         }
         if let Some(shard) = self.shards.get(turn)
             && let Some(mut shard) = shard.0.try_lock()
