@@ -47,11 +47,13 @@ pub(super) fn settle(params: &Params, state: State, now: Now, until: Nanos, unit
     windows.state(params)
 }
 
-/// Counts a refused cost, up to a full window.
+/// Counts a refused cost until the estimate is at the limit or less than a unit above it.
 pub(super) fn saturate(params: &Params, state: State, now: Now, cost: u64) -> State {
     let windows = Windows::at(params, state, now);
-    let most = windows.current.max(params.capacity);
-    Windows { current: windows.current.saturating_add(cost).min(most), ..windows }.state(params)
+    let weight = windows.weight(params, now) / u128::from(params.period.max(1));
+    let most = params.capacity.saturating_sub(u64::try_from(weight).unwrap_or(u64::MAX));
+    let counted = windows.current.saturating_add(cost).min(most);
+    Windows { current: windows.current.max(counted), ..windows }.state(params)
 }
 
 pub(super) fn remaining(params: &Params, state: State, now: Now) -> u64 {
