@@ -179,7 +179,7 @@ pub struct Charged {
 pub enum Operation {
     /// Decide about one request.
     Decide(Decide),
-    /// Show the state of a key without touching it. Items as in a decision; costs are ignored.
+    /// Show the state of keys without touching it, and what a decision about these items would be.
     Inspect(Decide),
     /// Give slots back.
     Release {

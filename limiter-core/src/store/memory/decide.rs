@@ -61,7 +61,7 @@ impl MemoryStore {
         self.evaluate(decide, true)
     }
 
-    /// Shows what would be decided, and changes nothing.
+    /// Shows what would be decided and what is held, and changes nothing.
     #[must_use]
     pub fn inspect(&self, decide: &Decide) -> Decided {
         self.evaluate(decide, false)
@@ -88,13 +88,13 @@ impl MemoryStore {
 
         let allowed = evaluated.iter().zip(&decide.items).all(|(one, item)| one.passes() || item.mode == Mode::Shadow);
         let mut reply = Decided { allowed, items: SmallVec::new() };
-        let charged = |one: &Evaluated| allowed && one.passes() && one.mode != Mode::Peek;
+        let charged = |one: &Evaluated| write && allowed && one.passes() && one.mode != Mode::Peek;
         for (one, item) in evaluated.iter().zip(&decide.items) {
             // Items that share a cell all report what the last of them left there.
             let last = evaluated.iter().rev().find(|other| charged(other) && other.same_cell(one));
             let mut verdict = one.step.verdict;
             let mut state = last.map_or(one.stored, |last| last.step.state);
-            if write && charged(one) {
+            if charged(one) {
                 self.write(item, one, guards.get_mut(one.guard), &mut overflow, now);
             } else if write && !one.passes() {
                 self.count_refusal(one);
