@@ -8,7 +8,8 @@ use limiter_core::event::Warning;
 use limiter_core::key::client_ip::{ClientIp, Peer};
 use limiter_core::key::{Global, Key, KeyContext};
 use limiter_core::quota::{Alignment, QuotaList};
-use limiter_core::store::Reply;
+use limiter_core::store::memory::MemoryStore;
+use limiter_core::store::{Answer, Capabilities, Operation, Reply, Store, StoreError};
 use limiter_core::testing::ManualClock;
 use limiter_core::{Algorithm, Decision, Limiter, Observer, Outcome, Policy, PolicyError, Quota, Rule};
 
@@ -223,4 +224,27 @@ fn a_rule_that_its_algorithm_cannot_count_is_refused_with_the_way_out() {
     for algorithm in Algorithm::ALL {
         assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
     }
+}
+
+/// A store that cannot count refusals.
+#[derive(Debug)]
+struct Plain(MemoryStore);
+
+impl Store for Plain {
+    fn submit(&self, operation: Operation) -> Reply<Result<Answer, StoreError>> {
+        self.0.submit(operation)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(&Algorithm::ALL, 4).local()
+    }
+}
+
+#[test]
+fn a_penalty_needs_a_store_that_counts_refusals() {
+    let limiter = Limiter::builder().store(Plain(MemoryStore::new())).build();
+    let rule = || Rule::new(Quota::per_minute(5)).key(Global);
+    assert_eq!(limiter.prepare(&one(rule())), Ok(()));
+    let refused = limiter.prepare(&one(rule().penalty())).unwrap_err();
+    assert_eq!(refused.to_string(), "rule `plan`: the store cannot count refused requests");
 }
