@@ -90,19 +90,22 @@ impl MemoryStore {
         let mut reply = Decided { allowed, items: SmallVec::new() };
         let charged = |one: &Evaluated| write && allowed && one.passes() && one.mode != Mode::Peek;
         for (one, item) in evaluated.iter().zip(&decide.items) {
-            let mut penalized = None;
-            if charged(one) {
-                self.write(item, one, guards.get_mut(one.guard), &mut overflow, now);
-            } else if write && item.mode == Mode::Penalty && matches!(one.step.verdict, Verdict::Deny { .. }) {
-                penalized = self.penalize(item, one, guards.get_mut(one.guard), &mut overflow, now);
-            } else if write && !one.passes() {
-                self.count_refusal(one);
-            }
             // Items that share a cell all report what the last of them left there.
             let last = evaluated.iter().rev().find(|other| charged(other) && other.same_cell(one));
-            let state = last.map_or(one.stored, |last| last.step.state);
-            let step = penalized.unwrap_or(Step { verdict: one.step.verdict, state });
-            reply.items.push(ItemReply { verdict: step.verdict, state: step.state, place: one.place });
+            let mut verdict = one.step.verdict;
+            let mut state = last.map_or(one.stored, |last| last.step.state);
+            if charged(one) {
+                self.write(item, one, guards.get_mut(one.guard), &mut overflow, now);
+            } else if write && !one.passes() {
+                self.count_refusal(one);
+                if item.mode == Mode::Penalty
+                    && matches!(verdict, Verdict::Deny { .. })
+                    && let Some(step) = self.penalize(item, one, guards.get_mut(one.guard), &mut overflow, now)
+                {
+                    (verdict, state) = (step.verdict, step.state);
+                }
+            }
+            reply.items.push(ItemReply { verdict, state, place: one.place });
         }
         reply
     }
@@ -160,7 +163,7 @@ impl MemoryStore {
             let retry = earliest.map(|earliest| earliest.saturating_sub(now.monotonic));
             one.step = Step { verdict: Verdict::Deny { retry }, state: State::default() };
         } else if is_log(&item.params) && one.place == Place::Own {
-            let pending = twin.map_or(0, |_| pending(earlier, fingerprint, item.mode));
+            let pending = pending(earlier, fingerprint, item.mode);
             one.step = shard.logs.decide(&item.params, fingerprint, now, pending, item.cost);
         } else {
             one.step = item.params.decide(one.before, now, item.cost);
@@ -218,8 +221,9 @@ impl MemoryStore {
         let Some(shared) = cells.get(&item.budget).filter(|state| !state.is_stale(now.monotonic)) else { return };
         one.stored = *shared;
         one.before = *shared;
-        if item.params.algorithm() == Algorithm::Concurrent || is_log(&item.params) {
-            // Slots go back to where they were taken, and a log has no room for a sum: neither moves.
+        if matches!(item.params.algorithm(), Algorithm::Concurrent | Algorithm::Log) {
+            // Slots go back to where they were taken, so they cannot move to another cell;
+            // a log cannot be made from its summary.
             one.place = Place::Shared;
             one.is_new = false;
         }
@@ -268,23 +272,19 @@ impl MemoryStore {
         now: Now,
     ) -> Option<Step> {
         let shard = shard?;
+        let known = shard.holds(&item.params, one.fingerprint);
+        if one.place == Place::NoRoom || (one.place == Place::Own && !known && shard.len() >= self.per_shard) {
+            return None;
+        }
         if one.place == Place::Own && is_log(&item.params) {
             return Some(shard.logs.penalize(&item.params, one.fingerprint, now, item.cost));
         }
-        let step = item.params.penalize(one.before, now, item.cost);
-        match one.place {
-            Place::NoRoom => {
-                self.counters.turned_away.fetch_add(1, Ordering::Relaxed);
-                return None;
-            }
-            Place::Own => shard.put(&item.params, one.fingerprint, step.state, now.monotonic),
-            Place::Shared => {
-                self.counters.shared.fetch_add(1, Ordering::Relaxed);
-                if let Some(cells) = overflow {
-                    cells.insert(item.budget, step.state);
-                    self.sharing.store(true, Ordering::Relaxed);
-                }
-            }
+        let step = item.params.penalize(one.stored, now, item.cost);
+        if one.place == Place::Own {
+            shard.put(&item.params, one.fingerprint, step.state, now.monotonic);
+        } else if let Some(cells) = overflow {
+            cells.insert(item.budget, step.state);
+            self.sharing.store(true, Ordering::Relaxed);
         }
         Some(step)
     }

@@ -304,6 +304,6 @@ impl Store for MemoryStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new(&Algorithm::ALL, usize::MAX).local()
+        Capabilities::new(&Algorithm::ALL, usize::MAX).local().with_penalties()
     }
 }

@@ -65,6 +65,10 @@ impl Shard {
         }
     }
 
+    pub(super) fn holds(&self, params: &Params, fingerprint: u64) -> bool {
+        if is_log(params) { self.logs.contains(fingerprint) } else { self.get(params, fingerprint).is_some() }
+    }
+
     pub(super) fn remove(&mut self, params: &Params, fingerprint: u64) -> bool {
         if is_log(params) {
             return self.logs.remove(fingerprint);
