@@ -1,0 +1,201 @@
+//! From a valid model to code: calls into the runtime, no logic. Nothing here can fail.
+//!
+//! Every path is absolute, and every name that is not the user's begins with `__`.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Attribute, FnArg, GenericParam, ReturnType, Type};
+
+use crate::item::{Item, is_named};
+use crate::model::{Class, Cost, Key, Limit, Model, Rule, Shape};
+
+/// Told to attributes below: a `#[rate_limit]` that reads this goes by another name and could not
+/// be merged.
+pub(crate) const MARK: &str = "limiter: inner function";
+
+/// Emits the limited function.
+pub(crate) fn expand(model: &Model, item: Item) -> TokenStream {
+    let (outer, inner): (Vec<_>, Vec<_>) = item.attributes.iter().partition(|a| is_outer(a));
+    let site = site(model, &item);
+    let private = private(model);
+    let visibility = &item.visibility;
+    let name = &item.signature.ident;
+    let target = model.inner.as_ref().unwrap_or(name);
+    let untouched = untouched(model, &item, &outer, &inner);
+    let (beside, within) = if model.inner.is_some() { (untouched, None) } else { (TokenStream::new(), Some(untouched)) };
+    match &model.shape {
+        Shape::Handler { extractors } => {
+            let (last, parts) = match extractors.split_last() {
+                Some((last, parts)) => (Some(last), parts),
+                None => (None, extractors.as_slice()),
+            };
+            let method = if last.is_some() { quote!(__M) } else { quote!(()) };
+            let method_parameter = last.map(|_| quote!(, __M: 'static));
+            let bounds = parts
+                .iter()
+                .map(|ty| bound(ty, quote!(#private::FromRequestParts<__S>)))
+                .chain(last.map(|ty| bound(ty, quote!(#private::FromRequest<__S, __M>))));
+            let arguments: Vec<_> = (0..extractors.len()).map(|i| format_ident!("__{i}")).collect();
+            // A result that is no response is the return type's business.
+            let span = match &item.signature.output {
+                ReturnType::Default => name.span(),
+                ReturnType::Type(_, ty) => ty.span(),
+            };
+            let call = quote_spanned!(span=> |(#(#arguments,)*)| #target(#(#arguments),*));
+            let call = quote_spanned!(span=> __call.through(&__SITE, #call));
+            quote! {
+                #beside
+                #(#outer)*
+                #[allow(private_bounds)]
+                #visibility async fn #name<__S #method_parameter>(__call: #private::Call<__S, #method>) -> #private::Response
+                where
+                    __S: ::core::clone::Clone + ::core::marker::Send + ::core::marker::Sync + 'static,
+                    #(#bounds,)*
+                {
+                    #within
+                    #site
+                    #call.await
+                }
+            }
+        }
+        Shape::Group => {
+            let generics = &item.signature.generics;
+            let constraints = &generics.where_clause;
+            let output = &item.signature.output;
+            let (arguments, types) = arguments(&item);
+            let chosen = chosen(&item);
+            let span = match output {
+                ReturnType::Default => name.span(),
+                ReturnType::Type(_, ty) => ty.span(),
+            };
+            let call = quote_spanned!(span=> #private::limited(#target #chosen (#(#arguments),*), &__SITE));
+            quote! {
+                #beside
+                #(#outer)*
+                #visibility fn #name #generics(#(#arguments: #types),*) #output #constraints {
+                    #within
+                    #site
+                    #call
+                }
+            }
+        }
+    }
+}
+
+fn private(model: &Model) -> TokenStream {
+    let root = &model.root;
+    quote!(#root::__private)
+}
+
+/// The user's function with the attributes that act on it, under its own name inside the limited
+/// one, or beside it under the name of `inner`.
+fn untouched(model: &Model, item: &Item, outer: &[&Attribute], inner: &[&Attribute]) -> TokenStream {
+    let mut signature = item.signature.clone();
+    let body = &item.body;
+    // Attributes of unknown macros may be ours by another name.
+    let mark = inner.iter().any(|a| !is_named(a, "inline") && !is_named(a, "track_caller")).then(|| quote!(#[doc = #MARK]));
+    match &model.inner {
+        Some(name) => {
+            signature.ident = name.clone();
+            let visibility = &item.visibility;
+            let cfgs = outer.iter().filter(|a| !is_named(a, "must_use") && !is_named(a, "deprecated"));
+            quote!(#(#cfgs)* #(#inner)* #mark #visibility #signature #body)
+        }
+        None => quote!(#(#inner)* #mark #signature #body),
+    }
+}
+
+/// Attributes of the limited function; lints reach the inner one from there. All others act on the
+/// inner function.
+fn is_outer(attribute: &Attribute) -> bool {
+    const OUTER: [&str; 9] =
+        ["allow", "cfg", "deny", "deprecated", "doc", "expect", "forbid", "must_use", "warn"];
+    OUTER.iter().any(|name| attribute.path().is_ident(name))
+}
+
+/// One bound, where the type stands, so that the compiler names the argument.
+fn bound(ty: &Type, of: TokenStream) -> TokenStream {
+    let span = ty.span();
+    let of = of.into_iter().map(|mut token| {
+        token.set_span(span.resolved_at(token.span()));
+        token
+    });
+    let of: TokenStream = of.collect();
+    quote!(#ty: #of)
+}
+
+fn site(model: &Model, item: &Item) -> TokenStream {
+    let private = private(model);
+    let name = item.name();
+    let rules = model.rules.iter().map(|rule| spec(rule, &private));
+    let exempt = (!model.exempt.is_empty()).then(|| {
+        let paths = &model.exempt;
+        quote!(.exempt(&[#(#paths),*]))
+    });
+    quote! {
+        static __SITE: #private::Site =
+            #private::Site::new(::core::module_path!(), #name, &[#(#rules),*])#exempt;
+    }
+}
+
+fn spec(rule: &Rule, private: &TokenStream) -> TokenStream {
+    let name = &rule.name;
+    let limit = match rule.limit {
+        Limit::Concurrent(slots) => quote!(concurrent(#name, #slots)),
+        Limit::Rate(quota) => {
+            let quota = quota.to_string();
+            quote!(quota(#name, #quota))
+        }
+    };
+    let class = match rule.class {
+        Class::Any => None,
+        Class::Read => Some(quote!(.read())),
+        Class::Write => Some(quote!(.write())),
+    };
+    let fixed = rule.is_fixed.then(|| quote!(.fixed()));
+    let key = rule.key.as_ref().map(|key| match key {
+        Key::Notation(text) => quote!(.key(#text)),
+        Key::Function(path) => {
+            let source = quote_spanned!(path.span()=> #private::key_source(#path));
+            quote!(.key_fn(|| #source))
+        }
+    });
+    let trusted = rule.is_trusted.then(|| quote!(.trusted_key()));
+    let cost = rule.cost.as_ref().map(|cost| match cost {
+        Cost::Fixed(cost) => quote!(.cost(#cost)),
+        Cost::Function(path) => quote!(.cost_fn(#path)),
+    });
+    let scope = rule.scope.as_ref().map(|scope| quote!(.scope(#scope)));
+    quote!(#private::Spec::#limit #class #fixed #key #trusted #cost #scope)
+}
+
+/// Names and types of a group's arguments.
+fn arguments(item: &Item) -> (Vec<syn::Ident>, Vec<&Type>) {
+    item.signature
+        .inputs
+        .iter()
+        .filter_map(|input| match input {
+            FnArg::Typed(argument) => Some(&*argument.ty),
+            FnArg::Receiver(_) => None,
+        })
+        .enumerate()
+        .map(|(i, ty)| (format_ident!("__{i}"), ty))
+        .unzip()
+}
+
+/// The generic arguments of a group, handed on to the inner function.
+fn chosen(item: &Item) -> Option<TokenStream> {
+    let parameters: Vec<_> = item
+        .signature
+        .generics
+        .params
+        .iter()
+        .filter_map(|parameter| match parameter {
+            GenericParam::Const(parameter) => Some(parameter.ident.to_token_stream()),
+            GenericParam::Type(parameter) => Some(parameter.ident.to_token_stream()),
+            GenericParam::Lifetime(_) => None,
+        })
+        .collect();
+    (!parameters.is_empty()).then(|| quote!(::<#(#parameters),*>))
+}
