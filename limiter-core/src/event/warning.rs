@@ -8,6 +8,13 @@ use crate::decision::Name;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Warning {
+    /// The rules of an annotated function make no policy, so it refuses all requests.
+    BrokenPolicy {
+        /// The function.
+        policy: Name,
+        /// Why.
+        reason: String,
+    },
     /// An annotated handler runs under the process-wide default limiter while an explicit one exists.
     DefaultLimiter {
         /// The handler's policy.
@@ -44,6 +51,7 @@ impl Warning {
             Warning::ScopeQuotas { .. } => "L003",
             Warning::DefaultLimiter { .. } => "L004",
             Warning::Override { .. } => "L005",
+            Warning::BrokenPolicy { .. } => "L006",
         }
     }
 }
@@ -52,6 +60,9 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "limiter warning {}: ", self.code())?;
         match self {
+            Warning::BrokenPolicy { policy, reason } => {
+                write!(f, "`{policy}` refuses all requests, since its limit cannot be built: {reason}")
+            }
             Warning::DefaultLimiter { policy } => write!(
                 f,
                 "`{policy}` runs under the process-wide default limiter although an explicit one exists; \
