@@ -2,8 +2,8 @@
 //!
 //! Every path is absolute, and every name that is not the user's begins with `__`.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, GenericParam, ReturnType, Type};
 
@@ -21,9 +21,12 @@ pub(crate) fn expand(model: &Model, item: Item) -> TokenStream {
     let private = private(model);
     let visibility = &item.visibility;
     let name = &item.signature.ident;
+    let (async_token, fn_token) = (&item.signature.asyncness, &item.signature.fn_token);
     let target = model.inner.as_ref().unwrap_or(name);
+    let span = result_span(&item);
     let untouched = untouched(model, &item, &outer, &inner);
-    let (beside, within) = if model.inner.is_some() { (untouched, None) } else { (TokenStream::new(), Some(untouched)) };
+    let (beside, within) =
+        if model.inner.is_some() { (untouched, None) } else { (TokenStream::new(), Some(untouched)) };
     match &model.shape {
         Shape::Handler { extractors } => {
             let (last, parts) = match extractors.split_last() {
@@ -36,27 +39,21 @@ pub(crate) fn expand(model: &Model, item: Item) -> TokenStream {
                 .iter()
                 .map(|ty| bound(ty, quote!(#private::FromRequestParts<__S>)))
                 .chain(last.map(|ty| bound(ty, quote!(#private::FromRequest<__S, __M>))));
-            let arguments: Vec<_> = (0..extractors.len()).map(|i| format_ident!("__{i}")).collect();
-            // A result that is no response is the return type's business.
-            let span = match &item.signature.output {
-                ReturnType::Default => name.span(),
-                ReturnType::Type(_, ty) => ty.span(),
-            };
-            let call = quote_spanned!(span=> |(#(#arguments,)*)| #target(#(#arguments),*));
-            let call = quote_spanned!(span=> __call.through(&__SITE, #call));
+            let arguments: Vec<_> = (0..extractors.len()).map(|i| local(&format!("__{i}"))).collect();
+            let call = local("__call");
+            let target = respanned(target, span);
+            let called =
+                quote_spanned!(span=> #call.through(&__SITE, |(#(#arguments,)*)| #target(#(#arguments),*)).await);
+            let body = body(&item, quote!(#within #site #called));
             quote! {
                 #beside
                 #(#outer)*
                 #[allow(private_bounds)]
-                #visibility async fn #name<__S #method_parameter>(__call: #private::Call<__S, #method>) -> #private::Response
+                #visibility #async_token #fn_token #name<__S #method_parameter>(#call: #private::Call<__S, #method>) -> #private::Response
                 where
                     __S: ::core::clone::Clone + ::core::marker::Send + ::core::marker::Sync + 'static,
                     #(#bounds,)*
-                {
-                    #within
-                    #site
-                    #call.await
-                }
+                #body
             }
         }
         Shape::Group => {
@@ -65,22 +62,49 @@ pub(crate) fn expand(model: &Model, item: Item) -> TokenStream {
             let output = &item.signature.output;
             let (arguments, types) = arguments(&item);
             let chosen = chosen(&item);
-            let span = match output {
-                ReturnType::Default => name.span(),
-                ReturnType::Type(_, ty) => ty.span(),
-            };
+            let target = respanned(target, span);
             let call = quote_spanned!(span=> #private::limited(#target #chosen (#(#arguments),*), &__SITE));
+            let body = body(&item, quote!(#within #site #call));
             quote! {
                 #beside
                 #(#outer)*
-                #visibility fn #name #generics(#(#arguments: #types),*) #output #constraints {
-                    #within
-                    #site
-                    #call
-                }
+                #visibility #fn_token #name #generics(#(#arguments: #types),*) #output #constraints #body
             }
         }
     }
+}
+
+/// A body between the user's own braces: a function that ends in generated code is not theirs to
+/// the compiler, which would not say then that nobody calls it.
+fn body(item: &Item, tokens: TokenStream) -> Group {
+    let mut body = Group::new(Delimiter::Brace, tokens);
+    body.set_span(item.body.span());
+    body
+}
+
+/// The name as it was written, blamed on another place.
+fn respanned(name: &Ident, span: Span) -> Ident {
+    let mut name = name.clone();
+    name.set_span(span.resolved_at(name.span()));
+    name
+}
+
+/// A local name that no constant of the user's can stand for.
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+/// The place of user code, with the names of ours: user code may come out of a macro of its own.
+fn at(span: Span) -> Span {
+    Span::call_site().located_at(span)
+}
+
+/// What is blamed for a result that is no response, no router, or not `Send`.
+fn result_span(item: &Item) -> Span {
+    at(match &item.signature.output {
+        ReturnType::Default => item.name_span(),
+        ReturnType::Type(_, ty) => ty.span(),
+    })
 }
 
 fn private(model: &Model) -> TokenStream {
@@ -94,7 +118,8 @@ fn untouched(model: &Model, item: &Item, outer: &[&Attribute], inner: &[&Attribu
     let mut signature = item.signature.clone();
     let body = &item.body;
     // Attributes of unknown macros may be ours by another name.
-    let mark = inner.iter().any(|a| !is_named(a, "inline") && !is_named(a, "track_caller")).then(|| quote!(#[doc = #MARK]));
+    let mark =
+        inner.iter().any(|a| !is_named(a, "inline") && !is_named(a, "track_caller")).then(|| quote!(#[doc = #MARK]));
     match &model.inner {
         Some(name) => {
             signature.ident = name.clone();
@@ -109,8 +134,7 @@ fn untouched(model: &Model, item: &Item, outer: &[&Attribute], inner: &[&Attribu
 /// Attributes of the limited function; lints reach the inner one from there. All others act on the
 /// inner function.
 fn is_outer(attribute: &Attribute) -> bool {
-    const OUTER: [&str; 9] =
-        ["allow", "cfg", "deny", "deprecated", "doc", "expect", "forbid", "must_use", "warn"];
+    const OUTER: [&str; 9] = ["allow", "cfg", "deny", "deprecated", "doc", "expect", "forbid", "must_use", "warn"];
     OUTER.iter().any(|name| attribute.path().is_ident(name))
 }
 
@@ -157,7 +181,7 @@ fn spec(rule: &Rule, private: &TokenStream) -> TokenStream {
     let key = rule.key.as_ref().map(|key| match key {
         Key::Notation(text) => quote!(.key(#text)),
         Key::Function(path) => {
-            let source = quote_spanned!(path.span()=> #private::key_source(#path));
+            let source = quote_spanned!(at(path.span())=> #private::key_source(#path));
             quote!(.key_fn(|| #source))
         }
     });
@@ -171,7 +195,7 @@ fn spec(rule: &Rule, private: &TokenStream) -> TokenStream {
 }
 
 /// Names and types of a group's arguments.
-fn arguments(item: &Item) -> (Vec<syn::Ident>, Vec<&Type>) {
+fn arguments(item: &Item) -> (Vec<Ident>, Vec<&Type>) {
     item.signature
         .inputs
         .iter()
@@ -180,7 +204,7 @@ fn arguments(item: &Item) -> (Vec<syn::Ident>, Vec<&Type>) {
             FnArg::Receiver(_) => None,
         })
         .enumerate()
-        .map(|(i, ty)| (format_ident!("__{i}"), ty))
+        .map(|(i, ty)| (local(&format!("__{i}")), ty))
         .unzip()
 }
 

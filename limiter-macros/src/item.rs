@@ -30,7 +30,8 @@ impl Item {
                 Meta::List(list) => found.push((list.tokens, span)),
                 Meta::Path(_) => found.push((TokenStream::new(), span)),
                 Meta::NameValue(_) => {
-                    errors.on(attribute, "`rate_limit` takes its arguments in parentheses: `#[rate_limit(\"100/min\")]`");
+                    errors
+                        .on(attribute, "`rate_limit` takes its arguments in parentheses: `#[rate_limit(\"100/min\")]`");
                 }
             }
         }

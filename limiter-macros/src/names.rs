@@ -39,8 +39,23 @@ const KNOWN: &[(Name, &str, &str)] = &[
 
 /// Arguments that are planned, so that nobody hunts for a misspelling.
 const LATER: &[&str] = &[
-    "at_ceiling", "ban", "count", "headers", "inherit", "max_wait", "missing", "on_limited", "on_store_error",
-    "penalty", "policy", "queue", "quota", "retry", "settle", "shadow", "tier",
+    "at_ceiling",
+    "ban",
+    "count",
+    "headers",
+    "inherit",
+    "max_wait",
+    "missing",
+    "on_limited",
+    "on_store_error",
+    "penalty",
+    "policy",
+    "queue",
+    "quota",
+    "retry",
+    "settle",
+    "shadow",
+    "tier",
 ];
 
 /// What the same thing is called elsewhere.

@@ -49,7 +49,8 @@ impl Arguments {
                 if !input.is_empty()
                     && let Err(error) = input.parse::<Token![,]>()
                 {
-                    errors.at(error.span(), "expected `,` between two arguments");
+                    let found = found(input);
+                    errors.at(error.span(), format!("expected `,` between two arguments, found `{found}`"));
                     arguments.is_partial = true;
                     skip_to_comma(input);
                     let _ = input.parse::<Option<Token![,]>>();
@@ -114,7 +115,7 @@ impl Arguments {
             return self.positional(input.parse()?);
         }
         if !input.peek(Ident::peek_any) {
-            let found = input.cursor().token_tree().map(|(token, _)| token.to_string()).unwrap_or_default();
+            let found = found(input);
             return Err(input.error(format!(
                 "expected an argument, found `{found}`; accepted: a quota such as \"100/min\", or one of {}",
                 names::all()
@@ -127,11 +128,9 @@ impl Arguments {
             Word::Unknown { meant } => return Err(unknown(&word, meant, input)),
         };
         if !input.is_empty() && !input.peek(Token![=]) && !input.peek(Token![,]) {
-            let found = input.cursor().token_tree().map(|(token, _)| token.to_string()).unwrap_or_default();
-            return Err(input.error(format!(
-                "expected `=` or `,` behind `{word}`, found `{found}`; accepted: {}",
-                name.example()
-            )));
+            let found = found(input);
+            return Err(input
+                .error(format!("expected `=` or `,` behind `{word}`, found `{found}`; accepted: {}", name.example())));
         }
         let value = if input.parse::<Option<Token![=]>>()?.is_some() {
             if input.is_empty() || input.peek(Token![,]) {
@@ -162,11 +161,7 @@ impl Arguments {
         if let Some(first) = &self.quotas {
             return Err(syn::Error::new_spanned(
                 &text,
-                format!(
-                    "a second quota list; put all quotas into one string: \"{}, {}\"",
-                    first.value(),
-                    text.value()
-                ),
+                format!("a second quota list; put all quotas into one string: \"{}, {}\"", first.value(), text.value()),
             ));
         }
         self.quotas = Some(text);
@@ -196,7 +191,7 @@ impl Value {
     pub(crate) fn describe(&self) -> String {
         match self {
             Value::Int(number) => format!("the number `{number}`"),
-            Value::Other(tokens) => format!("`{tokens}`"),
+            Value::Other(tokens) => format!("`{}`", tokens.to_string().replace("- ", "-")),
             Value::Path(path) => format!("the path `{}`", path.to_token_stream().to_string().replace(' ', "")),
             Value::Str(text) => format!("the string `{}`", text.token()),
         }
@@ -244,6 +239,11 @@ fn unknown(word: &Ident, meant: Option<&str>, input: ParseStream<'_>) -> syn::Er
         None => message.push_str(&format!("; accepted: a quota such as \"100/min\", and {}", names::all())),
     }
     syn::Error::new_spanned(word, message)
+}
+
+/// The next token, for messages.
+fn found(input: ParseStream<'_>) -> String {
+    input.cursor().token_tree().map(|(token, _)| token.to_string()).unwrap_or_default()
 }
 
 fn skip_to_comma(input: ParseStream<'_>) {

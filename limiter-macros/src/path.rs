@@ -28,7 +28,10 @@ pub(crate) fn root(stack: &[Arguments], errors: &mut Errors) -> TokenStream {
             }
             Some(value) => errors.on(
                 value,
-                format!("`crate` takes a path, found {}; write it without quotes: `crate = ::limiter_tower`", value.describe()),
+                format!(
+                    "`crate` takes a path, found {}; write it without quotes: `crate = ::limiter_tower`",
+                    value.describe()
+                ),
             ),
         }
     }

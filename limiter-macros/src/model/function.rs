@@ -2,8 +2,8 @@
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{FnArg, Safety};
 use syn::spanned::Spanned;
+use syn::{FnArg, Safety};
 use syn::{GenericParam, ReturnType, Type};
 
 use super::Shape;
@@ -34,8 +34,11 @@ fn attributes(item: &Item, errors: &mut Errors) {
         } else if is_named(attribute, "test") || is_named(attribute, "rstest") {
             errors.at(span, "a test is not called by a router; limit the handler that it tests");
         } else if is_named(attribute, "main") {
-            errors.at(span, "`main` is not called by a router; limit a handler, or the function that returns the router");
-        } else if attribute.path().is_ident("doc") && attribute.to_token_stream().to_string().contains(crate::expand::MARK) {
+            errors
+                .at(span, "`main` is not called by a router; limit a handler, or the function that returns the router");
+        } else if attribute.path().is_ident("doc")
+            && attribute.to_token_stream().to_string().contains(crate::expand::MARK)
+        {
             errors.at(
                 Span::call_site(),
                 "this stands below a `#[rate_limit]` of another name, and the two cannot be merged; use one name for both",
@@ -115,7 +118,10 @@ fn handler(item: &Item, errors: &mut Errors) -> Shape {
         let mut generic = None;
         find_word(argument.ty.to_token_stream(), "impl", &mut generic);
         if let Some(word) = generic {
-            errors.at(word.span(), format!("`impl` in an argument makes `{name}` generic; name the type of the extractor"));
+            errors.at(
+                word.span(),
+                format!("`impl` in an argument makes `{name}` generic; name the type of the extractor"),
+            );
         }
         match syn::parse2::<Type>(outlived(argument.ty.to_token_stream())) {
             Ok(ty) => extractors.push(ty),
@@ -145,7 +151,10 @@ fn group(item: &Item, errors: &mut Errors) {
             let mut generic = None;
             find_word(argument.ty.to_token_stream(), "impl", &mut generic);
             if let Some(word) = generic {
-                errors.at(word.span(), format!("`impl` in an argument of `{name}`; give the type a name: `fn {name}<T: ..>(..)`"));
+                errors.at(
+                    word.span(),
+                    format!("`impl` in an argument of `{name}`; give the type a name: `fn {name}<T: ..>(..)`"),
+                );
             }
         }
     }
@@ -201,7 +210,9 @@ fn find_word(tokens: TokenStream, word: &str, found: &mut Option<Ident>) {
             TokenTree::Ident(ident) if matches!(ident.to_string().as_str(), "impl" | "trait" | "struct" | "enum") => {
                 own_self = true;
             }
-            TokenTree::Group(group) if own_self && group.delimiter() == proc_macro2::Delimiter::Brace => own_self = false,
+            TokenTree::Group(group) if own_self && group.delimiter() == proc_macro2::Delimiter::Brace => {
+                own_self = false
+            }
             TokenTree::Group(group) => find_word(group.stream(), word, found),
             TokenTree::Punct(punct) if punct.as_char() == ';' => own_self = false,
             _ => {}

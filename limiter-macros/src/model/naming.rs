@@ -1,7 +1,7 @@
 //! The public names of rules: `name`, or the function's, with what tells rules of one base apart.
 
-use super::rule::Draft;
 use super::Rule;
+use super::rule::Draft;
 use crate::errors::Errors;
 use crate::item::Item;
 

@@ -25,7 +25,7 @@ pub(super) fn amounts(arguments: &Arguments, errors: &mut Errors) -> Vec<Amount>
     let period = period(arguments, errors);
     let mut amounts = Vec::new();
     if let Some(text) = &arguments.quotas {
-        list(text, Class::Any, &mut amounts, errors);
+        list(text, None, Class::Any, &mut amounts, errors);
         for name in [Name::Read, Name::Write] {
             if let Some(argument) = arguments.named(name) {
                 let word = name.text();
@@ -58,7 +58,7 @@ fn by_class(
 ) {
     match arguments.value(name, errors) {
         None => {}
-        Some(Value::Str(text)) => list(text, class, amounts, errors),
+        Some(Value::Str(text)) => list(text, Some(name), class, amounts, errors),
         Some(Value::Int(number)) => {
             let Some((count, span)) = integer(name, number, limiter_core::quota::MAX_COUNT, errors) else { return };
             let word = name.text();
@@ -78,14 +78,18 @@ fn by_class(
     }
 }
 
-fn list(text: &LitStr, class: Class, amounts: &mut Vec<Amount>, errors: &mut Errors) {
+fn list(text: &LitStr, name: Option<Name>, class: Class, amounts: &mut Vec<Amount>, errors: &mut Errors) {
     match text.value().parse::<QuotaList>() {
-        Ok(quotas) => amounts.extend(
-            quotas
-                .into_iter()
-                .map(|quota| Amount { class, limit: Limit::Rate(quota), span: text.span(), is_bare: false }),
-        ),
-        Err(error) => errors.on(text, error),
+        Ok(quotas) => amounts.extend(quotas.into_iter().map(|quota| Amount {
+            class,
+            limit: Limit::Rate(quota),
+            span: text.span(),
+            is_bare: false,
+        })),
+        Err(error) => match name {
+            Some(name) => errors.on(text, format!("`{}`: {error}", name.text())),
+            None => errors.on(text, error),
+        },
     }
 }
 
@@ -103,7 +107,8 @@ fn period(arguments: &Arguments, errors: &mut Errors) -> u64 {
 
 fn unused_period(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) {
     let Some(per) = arguments.named(Name::Per) else { return };
-    if amounts.iter().any(|amount| amount.is_bare) || is_bare(arguments, Name::Read) || is_bare(arguments, Name::Write) {
+    if amounts.iter().any(|amount| amount.is_bare) || is_bare(arguments, Name::Read) || is_bare(arguments, Name::Write)
+    {
         return;
     }
     let message = if amounts.is_empty() {
@@ -123,7 +128,10 @@ fn burst(arguments: &Arguments, amounts: &mut [Amount], errors: &mut Errors) {
     let Some((burst, span)) = arguments.integer(Name::Burst, limiter_core::quota::MAX_COUNT, errors) else { return };
     let is_list = amounts.iter().any(|a| amounts.iter().filter(|b| b.class == a.class).count() > 1);
     if is_list {
-        errors.at(span, "`burst` beside several quotas; write it behind the one it belongs to: \"10/s burst 20, 1000/h\"");
+        errors.at(
+            span,
+            "`burst` beside several quotas; write it behind the one it belongs to: \"10/s burst 20, 1000/h\"",
+        );
         return;
     }
     if amounts.is_empty() {

@@ -108,7 +108,10 @@ fn algorithm(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> 
             false
         }
         later @ ("interval" | "log" | "sliding") => {
-            errors.on(&text, format!("algorithm `{later}` is not supported yet; accepted: `bucket`, `fixed`, `concurrent`"));
+            errors.on(
+                &text,
+                format!("algorithm `{later}` is not supported yet; accepted: `bucket`, `fixed`, `concurrent`"),
+            );
             false
         }
         other => {
@@ -143,7 +146,10 @@ fn key(arguments: &Arguments, errors: &mut Errors) -> (Option<Key>, Option<KeyNo
             if let Some(word) = path.get_ident().map(ToString::to_string)
                 && matches!(word.as_str(), "ip" | "global")
             {
-                errors.on(path, format!("a key of the notation is a string: `key = \"{word}\"`; a path names your function"));
+                errors.on(
+                    path,
+                    format!("a key of the notation is a string: `key = \"{word}\"`; a path names your function"),
+                );
             }
             (Some(Key::Function(path.clone())), None, path.span())
         }
@@ -205,10 +211,7 @@ fn wire_word(arguments: &Arguments, name: Name, errors: &mut Errors) -> Option<L
     let text = arguments.string(name, errors)?;
     if !super::naming::is_wire_name(&text.value()) {
         let word = name.text();
-        errors.on(
-            &text,
-            format!("`{word}` cannot be {}; accepted: 1 to 64 of A-Z a-z 0-9 . _ ~ : / -", text.token()),
-        );
+        errors.on(&text, format!("`{word}` cannot be {}; accepted: 1 to 64 of A-Z a-z 0-9 . _ ~ : / -", text.token()));
         return None;
     }
     Some(text)
