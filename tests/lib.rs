@@ -1,1 +1,6 @@
-//! Shared helpers of the cross-crate tests.
+//! Shared parts of the cross-crate tests: programs under test, and a client that hides nothing.
+
+#[path = "support/client.rs"]
+pub mod client;
+#[path = "support/program.rs"]
+pub mod program;

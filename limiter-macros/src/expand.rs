@@ -89,7 +89,7 @@ fn respanned(name: &Ident, span: Span) -> Ident {
     name
 }
 
-/// A local name that no constant of the user's can stand for.
+/// A local name that the user's code cannot see.
 fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
@@ -177,7 +177,10 @@ fn spec(rule: &Rule, private: &TokenStream) -> TokenStream {
         Class::Read => Some(quote!(.read())),
         Class::Write => Some(quote!(.write())),
     };
-    let fixed = rule.is_fixed.then(|| quote!(.fixed()));
+    let algorithm = rule.algorithm.map(|algorithm| {
+        let variant = Ident::new(&format!("{algorithm:?}"), Span::call_site());
+        quote!(.algorithm(#private::Algorithm::#variant))
+    });
     let key = rule.key.as_ref().map(|key| match key {
         Key::Notation(text) => quote!(.key(#text)),
         Key::Function(path) => {
@@ -191,7 +194,7 @@ fn spec(rule: &Rule, private: &TokenStream) -> TokenStream {
         Cost::Function(path) => quote!(.cost_fn(#path)),
     });
     let scope = rule.scope.as_ref().map(|scope| quote!(.scope(#scope)));
-    quote!(#private::Spec::#limit #class #fixed #key #trusted #cost #scope)
+    quote!(#private::Spec::#limit #class #algorithm #key #trusted #cost #scope)
 }
 
 /// Names and types of a group's arguments.

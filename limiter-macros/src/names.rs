@@ -27,7 +27,7 @@ const KNOWN: &[(Name, &str, &str)] = &[
     (Name::Burst, "burst", "`burst = 20`"),
     (Name::Key, "key", r#"`key = "ip"`, or a function of the request's head: `key = by_account`"#),
     (Name::TrustedKey, "trusted_key", "the bare word `trusted_key`"),
-    (Name::Algorithm, "algorithm", r#"`algorithm = "bucket"`, `"fixed"` or `"concurrent"`"#),
+    (Name::Algorithm, "algorithm", r#"`algorithm = "bucket"`, `"interval"`, `"fixed"`, `"sliding"`, `"log"`"#),
     (Name::Concurrent, "concurrent", "`concurrent = 8`"),
     (Name::Cost, "cost", "`cost = 5`, or a function of the request's head: `cost = query_cost`"),
     (Name::Name, "name", r#"`name = "search"`"#),

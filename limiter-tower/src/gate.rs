@@ -17,6 +17,7 @@ use crate::exempt::Exempt;
 use crate::limiter_layer::{self, Fallback};
 use crate::peer::peer_of;
 use crate::response::{self, OnLimited};
+use crate::slots::Held;
 
 /// All that the copies of one layer share.
 pub(crate) struct Gate {
@@ -58,7 +59,9 @@ pub(crate) struct Pending {
 /// What an admitted request holds until it is answered.
 pub(crate) struct Pass {
     limiter: Limiter,
-    ruling: Ruling,
+    decision: Decision,
+    receipt: Receipt,
+    held: Option<Held>,
 }
 
 /// In a response's extensions: a limiter refused the request, so that limiters further out give
@@ -71,7 +74,7 @@ impl Gate {
         Gate { policy, limiter, exempt, on_limited, warned: AtomicBool::new(false) }
     }
 
-    pub(crate) fn enter(&self, parts: &Parts) -> Entry {
+    pub(crate) fn enter(&self, parts: &mut Parts) -> Entry {
         if is_preflight(parts) || self.exempt.contains(parts) {
             return Entry::Uncounted;
         }
@@ -89,16 +92,20 @@ impl Gate {
             },
         };
         let context = KeyContext::new(parts, peer_of(&parts.extensions), limiter.client_ip());
-        match limiter.decide(&self.policy, &context) {
-            Reply::Now(ruling) => Entry::Decided(self.verdict(ruling, parts, limiter.clone())),
-            Reply::Later(ruling) => Entry::Deciding(Pending { ruling, limiter: limiter.clone() }),
+        let reply = limiter.decide(&self.policy, &context);
+        let limiter = limiter.clone();
+        match reply {
+            Reply::Now(ruling) => Entry::Decided(self.verdict(ruling, parts, limiter)),
+            Reply::Later(ruling) => Entry::Deciding(Pending { ruling, limiter }),
         }
     }
 
     /// What follows from a ruling.
-    pub(crate) fn verdict(&self, ruling: Ruling, parts: &Parts, limiter: Limiter) -> Verdict {
+    pub(crate) fn verdict(&self, ruling: Ruling, parts: &mut Parts, limiter: Limiter) -> Verdict {
         if ruling.decision.is_allowed() {
-            Verdict::Admitted(Pass { limiter, ruling })
+            let Ruling { decision, receipt, permit } = ruling;
+            let held = permit.map(|permit| Held::new(permit, parts));
+            Verdict::Admitted(Pass { limiter, decision, receipt, held })
         } else {
             Verdict::Refused(self.refuse(&ruling.decision, parts, &limiter))
         }
@@ -137,7 +144,7 @@ impl Pass {
     where
         B: http_body::Body,
     {
-        let Pass { limiter, ruling: Ruling { decision, receipt, permit } } = self;
+        let Pass { limiter, decision, receipt, held } = self;
         if response.extensions().get::<Refused>().is_some() {
             // The refusal shows the violated rules alone, and these were not.
             limiter.refund(receipt);
@@ -145,7 +152,7 @@ impl Pass {
             Receipt::keep(receipt);
             response::allowed(&mut response, &decision, &limiter);
         }
-        response.map(|body| ResponseBody::inner(body, permit))
+        response.map(|body| ResponseBody::inner(body, held))
     }
 }
 

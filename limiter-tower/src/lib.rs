@@ -49,6 +49,7 @@ mod limiter_layer;
 mod peer;
 mod response;
 mod service;
+mod slots;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -61,6 +62,7 @@ pub use crate::{
     limiter_layer::{LimiterLayer, WithLimiter},
     peer::{PeerAddr, PeerUnix},
     service::RateLimit,
+    slots::Slots,
 };
 
 pub use limiter_core::key::client_ip::{ClientIp, Peer};

@@ -15,6 +15,13 @@ pub enum Warning {
         /// Why.
         reason: String,
     },
+    /// A rule's quota function returned a quota that the rule's algorithm cannot count.
+    CallerQuota {
+        /// The rule.
+        rule: Name,
+        /// Why.
+        reason: String,
+    },
     /// An annotated handler runs under the process-wide default limiter while an explicit one exists.
     DefaultLimiter {
         /// The handler's policy.
@@ -51,7 +58,8 @@ impl Warning {
             Warning::ScopeQuotas { .. } => "L003",
             Warning::DefaultLimiter { .. } => "L004",
             Warning::Override { .. } => "L005",
-            Warning::BrokenPolicy { .. } => "L006",
+            Warning::CallerQuota { .. } => "L006",
+            Warning::BrokenPolicy { .. } => "L007",
         }
     }
 }
@@ -63,6 +71,10 @@ impl fmt::Display for Warning {
             Warning::BrokenPolicy { policy, reason } => {
                 write!(f, "`{policy}` refuses all requests, since its limit cannot be built: {reason}")
             }
+            Warning::CallerQuota { rule, reason } => write!(
+                f,
+                "the quota function of rule `{rule}` returned a quota that does not fit, so the declared one holds: {reason}"
+            ),
             Warning::DefaultLimiter { policy } => write!(
                 f,
                 "`{policy}` runs under the process-wide default limiter although an explicit one exists; \

@@ -41,7 +41,7 @@ pub(crate) struct Rule {
     pub(crate) scope: Option<String>,
     pub(crate) limit: Limit,
     pub(crate) class: Class,
-    pub(crate) is_fixed: bool,
+    pub(crate) algorithm: Option<Algorithm>,
     pub(crate) key: Option<Key>,
     pub(crate) is_trusted: bool,
     pub(crate) cost: Option<Cost>,
@@ -51,6 +51,16 @@ pub(crate) struct Rule {
 pub(crate) enum Limit {
     Concurrent(u32),
     Rate(Quota),
+}
+
+/// How requests per time are counted. The variants go by the names of the engine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    Bucket,
+    Fixed,
+    Interval,
+    Log,
+    Sliding,
 }
 
 /// Which requests a rule counts.

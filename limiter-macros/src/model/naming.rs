@@ -32,7 +32,7 @@ pub(super) fn settle(drafts: Vec<Draft>, item: &Item, errors: &mut Errors) -> Ve
             scope,
             limit: draft.limit,
             class: draft.class,
-            is_fixed: draft.is_fixed,
+            algorithm: draft.algorithm,
             key: draft.key,
             is_trusted: draft.is_trusted,
             cost: draft.cost,

@@ -1,11 +1,12 @@
 //! One attribute's rules: who is counted, how, and at what cost.
 
 use limiter_core::KeyNotation;
+use limiter_core::quota::{Alignment, Quota};
 use proc_macro2::Span;
 use syn::LitStr;
 
 use super::quotas::{Amount, amounts};
-use super::{Class, Cost, Key, Limit};
+use super::{Algorithm, Class, Cost, Key, Limit};
 use crate::errors::Errors;
 use crate::names::{self, Name};
 use crate::parse::{Arguments, Value, integer, unfit};
@@ -14,7 +15,7 @@ use crate::parse::{Arguments, Value, integer, unfit};
 pub(super) struct Draft {
     pub(super) limit: Limit,
     pub(super) class: Class,
-    pub(super) is_fixed: bool,
+    pub(super) algorithm: Option<Algorithm>,
     pub(super) key: Option<Key>,
     key_span: Span,
     notation: Option<KeyNotation>,
@@ -29,7 +30,7 @@ pub(super) struct Draft {
 /// The rules of one attribute.
 pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Errors) -> Vec<Draft> {
     let amounts = amounts(arguments, errors);
-    let is_fixed = algorithm(arguments, &amounts, errors);
+    let algorithm = algorithm(arguments, &amounts, errors);
     let (key, notation, key_span) = key(arguments, errors);
     let is_trusted = trusted(arguments, notation.as_ref(), key.as_ref(), errors);
     let cost = cost(arguments, &amounts, errors);
@@ -47,7 +48,7 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
         .map(|amount| Draft {
             limit: amount.limit,
             class: amount.class,
-            is_fixed,
+            algorithm,
             key: key.clone(),
             key_span,
             notation: notation.clone(),
@@ -68,73 +69,66 @@ fn is_tried(arguments: &Arguments) -> bool {
             .any(|name| arguments.named(name).is_some())
 }
 
-/// Whether windows are counted.
-fn algorithm(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> bool {
+/// How it is counted; `None` is the one that goes with the limit.
+fn algorithm(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> Option<Algorithm> {
     let is_concurrent = amounts.iter().any(|amount| matches!(amount.limit, Limit::Concurrent(_)));
-    let Some(text) = arguments.string(Name::Algorithm, errors) else {
-        refuse_aligned_bucket(amounts, errors);
-        return false;
-    };
-    match text.value().as_str() {
-        "bucket" | "fixed" if is_concurrent => {
-            errors.on(&text, "`concurrent = ..` counts slots, not requests per time; leave `algorithm` out");
-            false
-        }
-        "bucket" => {
-            refuse_aligned_bucket(amounts, errors);
-            false
-        }
-        "fixed" => {
-            for amount in amounts {
-                if let Limit::Rate(quota) = amount.limit
-                    && quota.has_burst()
-                    && quota.burst() != quota.count()
-                {
-                    errors.at(
-                        amount.span,
-                        format!(
-                            "`{quota}` has a burst, and a window admits its count and no more; \
-                             use algorithm `bucket`, or leave the burst out"
-                        ),
-                    );
-                }
-            }
-            true
-        }
-        "concurrent" => {
+    let mut chosen = None;
+    if let Some(text) = arguments.string(Name::Algorithm, errors) {
+        let word = text.value();
+        chosen = ALGORITHMS.iter().find(|(name, _)| *name == word).map(|(_, algorithm)| *algorithm);
+        let names = || ALGORITHMS.iter().map(|(name, _)| *name).chain(["concurrent"]);
+        if word == "concurrent" {
             if !is_concurrent && !amounts.is_empty() {
                 errors.on(&text, "algorithm `concurrent` takes a number of slots, not a quota: `concurrent = 8`");
             }
-            false
-        }
-        later @ ("interval" | "log" | "sliding") => {
-            errors.on(
-                &text,
-                format!("algorithm `{later}` is not supported yet; accepted: `bucket`, `fixed`, `concurrent`"),
-            );
-            false
-        }
-        other => {
-            let meant = names::closest(other, ["bucket", "fixed", "concurrent"].into_iter());
-            let meant = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
-            errors.on(&text, format!("unknown algorithm `{other}`; {meant}accepted: `bucket`, `fixed`, `concurrent`"));
-            false
+        } else if chosen.is_none() {
+            let meant = names::closest(&word, names()).map(|meant| format!("did you mean `{meant}`? "));
+            let accepted = names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            errors.on(&text, format!("unknown algorithm `{word}`; {}accepted: {accepted}", meant.unwrap_or_default()));
+        } else if is_concurrent {
+            errors.on(&text, "`concurrent = ..` counts slots, not requests per time; leave `algorithm` out");
         }
     }
-}
-
-fn refuse_aligned_bucket(amounts: &[Amount], errors: &mut Errors) {
     for amount in amounts {
         if let Limit::Rate(quota) = amount.limit
-            && quota.alignment() != limiter_core::quota::Alignment::FirstHit
+            && let Some(reason) = mismatch(chosen.unwrap_or(Algorithm::Bucket), quota)
         {
-            errors.at(
-                amount.span,
-                format!(
-                    "`{quota}`: a bucket refills continuously and has no windows to align; add `algorithm = \"fixed\"`"
-                ),
-            );
+            errors.at(amount.span, format!("`{quota}`: {reason}"));
         }
+    }
+    chosen
+}
+
+const ALGORITHMS: [(&str, Algorithm); 5] = [
+    ("bucket", Algorithm::Bucket),
+    ("interval", Algorithm::Interval),
+    ("fixed", Algorithm::Fixed),
+    ("sliding", Algorithm::Sliding),
+    ("log", Algorithm::Log),
+];
+
+/// The largest limit that an exact log counts.
+const MAX_LOG_UNITS: u64 = 10_000;
+
+/// Why an algorithm cannot count a quota. Mirrors what a policy checks when it is built.
+fn mismatch(algorithm: Algorithm, quota: Quota) -> Option<&'static str> {
+    let is_aligned = quota.alignment() != Alignment::FirstHit;
+    let has_burst = quota.has_burst() && quota.burst() != quota.count();
+    match algorithm {
+        _ if quota.is_unlimited() => None,
+        Algorithm::Bucket if is_aligned => {
+            Some("a bucket refills continuously and has no windows to align; add `algorithm = \"fixed\"`")
+        }
+        Algorithm::Sliding | Algorithm::Log if is_aligned => {
+            Some("a sliding window has no edges to align; use `algorithm = \"fixed\"`")
+        }
+        Algorithm::Fixed | Algorithm::Sliding | Algorithm::Log if has_burst => {
+            Some("a window admits its count and has no burst; leave the burst out, or use `algorithm = \"bucket\"`")
+        }
+        Algorithm::Log if quota.count() > MAX_LOG_UNITS => {
+            Some("an exact log remembers up to 10000 requests for each key; use `algorithm = \"sliding\"`")
+        }
+        _ => None,
     }
 }
 

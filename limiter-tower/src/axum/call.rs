@@ -40,22 +40,27 @@ where
 {
     /// Decides, then extracts and calls. Whoever is refused costs no extraction, and an extractor's
     /// own refusal carries the fields of the decision.
-    pub async fn through<T, F, A>(self, site: &Site, handler: F) -> Response
+    ///
+    /// The future says itself that it is `Send`: the compiler, asked to find out, would not for
+    /// arguments with lifetimes.
+    pub fn through<T, F, A>(self, site: &'static Site, handler: F) -> impl Future<Output = Response> + Send
     where
         T: Arguments<S, M> + Send + 'static,
-        F: FnOnce(T) -> A + Copy + Send + 'static,
+        F: FnOnce(T) -> A + Send + 'static,
         A: Future + Send + 'static,
         A::Output: IntoResponse,
     {
-        let layer = match site.layer() {
-            Ok(layer) => layer,
-            Err(broken) => return broken.refuse(&self.request.into_parts().0),
-        };
-        let target = Target { ready: Some((self.state, handler)), kind: PhantomData };
-        // A target is always ready.
-        match layer.layer(target).call(self.request).await {
-            Ok(response) => response.map(crate::body::ResponseBody::into_axum),
-            Err(never) => match never {},
+        async move {
+            let layer = match site.layer() {
+                Ok(layer) => layer,
+                Err(broken) => return broken.refuse(&self.request.into_parts().0),
+            };
+            let target = Target { ready: Some((self.state, handler)), kind: PhantomData };
+            // A target is always ready.
+            match layer.layer(target).call(self.request).await {
+                Ok(response) => response.map(crate::body::ResponseBody::into_axum),
+                Err(never) => match never {},
+            }
         }
     }
 }

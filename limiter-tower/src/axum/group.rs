@@ -24,9 +24,9 @@ pub trait Group: Sized {
 
 /// Limits a router.
 ///
-/// Every request that the router answers counts: its routes, a wrong method on one of them (405),
-/// and its fallback (404). A router without a fallback of its own leaves unknown paths to the one
-/// it is nested in or merged with, and they do not count then.
+/// Every request that reaches one of the router's routes counts, be it with a wrong method (405),
+/// and every request that its own fallback answers. Without a fallback of its own, unknown paths
+/// (404) do not count, wherever the router is mounted.
 pub fn limited<G: Group>(group: G, site: &'static Site) -> G {
     group.limited(site)
 }
@@ -36,10 +36,13 @@ where
     S: Clone + Send + Sync + 'static,
 {
     fn limited(self, site: &'static Site) -> Self {
-        match site.layer() {
+        let limited = match site.layer() {
             Ok(layer) => self.layer(layer.clone()),
             Err(broken) => self.layer(from_fn(|request, _: Next| refuse(broken, request))),
-        }
+        };
+        // Of two default fallbacks a merge takes the second: a limited one would answer all unknown
+        // paths of an application that the group is merged into, and count them.
+        limited.merge(Router::new())
     }
 }
 

@@ -99,7 +99,7 @@ pub struct Spec {
     scope: Option<&'static str>,
     limit: Limit,
     class: MethodClass,
-    fixed: bool,
+    algorithm: Option<Algorithm>,
     key: Key,
     trusted_key: bool,
     cost: Cost,
@@ -149,7 +149,7 @@ impl Spec {
             scope: None,
             limit,
             class: MethodClass::Any,
-            fixed: false,
+            algorithm: None,
             key: Key::Default,
             trusted_key: false,
             cost: Cost::Fixed(1),
@@ -170,10 +170,10 @@ impl Spec {
         self
     }
 
-    /// Counts in fixed windows.
+    /// How requests per time are counted.
     #[must_use]
-    pub const fn fixed(mut self) -> Self {
-        self.fixed = true;
+    pub const fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = Some(algorithm);
         self
     }
 
@@ -225,8 +225,8 @@ impl Spec {
             Limit::Quota(quota) => Rule::new(quota.parse::<Quota>()?),
         };
         rule = rule.named(Name::from_static(self.name)).class(self.class);
-        if self.fixed {
-            rule = rule.algorithm(Algorithm::Fixed);
+        if let Some(algorithm) = self.algorithm {
+            rule = rule.algorithm(algorithm);
         }
         if let Some(scope) = self.scope {
             rule = rule.scope(Name::from_static(scope));

@@ -50,13 +50,13 @@ async fn a_wrong_method_on_a_route_of_the_group_counts() {
 }
 
 #[tokio::test]
-async fn an_unknown_path_counts_where_the_group_answers_it_and_not_where_another_router_does() {
+async fn an_unknown_path_does_not_count_unless_the_group_has_a_fallback() {
     let alone = App::new(api());
-    assert_eq!(alone.gets("/unknown", 4).await, [404, 404, 404, 429]);
+    assert_eq!(alone.gets("/unknown", 5).await, [404; 5]);
+    assert_eq!(alone.gets("/a", 4).await, [200, 200, 200, 429]);
 
     let nested = App::new(Router::new().nest("/v1", api()));
     assert_eq!(nested.gets("/v1/unknown", 5).await, [404; 5]);
-    assert_eq!(nested.get("/v1/a").await, StatusCode::OK);
 
     let merged = App::new(Router::new().route("/other", get(hello)).merge(api()));
     assert_eq!(merged.gets("/unknown", 5).await, [404; 5]);
@@ -69,10 +69,17 @@ fn with_fallback() -> Router {
 }
 
 #[tokio::test]
-async fn a_fallback_of_the_groups_own_counts_where_it_is_nested_too() {
+async fn a_fallback_of_the_groups_own_counts_wherever_it_is_mounted() {
     let app = App::new(Router::new().nest("/v1", with_fallback()));
     assert_eq!(app.gets("/v1/unknown", 2).await, [404, 429]);
     assert_eq!(app.get("/v1/a").await, StatusCode::TOO_MANY_REQUESTS);
+
+    let alone = App::new(with_fallback());
+    assert_eq!(alone.gets("/unknown", 2).await, [404, 429]);
+
+    let merged = App::new(Router::new().route("/other", get(hello)).merge(with_fallback()));
+    assert_eq!(merged.gets("/unknown", 2).await, [404, 429]);
+    assert_eq!(merged.gets("/other", 2).await, [200, 200]);
 }
 
 #[rate_limit("1/min", key = "global")]

@@ -78,8 +78,7 @@ impl FromRef<Application> for Greeting {
 #[tokio::test]
 async fn state_path_and_body_reach_the_handler() {
     let routes = Router::new().route("/{tenant}/login", post(login));
-    let app =
-        App::new(Router::new().nest("/v1", routes).with_state(Application { greeting: Greeting("hello") }));
+    let app = App::new(Router::new().nest("/v1", routes).with_state(Application { greeting: Greeting("hello") }));
     let answer = app.send(json("/v1/7/login", r#"{"user":"ada"}"#)).await;
     assert_eq!((answer.status, &*answer.body), (StatusCode::OK, &b"hello ada of 7"[..]));
     assert!(answer.has_numbers());

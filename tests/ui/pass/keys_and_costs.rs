@@ -40,6 +40,12 @@ async fn companion() {}
 #[rate_limit("1000/day aligned utc+2", algorithm = "fixed", key = "global", name = "daily", scope = "all:daily")]
 async fn aligned() {}
 
+#[rate_limit("10/s", algorithm = "bucket")]
+#[rate_limit("100/min", algorithm = "interval", key = "route + host")]
+#[rate_limit("200/h", algorithm = "sliding")]
+#[rate_limit("300/d", algorithm = "log", key = "ip + path:id")]
+async fn algorithms() {}
+
 #[rate_limit(read = 100, burst = 200, per = "s")]
 async fn burst() {}
 
@@ -63,5 +69,6 @@ fn main() {
         .route("/6", get(burst))
         .route("/7", get(unlimited))
         .route("/8", get(read_only))
-        .route("/9", get(slots));
+        .route("/9", get(slots))
+        .route("/10/{id}", get(algorithms));
 }

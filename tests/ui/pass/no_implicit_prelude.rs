@@ -9,8 +9,6 @@ mod limiter_tower {}
 struct Call;
 #[allow(dead_code)]
 struct Response;
-#[allow(non_upper_case_globals, dead_code)]
-const __call: u8 = 0;
 
 #[::limiter_tower::rate_limit(read = 1000, write = 10, key = "header:x-api-key", trusted_key, scope = "all")]
 async fn sessions(method: ::axum::http::Method) -> ::axum::http::Method {
