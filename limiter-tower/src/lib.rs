@@ -37,6 +37,8 @@
 //! applications need of it is named at the root here; the rest is in its own modules, such as
 //! [`key`] and [`store`].
 
+#[cfg(feature = "axum")]
+mod axum;
 mod body;
 mod builder;
 mod exempt;
@@ -72,3 +74,13 @@ pub use limiter_core::{
     PolicyError, Quota, Rule, Usage, Warning,
 };
 pub use limiter_core::{event, key, quota, store, time};
+
+#[cfg(feature = "axum")]
+pub use limiter_macros::rate_limit;
+
+/// What the code of [`rate_limit`] calls; it changes with the attribute.
+#[cfg(feature = "axum")]
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::axum::*;
+}
