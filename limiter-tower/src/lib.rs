@@ -1,1 +1,4 @@
 //! Facade.
+
+#[cfg(feature = "client")]
+pub mod client;
