@@ -165,12 +165,17 @@ impl Origin {
         self.heads()
     }
 
-    /// A request ended without an answer: it may have been counted or not, so what it took stays taken.
+    /// A request ended without an answer: it may have been counted or not, so what it took stays taken. Those
+    /// that wait for its answer need another.
     pub(super) fn abandon(&mut self, ticket: &Ticket) -> Vec<Waker> {
         self.answered = self.answered.saturating_add(1);
-        // The brake waits for an answer that will not come.
         if let Some(hold) = self.hold.as_mut().filter(|hold| ticket.sent >= hold.since) {
-            hold.budget.give_back();
+            hold.budget.try_again();
+        }
+        for known in self.budgets.iter_mut().filter(|known| known.is_for(ticket.class)) {
+            if ticket.number > known.since {
+                known.budget.try_again();
+            }
         }
         self.heads()
     }

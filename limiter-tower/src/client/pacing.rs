@@ -87,6 +87,12 @@ pub(super) struct Budget {
     end: (Nanos, Nanos),
     /// When the request left whose answer was believed last.
     told: Nanos,
+    /// When the request left whose answer was the first of this quota.
+    born: Nanos,
+    /// What the last answer said was left, and when it came.
+    seen: (u64, Nanos),
+    /// Whether units were added on trust, so that an answer is awaited which may allow more.
+    trusted: bool,
 }
 
 impl Budget {
@@ -102,6 +108,9 @@ impl Budget {
             quota: (None, None),
             end: (Nanos::ZERO, Nanos::MAX),
             told: now,
+            born: now,
+            seen: (u64::MAX, now),
+            trusted: units > 0,
         }
     }
 
@@ -111,6 +120,7 @@ impl Budget {
         budget.kind = Kind::Open;
         budget.quota = (report.limit, report.window);
         budget.told = Nanos::ZERO;
+        budget.born = heard.sent;
         budget.end = ends(report, heard).unwrap_or(budget.end);
         budget.hear(report, heard);
         budget
@@ -125,7 +135,11 @@ impl Budget {
         let missing = (ahead - self.units).saturating_add(1);
         let steps = missing.saturating_sub(self.grant.max(1));
         let at = self.next.saturating_add(Nanos::new(self.step.get().saturating_mul(steps)));
-        let soonest = if self.kind == Kind::Refilling { at } else { self.next };
+        let soonest = match self.kind {
+            Kind::Refilling => at,
+            _ if self.trusted => now,
+            _ => self.next,
+        };
         Turn::Later { at, soonest }
     }
 
@@ -149,6 +163,13 @@ impl Budget {
         self.units = self.units.saturating_sub(1);
     }
 
+    /// A request that was sent on trust brought no answer: the next one may try.
+    pub(super) fn try_again(&mut self) {
+        if self.trusted {
+            self.give_back();
+        }
+    }
+
     /// A request turned out not to count.
     pub(super) fn give_back(&mut self) {
         self.units = self.units.saturating_add(1).min(self.cap);
@@ -166,11 +187,15 @@ impl Budget {
             self.quota = (report.limit, report.window);
             self.kind = Kind::Open;
             self.end = (Nanos::ZERO, Nanos::MAX);
+            self.born = heard.sent;
+            self.seen = (u64::MAX, heard.now);
         }
         self.cap = report.limit.unwrap_or(0).max(report.remaining).max(1);
         self.learn(report, heard);
         self.plan(report, heard);
         self.correct(report, heard);
+        self.seen = (report.remaining, heard.now);
+        self.trusted = false;
     }
 
     /// Adds what time has brought.
@@ -181,6 +206,7 @@ impl Budget {
         let steps = now.saturating_sub(self.next).get() / self.step.get().max(1);
         self.units = self.units.saturating_add(self.grant).saturating_add(steps).min(self.cap);
         self.grant = 1;
+        self.trusted |= self.kind != Kind::Refilling;
         self.next = self.next.saturating_add(Nanos::new(self.step.get().saturating_mul(steps.saturating_add(1))));
     }
 
@@ -194,10 +220,15 @@ impl Budget {
             Meaning::Pace => high <= known_low,
             Meaning::Whole => low >= known_high,
         };
+        // Nor does a unit come back before. A log of single requests gives them back one by one too, but none
+        // before a window has passed since the first.
+        let (left, at) = self.seen;
+        let first_window = report.window.is_some_and(|w| heard.now < self.born.saturating_add(wait_of(w)));
+        let came_back = heard.sent >= at && report.remaining >= left && first_window;
         let bucket = looks_like_a_bucket(report);
         self.kind = match self.kind {
             _ if heard.refused || !bucket => Kind::NotRefilling,
-            Kind::Open if moved && still_running => Kind::Refilling,
+            Kind::Open if (moved || came_back) && still_running => Kind::Refilling,
             kind => kind,
         };
         let same_end = low < known_high && known_low < high && heard.now < known_high;
