@@ -111,3 +111,14 @@ async fn two_policies_are_both_kept() {
         keeps_to(server, 100, at_once, 62.0).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_overtake_each_other_cost_neither_refusals_nor_time() {
+    for seed in 0..40 {
+        for algorithm in [BUCKET, FIXED] {
+            let server = Server::new(algorithm, "100/10s").way(Duration::from_millis(10)).jitter(seed);
+            // The longest ways there and back, by eight: what a window needs once it is open.
+            keeps_to(server, 200, 8, 10.0 + 0.1 * 100.0 / 8.0).await;
+        }
+    }
+}

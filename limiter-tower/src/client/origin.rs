@@ -159,7 +159,7 @@ impl Origin {
             // Everyone has to look again: some will find the wait too long.
             return self.waiting.values().map(|waiter| waiter.waker.clone()).collect();
         }
-        if !refused && self.hold.as_ref().is_some_and(|hold| ticket.sent >= hold.since) {
+        if self.hold.as_ref().is_some_and(|hold| ticket.sent >= hold.since) {
             self.hold = None;
         }
         self.heads()

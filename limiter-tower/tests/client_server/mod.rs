@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -35,6 +35,7 @@ pub struct Server {
     states: Arc<Mutex<Vec<State>>>,
     family: Family,
     way: Duration,
+    jitter: Option<Arc<AtomicU64>>,
     start: Instant,
 }
 
@@ -51,6 +52,7 @@ impl Server {
             states: Arc::default(),
             family: Family::Draft11,
             way: Duration::ZERO,
+            jitter: None,
             start: Instant::now(),
         };
         server.and(algorithm, quota)
@@ -71,6 +73,20 @@ impl Server {
     pub fn way(mut self, way: Duration) -> Self {
         self.way = way;
         self
+    }
+
+    /// Ways of up to five times the given length, and answers that overtake each other.
+    pub fn jitter(mut self, seed: u64) -> Self {
+        self.jitter = Some(Arc::new(AtomicU64::new(seed)));
+        self
+    }
+
+    fn way_now(&self) -> Duration {
+        let Some(state) = &self.jitter else { return self.way };
+        // Knuth's linear congruential generator: any spread will do.
+        let next = |x: u64| x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let drawn = next(state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |x| Some(next(x))).unwrap()) >> 40;
+        self.way + self.way * u32::try_from(drawn % 401).unwrap() / 100
     }
 
     fn now(&self) -> Now {
@@ -167,9 +183,9 @@ impl Service<Request<()>> for Server {
     fn call(&mut self, _: Request<()>) -> Self::Future {
         let server = self.clone();
         Box::pin(async move {
-            sleep(server.way).await;
+            sleep(server.way_now()).await;
             let answer = server.answer();
-            sleep(server.way).await;
+            sleep(server.way_now()).await;
             Ok(answer)
         })
     }
