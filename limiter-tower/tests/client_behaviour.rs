@@ -72,6 +72,16 @@ async fn a_wait_of_just_the_longest_is_waited() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_longest_wait_without_end_is_accepted() {
+    let (client, _) = server(200, &[("ratelimit", r#""default";r=0;t=999999999999999"#)]);
+    let paced = PaceLayer::new().max_wait(Duration::MAX).layer(client);
+    let start = Instant::now();
+    paced.clone().oneshot(get("http://a.test/")).await.unwrap();
+    paced.oneshot(get("http://a.test/")).await.unwrap();
+    assert_eq!(start.elapsed(), Duration::from_secs(86_400), "a day is the longest that is believed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn with_no_wait_at_all_a_request_goes_now_or_fails_now() {
     let (client, _) = server(200, &[("ratelimit", r#""default";r=1;t=20"#)]);
     let paced = PaceLayer::new().max_wait(Duration::ZERO).layer(client);

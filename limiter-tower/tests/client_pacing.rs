@@ -6,17 +6,22 @@ mod client_server;
 
 use std::time::Duration;
 
-use client_server::{Family, Outcome, Server, run};
+use client_server::{Family, Outcome, Server, log, run};
 use limiter_core::Algorithm;
 use limiter_tower::client::PaceLayer;
 
 const BUCKET: Algorithm = Algorithm::Bucket;
 const FIXED: Algorithm = Algorithm::Fixed;
 
+/// Patient: what is measured here is the pace.
+fn paced() -> Option<PaceLayer> {
+    Some(PaceLayer::new().max_wait(Duration::from_secs(3600)))
+}
+
 /// Runs and holds against the ideal: no refusal, and a tenth more time at most.
 async fn keeps_to(server: Server, requests: usize, at_once: usize, ideal: f64) {
     let label = format!("{server:?}, {requests} requests, {at_once} at once");
-    let Outcome { refused, took } = run(Some(PaceLayer::new()), server, requests, at_once).await;
+    let Outcome { refused, took } = run(paced(), server, requests, at_once).await;
     assert_eq!(refused, 0, "{label}");
     assert!(took.as_secs_f64() <= ideal * 1.1, "{label}: took {took:?}, ideal {ideal} s");
 }
@@ -88,18 +93,18 @@ async fn every_family_of_fields_is_obeyed_without_a_refusal() {
 async fn refusals_without_any_other_field_are_rare_and_obeyed() {
     for at_once in [1, 8] {
         let server = || Server::new(BUCKET, "100/10s").family(Family::RetryAfterOnly).way(Duration::from_millis(5));
-        let paced = run(Some(PaceLayer::new()), server(), 200, at_once).await;
+        let with = run(paced(), server(), 200, at_once).await;
         // Each pause ends with one request that tries; those under way when the next begins are refused with it.
-        assert!(paced.refused <= 11 * at_once, "{paced:?}");
-        let unpaced = run(None, server(), 200, at_once).await;
-        assert!(unpaced.refused > paced.refused, "{unpaced:?} {paced:?}");
+        assert!(with.refused <= 11 * at_once, "{with:?}");
+        let without = run(None, server(), 200, at_once).await;
+        assert!(without.refused > with.refused, "{without:?} {with:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_says_nothing_is_not_slowed_down() {
     let server = Server::new(BUCKET, "100000/s").family(Family::Silent).way(Duration::from_millis(5));
-    let outcome = run(Some(PaceLayer::new()), server, 800, 8).await;
+    let outcome = run(paced(), server, 800, 8).await;
     // One way there and back for the first, a hundred more for the others.
     assert!(outcome.took <= Duration::from_millis(1_020), "{outcome:?}");
 }
@@ -119,6 +124,22 @@ async fn answers_that_overtake_each_other_cost_neither_refusals_nor_time() {
             let server = Server::new(algorithm, "100/10s").way(Duration::from_millis(10)).jitter(seed);
             // The longest ways there and back, by eight: what a window needs once it is open.
             keeps_to(server, 200, 8, 10.0 + 0.1 * 100.0 / 8.0).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_gives_units_back_one_by_one_and_is_still_not_taken_for_a_bucket() {
+    for at_once in [1, 8] {
+        for (limit, seconds) in [(100, 10), (20, 5), (5, 60), (10, 1), (3, 2)] {
+            for way in [0, 5, 20] {
+                let server = log(limit, Duration::from_secs(seconds), Duration::from_millis(way));
+                let outcome = run(paced(), server, limit * 4, at_once).await;
+                assert_eq!(outcome.refused, 0, "{limit} in {seconds} s, {way} ms, {at_once} at once");
+                // What comes back is asked for a second late at most, each window anew.
+                let most = 3.0 * (seconds as f64 + 1.0) + 4.0 * ways(20, 100, at_once);
+                assert!(outcome.took.as_secs_f64() <= most, "{limit} in {seconds} s: {outcome:?}");
+            }
         }
     }
 }

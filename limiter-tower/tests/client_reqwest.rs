@@ -9,7 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceExt};
 
-const ANSWER: &str = "HTTP/1.1 200 OK\r\nRateLimit: \"default\";r=0;t=30\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
+const ANSWER: &str =
+    "HTTP/1.1 200 OK\r\nRateLimit: \"default\";r=0;t=30\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
 
 #[tokio::test]
 async fn a_reqwest_client_is_paced_through_the_documented_adapter() {

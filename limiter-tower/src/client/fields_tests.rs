@@ -33,8 +33,7 @@ fn named_policies_are_read_with_their_quotas() {
         ("RateLimit-Policy", r#""burst";q=10;w=1, "daily";q=1000;w=86400;pk=:AP8Q:"#),
         ("RateLimit", r#""burst";r=9;t=1, "daily";r=100;t=36000;pk=:AP8Q:"#),
     ]);
-    let expected =
-        [one("burst", 9, 1, Some(10), Some(1)), one("daily", 100, 36_000, Some(1000), Some(86_400))];
+    let expected = [one("burst", 9, 1, Some(10), Some(1)), one("daily", 100, 36_000, Some(1000), Some(86_400))];
     assert_eq!(got, expected);
     assert_eq!(reports(&[("RateLimit", r#""a";r=1"#)])[0].meaning, Meaning::Pace);
 }

@@ -63,9 +63,12 @@
 //! # reqwest
 //!
 //! `reqwest::Client` is a service of requests of its own, which convert from and into those of `http`. This is
-//! the adapter, for every version of reqwest from 0.12 on:
+//! all the adapter it takes:
 //!
-//! ```ignore
+//! ```no_run
+//! # use limiter_tower::client::PaceLayer;
+//! # use tower::{Layer, ServiceExt};
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = reqwest::Client::new();
 //! let send = tower::service_fn(move |request: http::Request<reqwest::Body>| {
 //!     let client = client.clone();
@@ -75,6 +78,8 @@
 //!
 //! let request = http::Request::get("https://api.example/items").body(reqwest::Body::default())?;
 //! let response = reqwest::Response::from(paced.clone().oneshot(request).await?);
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! A request made with reqwest's own builder becomes one of `http` by `http::Request::try_from`.

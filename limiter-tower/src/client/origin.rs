@@ -144,10 +144,16 @@ impl Origin {
 
     /// Takes in an answer; those returned have to look again.
     pub(super) fn answer(&mut self, now: Nanos, ticket: &Ticket, answer: &Answer) -> Vec<Waker> {
-        let unknown = self.sent.saturating_sub(ticket.answered).saturating_sub(1);
         self.answered = self.answered.saturating_add(1);
         let refused = matches!(answer.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-        let heard = Heard { sent: ticket.sent, now, unknown, refused: answer.status == StatusCode::TOO_MANY_REQUESTS };
+        let heard = Heard {
+            sent: ticket.sent,
+            now,
+            before: ticket.answered,
+            index: self.answered,
+            under_way: self.sent.saturating_sub(self.answered),
+            refused: answer.status == StatusCode::TOO_MANY_REQUESTS,
+        };
         for report in &answer.reports {
             self.hear(ticket.class, report, heard);
         }

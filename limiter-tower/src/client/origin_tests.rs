@@ -1,5 +1,5 @@
-use super::*;
 use super::super::fields::Meaning;
+use super::*;
 
 fn secs(seconds: u64) -> Nanos {
     Nanos::new(seconds * 1_000_000_000)

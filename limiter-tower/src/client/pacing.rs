@@ -12,11 +12,15 @@
 //!   of a window cannot. From then on the pace is `window / limit` for each unit, without waiting for whole seconds.
 //! * A time that no bucket would announce, or a refusal, ends that belief for good.
 
+use std::collections::VecDeque;
+
 use limiter_core::time::Nanos;
 
 use super::fields::{Meaning, Report};
 
 const SECOND: Nanos = Nanos::new(1_000_000_000);
+/// More answers than requests that are commonly under way at once; those beyond count as spent.
+const MOST_RECENT: usize = 64;
 /// Longer waits are believed to be mistakes, and tried again after this.
 const LONGEST_BELIEVED: Nanos = Nanos::new(86_400 * SECOND.get());
 
@@ -32,10 +36,21 @@ pub(super) struct Heard {
     pub(super) sent: Nanos,
     /// When its answer came.
     pub(super) now: Nanos,
-    /// Requests that the server may have counted after this one.
-    pub(super) unknown: u64,
+    /// Answers from this origin that had come when the request left.
+    pub(super) before: u64,
+    /// Which of the answers this is, counted from one.
+    pub(super) index: u64,
+    /// Requests still under way.
+    pub(super) under_way: u64,
     /// Whether the answer was a refusal.
     pub(super) refused: bool,
+}
+
+impl Heard {
+    /// Answers that came while the request was under way, and its own.
+    fn met(&self) -> u64 {
+        self.index.saturating_sub(self.before)
+    }
 }
 
 /// When the request with a given place in the queue may go.
@@ -89,6 +104,8 @@ pub(super) struct Budget {
     told: Nanos,
     /// When the request left whose answer was the first of this quota.
     born: Nanos,
+    /// The latest answers, by their index, and what they said was left.
+    recent: VecDeque<(u64, u64)>,
     /// What the last answer said was left, and when it came.
     seen: (u64, Nanos),
     /// Whether units were added on trust, so that an answer is awaited which may allow more.
@@ -109,6 +126,7 @@ impl Budget {
             end: (Nanos::ZERO, Nanos::MAX),
             told: now,
             born: now,
+            recent: VecDeque::new(),
             seen: (u64::MAX, now),
             trusted: units > 0,
         }
@@ -116,7 +134,7 @@ impl Budget {
 
     /// The first report about a quota.
     pub(super) fn first(report: &Report, heard: Heard) -> Self {
-        let mut budget = Self::trickle(heard.now, report.remaining.saturating_sub(heard.unknown), SECOND, SECOND);
+        let mut budget = Self::trickle(heard.now, 0, SECOND, SECOND);
         budget.kind = Kind::Open;
         budget.quota = (report.limit, report.window);
         budget.told = Nanos::ZERO;
@@ -177,6 +195,10 @@ impl Budget {
 
     /// Believes an answer.
     pub(super) fn hear(&mut self, report: &Report, heard: Heard) {
+        if self.recent.len() >= MOST_RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((heard.index, report.remaining));
         // An answer that was overtaken knows less than what is believed already; a refusal always counts.
         if heard.sent < self.told && !heard.refused {
             return;
@@ -188,6 +210,7 @@ impl Budget {
             self.kind = Kind::Open;
             self.end = (Nanos::ZERO, Nanos::MAX);
             self.born = heard.sent;
+            self.recent.retain(|(index, _)| *index == heard.index);
             self.seen = (u64::MAX, heard.now);
         }
         self.cap = report.limit.unwrap_or(0).max(report.remaining).max(1);
@@ -266,7 +289,7 @@ impl Budget {
 
     /// Brings the units between the least and the most that the server may have left.
     fn correct(&mut self, report: &Report, heard: Heard) {
-        let least = report.remaining.saturating_sub(heard.unknown);
+        let least = self.least(report, heard);
         let refilled = if self.kind == Kind::Refilling {
             let way = heard.now.saturating_sub(heard.sent);
             (way.get() / self.step.get().max(1)).saturating_add(1)
@@ -280,6 +303,20 @@ impl Budget {
                 self.next = heard.now.saturating_add(self.step);
             }
         }
+    }
+
+    /// What the server has left if everything was counted that may have been.
+    ///
+    /// Either every request that was under way beside this one was counted after it. Or take the one that was
+    /// counted last of those that are answered: its answer says no less than the least of these answers, and
+    /// only requests without an answer can have been counted since.
+    fn least(&self, report: &Report, heard: Heard) -> u64 {
+        let all_after = report.remaining.saturating_sub(heard.met().saturating_sub(1)).saturating_sub(heard.under_way);
+        let answers = self.recent.iter().filter(|(index, _)| *index > heard.before);
+        let (told, lowest) = answers
+            .fold((0_u64, report.remaining), |(told, lowest), (_, left)| (told.saturating_add(1), lowest.min(*left)));
+        let silent = heard.met().saturating_sub(told);
+        all_after.max(lowest.saturating_sub(silent).saturating_sub(heard.under_way))
     }
 }
 

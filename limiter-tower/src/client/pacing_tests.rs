@@ -19,7 +19,7 @@ fn report(remaining: u64, seconds: impl Into<Option<u64>>, quota: impl Into<Opti
 }
 
 fn at(millis: u64) -> Heard {
-    Heard { sent: ms(millis), now: ms(millis), unknown: 0, refused: false }
+    Heard { sent: ms(millis), now: ms(millis), before: millis, index: millis + 1, under_way: 0, refused: false }
 }
 
 /// A request sent and answered at once.
@@ -54,7 +54,7 @@ fn after_the_announced_time_one_goes_ahead_and_its_answer_opens_the_rest() {
 
 #[test]
 fn requests_under_way_count_as_spent() {
-    let heard = Heard { unknown: 7, ..at(0) };
+    let heard = Heard { under_way: 7, ..at(0) };
     let mut budget = Budget::first(&report(10, 60, None), heard);
     assert_eq!(budget.units(ms(0)), 3);
     let mut budget = Budget::first(&report(5, 60, None), heard);
@@ -69,11 +69,32 @@ fn answers_in_any_order_leave_the_same_behind() {
         for _ in 0..3 {
             budget.take(ms(1));
         }
-        for remaining in order {
-            budget.hear(&report(remaining, 60, None), Heard { sent: ms(1), now: ms(2), unknown: 2, refused: false });
+        for (index, remaining) in (2..).zip(order) {
+            let heard = Heard { sent: ms(1), now: ms(2), before: 1, index, under_way: 4 - index, refused: false };
+            budget.hear(&report(remaining, 60, None), heard);
         }
         assert_eq!(budget.units(ms(2)), 7, "{order:?}");
     }
+}
+
+#[test]
+fn when_all_answers_are_in_nothing_counts_as_spent_that_is_not() {
+    // Units came back meanwhile, which nothing but the answers can tell.
+    let mut budget = Budget::first(&report(3, 60, None), at(0));
+    for _ in 0..3 {
+        budget.take(ms(1));
+    }
+    for (index, remaining) in [(2, 12), (3, 10), (4, 11)] {
+        let heard = Heard { sent: ms(1), now: ms(2), before: 1, index, under_way: 4 - index, refused: false };
+        budget.hear(&report(remaining, 60, None), heard);
+    }
+    assert_eq!(budget.units(ms(2)), 10);
+    // An answer without a word about this quota may have been the last that was counted.
+    let heard = Heard { sent: ms(3), now: ms(4), before: 4, index: 6, under_way: 0, refused: false };
+    budget.take(ms(3));
+    budget.take(ms(3));
+    budget.hear(&report(20, 60, None), heard);
+    assert_eq!(budget.units(ms(4)), 19);
 }
 
 #[test]
@@ -86,7 +107,7 @@ fn a_quota_that_others_use_too_is_corrected_downwards() {
 #[test]
 fn an_overtaken_answer_is_not_believed_unless_it_is_a_refusal() {
     let mut budget = Budget::first(&report(50, 60, None), at(100));
-    let late = Heard { sent: ms(50), now: ms(200), unknown: 0, refused: false };
+    let late = Heard { sent: ms(50), now: ms(200), ..at(100) };
     budget.hear(&report(0, 60, None), late);
     assert_eq!(budget.units(ms(200)), 50);
     budget.hear(&report(0, 60, None), Heard { refused: true, ..late });
@@ -158,7 +179,7 @@ fn hostile_numbers_neither_overflow_nor_wait_for_ever() {
                     let report = Report { meaning, ..report(remaining, seconds, quota) };
                     let far = Nanos::new(u64::MAX - 1);
                     for now in [ms(5), far] {
-                        let heard = Heard { sent: ms(1), now, unknown: u64::MAX, refused: false };
+                        let heard = Heard { now, index: u64::MAX, under_way: u64::MAX, ..at(1) };
                         let mut budget = Budget::first(&report, heard);
                         budget.take(now);
                         budget.hear(&report, heard);

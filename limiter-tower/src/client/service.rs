@@ -68,9 +68,9 @@ where
         let settings = &self.layer.settings;
         let name = settings.name.as_ref().map_or_else(|| origin_of(&parts), |name| name(&parts));
         let table = self.layer.table.clone();
-        let waiting = table.origin(name, settings.max_origins, settings.first_contact).map(|origin| {
-            Waiting::new(Cell { origin, table }, Class::of(&parts.method), settings.max_wait)
-        });
+        let waiting = table
+            .origin(name, settings.max_origins, settings.first_contact)
+            .map(|origin| Waiting::new(Cell { origin, table }, Class::of(&parts.method), settings.max_wait));
         // Nobody made this one ready; the clone is made ready by the future, once it may go.
         PaceFuture::new(waiting, self.inner.clone(), Request::from_parts(parts, body))
     }

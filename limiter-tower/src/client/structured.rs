@@ -110,7 +110,9 @@ impl Cursor<'_> {
 
     fn key(&mut self) -> Option<String> {
         self.peek().filter(|first| first.is_ascii_lowercase() || *first == b'*')?;
-        Some(self.take_while(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'.' | b'*')))
+        Some(
+            self.take_while(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'.' | b'*')),
+        )
     }
 
     fn item(&mut self) -> Option<Item> {

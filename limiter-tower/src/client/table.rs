@@ -6,12 +6,16 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use limiter_core::time::{Clock, Nanos, SystemClock};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::origin::Origin;
+
+/// Thirty years: no wait ends later, and no platform's instants end earlier.
+const FAR: Nanos = Nanos::new(30 * 365 * 86_400 * 1_000_000_000);
 
 /// Shared by every service that one layer makes.
 pub(super) struct Table {
@@ -43,7 +47,7 @@ impl Table {
     /// The instant of a time that [`now`](Table::now) gave or will give.
     pub(super) fn instant(&self, at: Nanos) -> Instant {
         let start = *self.start.get_or_init(Instant::now);
-        start.checked_add(at.into()).unwrap_or(start)
+        start + Duration::from(at.min(FAR))
     }
 
     /// Seconds since the Unix epoch. Only answers that name a date and have none themselves need it.

@@ -84,11 +84,8 @@ impl Flight {
     pub(super) fn land(mut self, status: StatusCode, headers: &HeaderMap) {
         let Some(ticket) = self.ticket.take() else { return };
         let wall = || self.cell.table.wall();
-        let answer = Answer {
-            status,
-            retry_after: retry_after::seconds(headers, &wall),
-            reports: fields::read(headers, &wall),
-        };
+        let answer =
+            Answer { status, retry_after: retry_after::seconds(headers, &wall), reports: fields::read(headers, &wall) };
         let now = self.cell.table.now();
         let woken = self.cell.origin.lock().answer(now, &ticket, &answer);
         wake(woken);

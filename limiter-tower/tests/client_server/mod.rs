@@ -1,5 +1,6 @@
 //! A server on the other end: the project's algorithms, a way there and back, and the fields of one family.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -19,7 +20,7 @@ use tower::{Layer, Service, ServiceExt};
 const WALL: u64 = 1_735_689_600_400_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
+pub(crate) enum Family {
     Draft06,
     Draft07,
     Draft11,
@@ -30,7 +31,7 @@ pub enum Family {
 }
 
 #[derive(Clone, Debug)]
-pub struct Server {
+pub(crate) struct Server {
     rules: Vec<(String, Params)>,
     states: Arc<Mutex<Vec<State>>>,
     family: Family,
@@ -40,13 +41,13 @@ pub struct Server {
 }
 
 #[derive(Debug)]
-pub struct Outcome {
-    pub refused: usize,
-    pub took: Duration,
+pub(crate) struct Outcome {
+    pub(crate) refused: usize,
+    pub(crate) took: Duration,
 }
 
 impl Server {
-    pub fn new(algorithm: Algorithm, quota: &str) -> Self {
+    pub(crate) fn new(algorithm: Algorithm, quota: &str) -> Self {
         let server = Server {
             rules: Vec::new(),
             states: Arc::default(),
@@ -58,25 +59,25 @@ impl Server {
         server.and(algorithm, quota)
     }
 
-    pub fn and(mut self, algorithm: Algorithm, quota: &str) -> Self {
+    pub(crate) fn and(mut self, algorithm: Algorithm, quota: &str) -> Self {
         self.rules.push((quota.replace(' ', "-"), Params::new(algorithm, quota.parse().unwrap()).unwrap()));
         self.states.lock().unwrap().push(State::default());
         self
     }
 
-    pub fn family(mut self, family: Family) -> Self {
+    pub(crate) fn family(mut self, family: Family) -> Self {
         self.family = family;
         self
     }
 
     /// How long a request is on its way to the server, and its answer on the way back.
-    pub fn way(mut self, way: Duration) -> Self {
+    pub(crate) fn way(mut self, way: Duration) -> Self {
         self.way = way;
         self
     }
 
     /// Ways of up to five times the given length, and answers that overtake each other.
-    pub fn jitter(mut self, seed: u64) -> Self {
+    pub(crate) fn jitter(mut self, seed: u64) -> Self {
         self.jitter = Some(Arc::new(AtomicU64::new(seed)));
         self
     }
@@ -138,7 +139,8 @@ impl Server {
         let w = params.window().unwrap();
         let whole = params.reset_after(state, now).unwrap();
         let reset = whole.as_secs_ceil();
-        let window = if w.get() % 1_000_000_000 == 0 { format!(";w={}", w.as_secs_ceil()) } else { String::new() };
+        let window =
+            if w.get().is_multiple_of(1_000_000_000) { format!(";w={}", w.as_secs_ceil()) } else { String::new() };
         match self.family {
             Family::Draft11 => {
                 let next = params.next_unit_after(state, now).unwrap();
@@ -191,8 +193,49 @@ impl Service<Request<()>> for Server {
     }
 }
 
+/// A log of `limit` requests in any `period`: each of them comes back by itself.
+pub(crate) fn log(
+    limit: usize,
+    period: Duration,
+    way: Duration,
+) -> impl Service<Request<()>, Response = Response<()>, Error = Infallible, Future: Send> + Clone + Send + 'static {
+    let entries = Arc::new(Mutex::new(VecDeque::<Instant>::new()));
+    tower::service_fn(move |_: Request<()>| {
+        let entries = entries.clone();
+        async move {
+            sleep(way).await;
+            let answer = {
+                let (mut entries, now) = (entries.lock().unwrap(), Instant::now());
+                while entries.front().is_some_and(|first| *first + period <= now) {
+                    entries.pop_front();
+                }
+                let refused = entries.len() >= limit;
+                if !refused {
+                    entries.push_back(now);
+                }
+                let left = limit - entries.len();
+                let next = *entries.front().unwrap() + period - now;
+                let pace = next.max(period * u32::try_from(left).unwrap() / u32::try_from(limit).unwrap());
+                let ceil = |wait: Duration| wait.as_nanos().div_ceil(1_000_000_000);
+                let mut builder = Response::builder()
+                    .header("ratelimit-policy", format!("\"log\";q={limit};w={}", period.as_secs()))
+                    .header("ratelimit", format!("\"log\";r={left};t={}", ceil(pace)));
+                if refused {
+                    builder = builder.status(429).header("retry-after", ceil(next).to_string());
+                }
+                builder.body(()).unwrap()
+            };
+            sleep(way).await;
+            Ok(answer)
+        }
+    })
+}
+
 /// Sends `requests`, of which `at_once` are under way at the same time.
-pub async fn run(layer: Option<PaceLayer>, server: Server, requests: usize, at_once: usize) -> Outcome {
+pub(crate) async fn run<S>(layer: Option<PaceLayer>, server: S, requests: usize, at_once: usize) -> Outcome
+where
+    S: Service<Request<()>, Response = Response<()>, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
     let start = Instant::now();
     let left = Arc::new(AtomicUsize::new(requests));
     let refused = Arc::new(AtomicUsize::new(0));
