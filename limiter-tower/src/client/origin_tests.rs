@@ -37,6 +37,24 @@ fn what_reads_were_told_does_not_hold_back_writes() {
 }
 
 #[test]
+fn a_read_that_waits_is_not_ahead_of_a_write() {
+    let mut origin = met(&answer(200, None, &[report("r", 0, 9)]));
+    let mut place = None;
+    let reply = origin.ask(secs(1), Class::Read, &mut place, secs(20), Waker::noop());
+    assert!(matches!(reply, Reply::Wait(at) if at == secs(9)), "{reply:?}");
+    assert!(go(&mut origin, secs(1), Class::Write).is_some());
+}
+
+#[test]
+fn a_request_that_went_ahead_and_failed_lets_the_next_one_try() {
+    let mut origin = met(&answer(200, None, &[report("r", 0, 9)]));
+    let ahead = go(&mut origin, secs(9), Class::Read).unwrap();
+    assert!(go(&mut origin, secs(9), Class::Read).is_none());
+    origin.abandon(&ahead);
+    assert!(go(&mut origin, secs(9), Class::Read).is_some());
+}
+
+#[test]
 fn a_request_that_a_policy_did_not_count_gives_its_unit_back() {
     let mut origin = met(&answer(200, None, &[report("a", 1, 9)]));
     for _ in 0..5 {

@@ -126,7 +126,36 @@ fn a_bucket_shows_by_its_time_and_is_then_followed_unit_by_unit() {
     assert_eq!(first, soonest, "no answer can change it");
     assert!(first > ms(100) && first < ms(102), "{first:?}");
     let Turn::Later { at: tenth, .. } = budget.turn(ms(1), 9) else { panic!("nothing is left") };
-    assert!(tenth > ms(1_000) && tenth < ms(1_003), "{tenth:?}");
+    assert!(tenth > ms(1_001) && tenth < ms(1_003), "{tenth:?}");
+}
+
+#[test]
+fn a_bucket_shows_by_a_unit_that_came_back() {
+    let quota = Some((20, 2));
+    let mut budget = Budget::first(&report(19, 2, quota), at(0));
+    exchange(&mut budget, 100, &report(19, 2, quota));
+    for left in (0..19).rev() {
+        exchange(&mut budget, 100, &report(left, (left * 100).div_ceil(1000).max(1), quota));
+    }
+    assert!(matches!(budget.turn(ms(100), 0), Turn::Later { at, .. } if at < ms(202)));
+}
+
+#[test]
+fn a_unit_that_came_back_shows_nothing_once_a_window_has_passed() {
+    // A log would do the same.
+    let quota = Some((20, 20));
+    let mut budget = Budget::first(&report(10, 10, quota), at(0));
+    exchange(&mut budget, 21_000, &report(5, 6, quota));
+    exchange(&mut budget, 21_100, &report(5, 6, quota));
+    assert_eq!(budget.kind, Kind::Open);
+}
+
+#[test]
+fn units_that_came_back_with_a_new_window_show_nothing() {
+    let quota = Some((2, 4));
+    let mut budget = Budget::first(&report(1, 2, quota), at(0));
+    exchange(&mut budget, 1_500, &report(1, 4, quota));
+    assert_eq!(budget.kind, Kind::Open);
 }
 
 #[test]
@@ -150,8 +179,8 @@ fn a_refusal_ends_the_belief_in_a_bucket() {
         exchange(&mut budget, 1, &report(left, left.max(1), quota));
     }
     assert!(matches!(budget.turn(ms(1), 0), Turn::Later { at, .. } if at < ms(1_100)));
-    budget.hear(&report(0, 3, quota), Heard { refused: true, ..at(1_010) });
-    assert_eq!(budget.turn(ms(1_010), 0), Turn::Later { at: ms(4_010), soonest: ms(4_010) });
+    budget.hear(&report(0, 1, quota), Heard { refused: true, ..at(1_010) });
+    assert_eq!(budget.turn(ms(1_010), 0), Turn::Later { at: ms(2_010), soonest: ms(2_010) });
 }
 
 #[test]
