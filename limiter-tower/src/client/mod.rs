@@ -57,6 +57,9 @@
 //! instant; nothing is polled in between. The first in line has to be polled for the others to go: a
 //! future that is kept and never polled again blocks those behind it for as long as they are willing to wait.
 //!
+//! Whole seconds do not tell a log of single requests from a bucket in every case: one that is first used evenly
+//! and then at once may refuse a request, once; after that its announcements are obeyed to the letter.
+//!
 //! Other users of the same quota cannot be seen; they cost refusals, which are obeyed. A server whose
 //! answers take longer than its windows is paced more carefully than it asks for.
 //!
