@@ -13,7 +13,10 @@ use limiter_core::key::KeyContext;
 use limiter_core::store::BoxFuture;
 use limiter_core::{Decision, Limiter, Policy, Receipt, Reply, Ruling, Warning};
 
+#[cfg(feature = "axum")]
+use crate::axum::Routes;
 use crate::body::ResponseBody;
+use crate::current::{self, Share};
 use crate::exempt::Exempt;
 use crate::headers::{self, Refused, Wire};
 use crate::limiter_layer::{self, Fallback};
@@ -31,6 +34,10 @@ pub(crate) struct Gate {
     wire: Option<Arc<Wire>>,
     /// This layer's own answer to refused requests, whatever the wire says.
     on_limited: Option<Body>,
+    /// Whether handlers get to know the decision; others ask for it by the request.
+    share: bool,
+    #[cfg(feature = "axum")]
+    routes: Option<Routes>,
     /// Whether the use of the process-wide limiter was reported, so that it costs nothing later.
     warned: AtomicBool,
 }
@@ -78,7 +85,30 @@ static DEFAULT: LazyLock<Wire> = LazyLock::new(Wire::new);
 
 impl Gate {
     pub(crate) fn new(policy: Policy, limiter: Option<Limiter>, exempt: Exempt) -> Self {
-        Gate { policy, limiter, exempt, wire: None, on_limited: None, warned: AtomicBool::new(false) }
+        Gate {
+            policy,
+            limiter,
+            exempt,
+            wire: None,
+            on_limited: None,
+            share: false,
+            #[cfg(feature = "axum")]
+            routes: None,
+            warned: AtomicBool::new(false),
+        }
+    }
+
+    /// Lets handlers know what it decides.
+    pub(crate) fn sharing(mut self, share: bool) -> Self {
+        self.share = share;
+        self
+    }
+
+    /// Counts each route apart.
+    #[cfg(feature = "axum")]
+    pub(crate) fn by_route(mut self, routes: Option<Routes>) -> Self {
+        self.routes = routes;
+        self
     }
 
     /// What is said about its decisions.
@@ -90,6 +120,9 @@ impl Gate {
 
     pub(crate) fn enter(&self, parts: &mut Parts) -> Entry {
         if is_preflight(parts) || self.exempt.contains(parts) {
+            if self.is_shared(parts) {
+                current::share(Decision::exempt(), parts);
+            }
             return Entry::Uncounted;
         }
         let limiter = match self.limiter.as_ref().or_else(|| parts.extensions.get::<Limiter>()) {
@@ -106,7 +139,8 @@ impl Gate {
             },
         };
         let context = KeyContext::new(parts, peer_of(&parts.extensions), limiter.client_ip());
-        let reply = limiter.decide(&self.policy, &context);
+        let routed = self.routed(parts);
+        let reply = limiter.decide(routed.as_ref().unwrap_or(&self.policy), &context);
         let limiter = limiter.clone();
         match reply {
             Reply::Now(ruling) => Entry::Decided(self.verdict(ruling, parts, limiter)),
@@ -118,6 +152,9 @@ impl Gate {
     pub(crate) fn verdict(&self, ruling: Ruling, parts: &mut Parts, limiter: Limiter) -> Verdict {
         if ruling.decision.is_allowed() {
             let Ruling { decision, receipt, permit } = ruling;
+            if self.is_shared(parts) {
+                current::share(decision.clone(), parts);
+            }
             let held = permit.map(|permit| Held::new(permit, parts));
             let wire = self.wire(parts);
             let exposed = wire.is_some_and(|wire| wire.exposes_to(&parts.headers));
@@ -135,6 +172,21 @@ impl Gate {
 
     fn wire<'a>(&'a self, parts: &'a Parts) -> Option<&'a Arc<Wire>> {
         self.wire.as_ref().or_else(|| parts.extensions.get())
+    }
+
+    fn is_shared(&self, parts: &Parts) -> bool {
+        self.share || parts.extensions.get::<Share>().is_some()
+    }
+
+    /// The policy of the request's route, where each has its own.
+    #[cfg(feature = "axum")]
+    fn routed(&self, parts: &Parts) -> Option<Policy> {
+        self.routes.as_ref().and_then(|routes| routes.policy(parts))
+    }
+
+    #[cfg(not(feature = "axum"))]
+    fn routed(&self, _: &Parts) -> Option<Policy> {
+        None
     }
 
     fn warn_default(&self) {

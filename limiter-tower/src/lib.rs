@@ -43,6 +43,7 @@ mod body;
 mod builder;
 #[cfg(feature = "client")]
 pub mod client;
+mod current;
 mod exempt;
 mod future;
 mod gate;
@@ -60,6 +61,7 @@ pub mod testing;
 pub use crate::{
     body::ResponseBody,
     builder::{LayerError, RateLimitBuilder},
+    current::CurrentDecision,
     exempt::ExemptError,
     future::ResponseFuture,
     layer::RateLimitLayer,
@@ -76,6 +78,12 @@ pub use limiter_core::{
     PolicyError, Quota, Rule, Usage, Warning,
 };
 pub use limiter_core::{event, key, quota, store, time};
+
+#[cfg(feature = "axum")]
+pub use crate::axum::{
+    extract::{ByHand, CurrentUsage, HeldPermit, NotShared, RateLimited},
+    router::RouterExt,
+};
 
 #[cfg(feature = "axum")]
 pub use limiter_macros::rate_limit;
