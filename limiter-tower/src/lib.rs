@@ -51,6 +51,8 @@ mod grpc;
 pub mod headers;
 mod layer;
 mod limiter_layer;
+#[cfg(feature = "utoipa")]
+pub mod openapi;
 mod peer;
 pub mod response;
 mod service;
