@@ -39,11 +39,11 @@ pub(crate) fn expand(model: &Model, item: Item) -> TokenStream {
                 .iter()
                 .map(|ty| bound(ty, quote!(#private::FromRequestParts<__S>)))
                 .chain(last.map(|ty| bound(ty, quote!(#private::FromRequest<__S, __M>))));
-            let arguments: Vec<_> = (0..extractors.len()).map(|i| local(&format!("__{i}"))).collect();
+            let arguments: Vec<_> = (0..extractors.len()).map(|i| respanned(&local(&format!("__{i}")), span)).collect();
             let call = local("__call");
-            let target = respanned(target, span);
+            let (call_here, target) = (respanned(&call, span), respanned(target, span));
             let called =
-                quote_spanned!(span=> #call.through(&__SITE, |(#(#arguments,)*)| #target(#(#arguments),*)).await);
+                quote_spanned!(span=> #call_here.through(&__SITE, |(#(#arguments,)*)| #target(#(#arguments),*)).await);
             let body = body(&item, quote!(#within #site #called));
             quote! {
                 #beside
@@ -103,8 +103,17 @@ fn at(span: Span) -> Span {
 fn result_span(item: &Item) -> Span {
     at(match &item.signature.output {
         ReturnType::Default => item.name_span(),
-        ReturnType::Type(_, ty) => ty.span(),
+        ReturnType::Type(_, ty) => type_span(ty),
     })
+}
+
+/// The word that says most about a type; spans of several tokens cannot be joined here.
+fn type_span(ty: &Type) -> Span {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map_or_else(|| ty.span(), |segment| segment.ident.span()),
+        Type::Reference(reference) => type_span(&reference.elem),
+        _ => ty.span(),
+    }
 }
 
 fn private(model: &Model) -> TokenStream {
@@ -140,7 +149,7 @@ fn is_outer(attribute: &Attribute) -> bool {
 
 /// One bound, where the type stands, so that the compiler names the argument.
 fn bound(ty: &Type, of: TokenStream) -> TokenStream {
-    let span = ty.span();
+    let span = type_span(ty);
     let of = of.into_iter().map(|mut token| {
         token.set_span(span.resolved_at(token.span()));
         token
