@@ -19,6 +19,8 @@ mod names;
 mod parse;
 mod path;
 #[cfg(test)]
+mod scraps;
+#[cfg(test)]
 mod snapshots;
 
 use proc_macro2::{Span, TokenStream};
