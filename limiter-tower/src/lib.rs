@@ -41,13 +41,17 @@
 mod axum;
 mod body;
 mod builder;
+#[cfg(feature = "client")]
+pub mod client;
 mod exempt;
 mod future;
 mod gate;
+mod grpc;
+pub mod headers;
 mod layer;
 mod limiter_layer;
 mod peer;
-mod response;
+pub mod response;
 mod service;
 mod slots;
 #[cfg(feature = "testing")]
