@@ -2,7 +2,7 @@
 //!
 //! Every path is absolute, and every name that is not the user's begins with `__`.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, GenericParam, ReturnType, Type};
@@ -63,7 +63,8 @@ pub(crate) fn expand(model: &Model, item: Item) -> TokenStream {
             let (arguments, types) = arguments(&item);
             let chosen = chosen(&item);
             let target = respanned(target, span);
-            let call = quote_spanned!(span=> #private::limited(#target #chosen (#(#arguments),*), &__SITE));
+            let limited = placed(quote!(#private::limited), span);
+            let call = quote_spanned!(span=> #limited(#target #chosen (#(#arguments),*), &__SITE));
             let body = body(&item, quote!(#within #site #call));
             quote! {
                 #beside
@@ -87,6 +88,15 @@ fn respanned(name: &Ident, span: Span) -> Ident {
     let mut name = name.clone();
     name.set_span(span.resolved_at(name.span()));
     name
+}
+
+/// Tokens of ours, blamed on another place.
+fn placed(tokens: TokenStream, span: Span) -> TokenStream {
+    let place = |mut token: TokenTree| {
+        token.set_span(span.resolved_at(token.span()));
+        token
+    };
+    tokens.into_iter().map(place).collect()
 }
 
 /// A local name that the user's code cannot see.
@@ -149,12 +159,7 @@ fn is_outer(attribute: &Attribute) -> bool {
 
 /// One bound, where the type stands, so that the compiler names the argument.
 fn bound(ty: &Type, of: TokenStream) -> TokenStream {
-    let span = type_span(ty);
-    let of = of.into_iter().map(|mut token| {
-        token.set_span(span.resolved_at(token.span()));
-        token
-    });
-    let of: TokenStream = of.collect();
+    let of = placed(of, type_span(ty));
     quote!(#ty: #of)
 }
 
@@ -193,7 +198,9 @@ fn spec(rule: &Rule, private: &TokenStream) -> TokenStream {
     let key = rule.key.as_ref().map(|key| match key {
         Key::Notation(text) => quote!(.key(#text)),
         Key::Function(path) => {
-            let source = quote_spanned!(at(path.span())=> #private::key_source(#path));
+            let span = at(path.span());
+            let make = placed(quote!(#private::key_source), span);
+            let source = quote_spanned!(span=> #make(#path));
             quote!(.key_fn(|| #source))
         }
     });
