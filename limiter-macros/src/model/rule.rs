@@ -163,8 +163,13 @@ fn key(arguments: &Arguments, errors: &mut Errors) -> (Option<Key>, Option<KeyNo
 
 fn trusted(arguments: &Arguments, notation: Option<&KeyNotation>, key: Option<&Key>, errors: &mut Errors) -> bool {
     let Some(word) = arguments.switch(Argument::TrustedKey, errors) else { return false };
-    let is_refused = key.is_none() && arguments.named(Argument::Key).is_some();
-    if !is_refused && !notation.is_some_and(KeyNotation::is_caller_chosen) {
+    // What a function or source of the user's reads, only they know.
+    let is_open = match key {
+        Some(Key::Function(_)) => true,
+        Some(Key::Notation(_)) => notation.is_some_and(KeyNotation::is_caller_chosen),
+        None => arguments.named(Argument::Key).is_some(),
+    };
+    if !is_open {
         errors.on(
             word,
             "`trusted_key` has no effect here: it goes with a key that callers choose, such as `key = \"header:x-api-key\"`",
