@@ -3,7 +3,7 @@
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
@@ -18,7 +18,7 @@ use crate::axum::Routes;
 use crate::body::ResponseBody;
 use crate::current::{self, Share};
 use crate::exempt::Exempt;
-use crate::headers::{self, Refused, Wire};
+use crate::headers::{self, Family, Legacy, Refused, Wire};
 use crate::limiter_layer::{self, Fallback};
 use crate::peer::peer_of;
 use crate::response::{self, Body};
@@ -32,6 +32,8 @@ pub(crate) struct Gate {
     exempt: Exempt,
     /// `None`: the one that travels with the request.
     wire: Option<Arc<Wire>>,
+    /// This layer's own fields, in the place of the wire's.
+    fields: Option<Fields>,
     /// This layer's own answer to refused requests, whatever the wire says.
     on_limited: Option<Body>,
     /// Whether handlers get to know the decision; others ask for it by the request.
@@ -81,6 +83,30 @@ pub(crate) struct Pass {
 }
 
 /// What is said where nothing else was chosen.
+/// Fields that take the place of a wire's, and the wire that came of it.
+struct Fields {
+    family: Family,
+    legacy: Legacy,
+    /// Of the first wire that was met, which in most applications is the only one.
+    merged: OnceLock<(Option<Arc<Wire>>, Arc<Wire>)>,
+}
+
+impl Fields {
+    fn on(&self, wire: Option<&Arc<Wire>>) -> Arc<Wire> {
+        let merge = || {
+            let wire = wire.map_or_else(Wire::new, |wire| Wire::clone(wire));
+            Arc::new(wire.family(self.family).legacy(self.legacy))
+        };
+        let (of, merged) = self.merged.get_or_init(|| (wire.cloned(), merge()));
+        let is_same = match (of, wire) {
+            (Some(of), Some(wire)) => Arc::ptr_eq(of, wire),
+            (None, None) => true,
+            _ => false,
+        };
+        if is_same { Arc::clone(merged) } else { merge() }
+    }
+}
+
 static DEFAULT: LazyLock<Wire> = LazyLock::new(Wire::new);
 
 impl Gate {
@@ -90,12 +116,19 @@ impl Gate {
             limiter,
             exempt,
             wire: None,
+            fields: None,
             on_limited: None,
             share: false,
             #[cfg(feature = "axum")]
             routes: None,
             warned: AtomicBool::new(false),
         }
+    }
+
+    /// Puts other fields in the place of those of the wire.
+    pub(crate) fn with_fields(mut self, fields: Option<(Family, Legacy)>) -> Self {
+        self.fields = fields.map(|(family, legacy)| Fields { family, legacy, merged: OnceLock::new() });
+        self
     }
 
     /// Lets handlers know what it decides.
@@ -157,21 +190,26 @@ impl Gate {
             }
             let held = permit.map(|permit| Held::new(permit, parts));
             let wire = self.wire(parts);
-            let exposed = wire.is_some_and(|wire| wire.exposes_to(&parts.headers));
-            Verdict::Admitted(Pass { limiter, decision, receipt, held, wire: wire.cloned(), exposed })
+            let exposed = wire.as_ref().is_some_and(|wire| wire.exposes_to(&parts.headers));
+            Verdict::Admitted(Pass { limiter, decision, receipt, held, wire, exposed })
         } else {
             Verdict::Refused(self.refuse(&ruling.decision, parts, &limiter))
         }
     }
 
     fn refuse(&self, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
-        let wire = self.wire(parts).map_or(&*DEFAULT, |wire| &**wire);
+        let wire = self.wire(parts);
+        let wire = wire.as_deref().unwrap_or(&DEFAULT);
         let body = self.on_limited.as_ref().unwrap_or(&wire.body);
         response::denied_with(wire, body, decision, parts, limiter)
     }
 
-    fn wire<'a>(&'a self, parts: &'a Parts) -> Option<&'a Arc<Wire>> {
-        self.wire.as_ref().or_else(|| parts.extensions.get())
+    fn wire(&self, parts: &Parts) -> Option<Arc<Wire>> {
+        let wire = self.wire.as_ref().or_else(|| parts.extensions.get());
+        match &self.fields {
+            Some(fields) => Some(fields.on(wire)),
+            None => wire.cloned(),
+        }
     }
 
     fn is_shared(&self, parts: &Parts) -> bool {
