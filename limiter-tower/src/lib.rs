@@ -24,6 +24,12 @@
 //! # }
 //! ```
 //!
+//! # In handlers
+//!
+//! Under axum, handlers can ask for [`CurrentDecision`] or [`CurrentUsage`], the numbers of their
+//! request; for [`ByHand`], to check by what only they know, with [`RateLimited`] as the rejection; and
+//! for [`HeldPermit`], the slot of a WebSocket. [`RouterExt`] has the layers as methods of routers.
+//!
 //! # The way of a request
 //!
 //! A [`RateLimitLayer`] holds a [`Policy`] and is put around services; each becomes a [`RateLimit`].
