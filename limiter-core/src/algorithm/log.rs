@@ -139,6 +139,12 @@ impl Log {
         self.entries.capacity() * size_of::<Entry>()
     }
 
+    /// Units held, with those that have left the window and were not yet forgotten.
+    #[must_use]
+    pub fn units(&self) -> u64 {
+        self.entries.back().map_or(0, |entry| entry.total.saturating_sub(self.before))
+    }
+
     /// When the last unit leaves the window.
     #[must_use]
     pub fn fresh_at(&self, params: &Params) -> Nanos {

@@ -110,7 +110,7 @@ impl Store for BrokenStore {
                 let read = self.states.lock().unwrap().clone();
                 let work = BrokenStore { breakage: self.breakage, states: Arc::new(Mutex::new(read)) };
                 let states = Arc::clone(&self.states);
-                return Reply::Later(Box::pin(async move {
+                Reply::Later(Box::pin(async move {
                     let decided = work.decide(&decide, true);
                     let written = work.states.lock().unwrap().clone();
                     for item in &decide.items {
@@ -119,7 +119,7 @@ impl Store for BrokenStore {
                         }
                     }
                     Ok(Answer::Decided(decided))
-                }));
+                }))
             }
             Operation::Decide(decide) => Reply::Now(Ok(Answer::Decided(self.decide(&decide, true)))),
             Operation::Inspect(inspect) => Reply::Now(Ok(Answer::Decided(self.decide(&inspect, false)))),

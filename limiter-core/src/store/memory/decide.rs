@@ -152,7 +152,7 @@ impl MemoryStore {
             }
             let no_bytes = is_log(&item.params) && !shard.logs.has_room();
             if shard.len() + coming >= self.per_shard || no_bytes {
-                self.at_ceiling(item, &mut one, shard, overflow, earlier, all);
+                self.at_ceiling(item, &mut one, shard, overflow, now, earlier, all);
             } else if item.at_ceiling == AtCeiling::Overflow && self.sharing.load(Ordering::Relaxed) {
                 self.after_sharing(item, &mut one, overflow, now);
             }
@@ -172,12 +172,14 @@ impl MemoryStore {
     }
 
     /// The table is full and every cell is live: the rule chooses.
+    #[expect(clippy::too_many_arguments, reason = "as above")]
     fn at_ceiling<'a>(
         &'a self,
         item: &Item,
         one: &mut Evaluated,
         shard: &Shard,
         overflow: &mut Overflow<'a>,
+        now: Now,
         earlier: &[Evaluated],
         all: &[u64],
     ) {
@@ -187,9 +189,9 @@ impl MemoryStore {
                 let mut keep: SmallVec<[u64; 8]> = SmallVec::from_slice(all);
                 keep.extend(earlier.iter().filter_map(|e| e.victim).map(|(fingerprint, _)| fingerprint));
                 one.victim = if is_log(&item.params) && !shard.logs.has_room() {
-                    shard.log_victim(&keep)
+                    shard.log_victim(&keep, now.monotonic)
                 } else {
-                    shard.victim(one.fingerprint, &keep)
+                    shard.victim(one.fingerprint, &keep, now.monotonic)
                 };
                 if one.victim.is_none() {
                     // Every cell holds a slot of a concurrent limit, and slots are not given up.

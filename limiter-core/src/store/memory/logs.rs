@@ -147,10 +147,11 @@ impl Logs {
         before - self.cells.len()
     }
 
-    /// The log nearest to idle among a few, leaving out `keep`.
-    pub(super) fn nearest_to_idle(&self, keep: &[u64]) -> Option<(u64, Nanos)> {
+    /// The log nearest to idle among a few, and what is lost with it, leaving out `keep`.
+    pub(super) fn nearest_to_idle(&self, keep: &[u64], now: Nanos) -> Option<(u64, u128)> {
         let cells = self.cells.iter().filter(|(fingerprint, _)| !keep.contains(fingerprint)).take(SAMPLE);
-        cells.map(|(fingerprint, cell)| (*fingerprint, cell.fresh_at)).min_by_key(|(_, fresh_at)| *fresh_at)
+        let loss = |cell: &Cell| u128::from(cell.fresh_at.saturating_sub(now).get()) * u128::from(cell.log.units());
+        cells.map(|(fingerprint, cell)| (*fingerprint, loss(cell))).min_by_key(|(_, loss)| *loss)
     }
 
     fn change(&mut self, params: &Params, fingerprint: u64, change: impl FnOnce(&mut Log, &Allowance)) {

@@ -78,16 +78,16 @@ impl Shard {
 
     /// The cell to give up for a new key: of a few from a place that the new key chooses, the one
     /// nearest to idle.
-    pub(super) fn victim(&self, fingerprint: u64, keep: &[u64]) -> Option<Victim> {
-        let narrow = self.narrow.nearest_to_idle(fingerprint, keep).map(|(found, at)| (at, (found, Home::Narrow)));
-        let wide = self.wide.nearest_to_idle(fingerprint, keep).map(|(found, at)| (at, (found, Home::Wide)));
-        let log = self.logs.nearest_to_idle(keep).map(|(found, at)| (at, (found, Home::Log)));
-        narrow.into_iter().chain(wide).chain(log).min_by_key(|(at, _)| *at).map(|(_, victim)| victim)
+    pub(super) fn victim(&self, fingerprint: u64, keep: &[u64], now: Nanos) -> Option<Victim> {
+        let narrow = self.narrow.nearest_to_idle(fingerprint, keep, now).map(|(f, loss)| (loss, (f, Home::Narrow)));
+        let wide = self.wide.nearest_to_idle(fingerprint, keep, now).map(|(f, loss)| (loss, (f, Home::Wide)));
+        let log = self.logs.nearest_to_idle(keep, now).map(|(f, loss)| (loss, (f, Home::Log)));
+        narrow.into_iter().chain(wide).chain(log).min_by_key(|(loss, _)| *loss).map(|(_, victim)| victim)
     }
 
     /// The log to give up for a new one.
-    pub(super) fn log_victim(&self, keep: &[u64]) -> Option<Victim> {
-        self.logs.nearest_to_idle(keep).map(|(found, _)| (found, Home::Log))
+    pub(super) fn log_victim(&self, keep: &[u64], now: Nanos) -> Option<Victim> {
+        self.logs.nearest_to_idle(keep, now).map(|(found, _)| (found, Home::Log))
     }
 
     pub(super) fn evict(&mut self, (fingerprint, home): Victim) {
