@@ -5,7 +5,7 @@
 //!
 //! # Promises
 //!
-//! Every store keeps these. The [contract](contract) suite checks them.
+//! Every store keeps these. The [contract] suite checks them.
 //!
 //! 1. **Atomic.** A [`Decide`] is one indivisible step: however many callers decide at once, no
 //!    more is admitted than one after the other would be.
