@@ -179,7 +179,7 @@ impl Rule {
             scope: None,
             limit: Limit::Rate(quota),
             algorithm: Algorithm::Bucket,
-            key: Arc::new(Ip),
+            key: Arc::new(Ip::new()),
             trusted_key: false,
             missing: Missing::default(),
             cost: Cost::Fixed(1),

@@ -243,8 +243,8 @@ fn a_spent_key_that_keeps_trying_stays_spent_while_a_flood_fills_the_table() {
 fn a_request_never_gives_up_a_cell_that_it_uses_itself() {
     // Room for two keys: the second rule's cell is the only other one, and nearest to idle.
     let rules = [
-        rule("60/min").named("a").scope("a").key(limiter_core::key::Ip),
-        rule("60/h").named("b").scope("b").key(limiter_core::key::Ip),
+        rule("60/min").named("a").scope("a").key(limiter_core::key::Ip::new()),
+        rule("60/h").named("b").scope("b").key(limiter_core::key::Ip::new()),
     ];
     let bench = Bench::with_ceiling(2, rules);
     for key in 0..200 {

@@ -139,7 +139,7 @@ impl Log {
         self.entries.capacity() * size_of::<Entry>()
     }
 
-    /// Units held, with those that have left the window and were not yet forgotten.
+    /// Units in the log, those included that have left the window since it was last written.
     #[must_use]
     pub fn units(&self) -> u64 {
         self.entries.back().map_or(0, |entry| entry.total.saturating_sub(self.before))

@@ -1,14 +1,13 @@
 //! A key: who is being limited.
 
 use core::fmt;
-use core::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::HeaderValue;
 use smallvec::SmallVec;
 
 use super::client_ip::IpKey;
+use super::secret::Secret;
 
 /// Who is being limited: typed parts, never a joined string, so that no choice of texts makes two
 /// callers look alike.
@@ -29,33 +28,30 @@ pub struct Key {
 }
 
 /// One part of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Part {
+    /// Which of several sources the rest comes from.
+    Alternative(u32),
     /// Everybody together.
     Everyone,
     /// A client address, or the network that stands for it.
     Ip(IpKey),
     /// A number, such as a user's id.
     Number(u128),
+    /// A text that may be a secret, as a keyed hash.
+    Secret(Secret),
     /// A text.
     Text(Arc<str>),
     /// The part is missing, and all who miss it share one budget.
     Unknown,
-    /// A header's value, shared with the request it came in.
-    Value(HeaderValue),
 }
 
-impl Hash for Part {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        core::mem::discriminant(self).hash(state);
-        match self {
-            Part::Everyone | Part::Unknown => {}
-            Part::Ip(ip) => ip.hash(state),
-            Part::Number(number) => number.hash(state),
-            Part::Text(text) => text.hash(state),
-            Part::Value(value) => value.as_bytes().hash(state),
-        }
+impl Part {
+    /// A text that may be a secret: kept as a keyed hash alone.
+    #[must_use]
+    pub fn secret(value: &[u8]) -> Self {
+        Part::Secret(Secret::new(value))
     }
 }
 
@@ -85,6 +81,10 @@ impl Key {
         self
     }
 
+    fn shown(&self) -> impl Iterator<Item = &Part> {
+        self.parts.iter().filter(|part| !matches!(part, Part::Alternative(_)))
+    }
+
     /// The texts of the key, for people: violations, explanations. Never for logs by default.
     #[must_use]
     pub fn reveal(&self) -> Revealed<'_> {
@@ -95,17 +95,18 @@ impl Key {
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(")?;
-        for (i, part) in self.parts.iter().enumerate() {
+        for (i, part) in self.shown().enumerate() {
             if i > 0 {
                 f.write_str(" + ")?;
             }
             match part {
+                Part::Alternative(_) => {}
                 Part::Everyone => f.write_str("everyone")?,
                 Part::Ip(_) => f.write_str("ip")?,
                 Part::Number(_) => f.write_str("number")?,
+                Part::Secret(_) => f.write_str("secret")?,
                 Part::Text(text) => write!(f, "text[{}]", text.len())?,
                 Part::Unknown => f.write_str("unknown")?,
-                Part::Value(value) => write!(f, "value[{}]", value.len())?,
             }
         }
         f.write_str(")")
@@ -113,21 +114,23 @@ impl fmt::Debug for Key {
 }
 
 /// Shows the texts of a [`Key`].
+#[derive(Debug)]
 pub struct Revealed<'a>(&'a Key);
 
 impl fmt::Display for Revealed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, part) in self.0.parts.iter().enumerate() {
+        for (i, part) in self.0.shown().enumerate() {
             if i > 0 {
                 f.write_str(" + ")?;
             }
             match part {
+                Part::Alternative(_) => {}
                 Part::Everyone => f.write_str("everyone")?,
                 Part::Ip(ip) => write!(f, "{ip}")?,
                 Part::Number(number) => write!(f, "{number}")?,
+                Part::Secret(secret) => write!(f, "{secret}")?,
                 Part::Text(text) => write!(f, "{}", text.escape_debug())?,
                 Part::Unknown => f.write_str("unknown")?,
-                Part::Value(value) => write!(f, "{}", value.as_bytes().escape_ascii())?,
             }
         }
         Ok(())
@@ -170,12 +173,6 @@ impl From<String> for Key {
 impl From<Arc<str>> for Key {
     fn from(text: Arc<str>) -> Self {
         Key::from(Part::Text(text))
-    }
-}
-
-impl From<HeaderValue> for Key {
-    fn from(value: HeaderValue) -> Self {
-        Key::from(Part::Value(value))
     }
 }
 

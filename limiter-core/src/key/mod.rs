@@ -1,10 +1,18 @@
 //! Who is being limited: keys, where they come from, and who the client is behind proxies.
 
+mod address_sources;
 pub mod client_ip;
+mod combine;
 mod key_value;
 mod notation;
+mod request_sources;
+mod secret;
 mod source;
 
+pub use address_sources::{Global, Ip, PeerAddress};
+pub use combine::{Composite, Fallback};
 pub use key_value::{Key, Part, Revealed};
 pub use notation::{KeyError, parse_source};
-pub use source::{Composite, Extracted, Fallback, Global, Header, IntoKey, Ip, KeyContext, KeySource, Missing};
+pub use request_sources::{Cookie, Extension, Header, Host, Method, Path, Query, Route};
+pub use secret::Secret;
+pub use source::{AsyncKey, Extracted, IntoKey, KeyContext, KeySource, Later, Missing, RouteInfo};

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use http::header::HeaderName;
 
-use super::source::{Composite, Fallback, Global, Header, Ip, KeySource};
+use super::address_sources::{Global, Ip, PeerAddress};
+use super::combine::{Composite, Fallback};
+use super::request_sources::{Cookie, Header, Host, Method, Path, Query, Route};
+use super::source::KeySource;
 use crate::key_notation::{Atom, KeyNotation, KeyNotationError};
 
 /// Reads a key from its notation: `ip`, `header:x-api-key | ip`, `ip + header:x-tenant`.
@@ -24,19 +27,27 @@ pub fn parse_source(text: &str) -> Result<Arc<dyn KeySource>, KeyError> {
     let mut alternatives = Vec::new();
     for parts in notation.alternatives() {
         let sources = parts.iter().map(atom).collect::<Result<Vec<_>, _>>()?;
-        alternatives.push(one_or(sources, |sources| Arc::new(Composite(sources))));
+        alternatives.push(one_or(sources, |sources| Arc::new(Composite::new(sources))));
     }
-    Ok(one_or(alternatives, |sources| Arc::new(Fallback(sources))))
+    Ok(one_or(alternatives, |sources| Arc::new(Fallback::new(sources))))
 }
 
 fn atom(atom: &Atom) -> Result<Arc<dyn KeySource>, KeyError> {
     Ok(match atom {
+        Atom::Cookie(name) => Arc::new(Cookie::new(name)),
         Atom::Global => Arc::new(Global),
         Atom::Header(name) => {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| KeyError::Header(name.clone()))?;
             Arc::new(Header::new(name))
         }
-        Atom::Ip => Arc::new(Ip),
+        Atom::Host => Arc::new(Host),
+        Atom::Ip => Arc::new(Ip::new()),
+        Atom::IpPrefix(bits) => Arc::new(Ip::prefix(*bits)),
+        Atom::Method => Arc::new(Method),
+        Atom::Path(name) => Arc::new(Path::new(name)),
+        Atom::Peer => Arc::new(PeerAddress),
+        Atom::Query(name) => Arc::new(Query::new(name)),
+        Atom::Route => Arc::new(Route),
     })
 }
 

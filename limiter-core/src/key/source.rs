@@ -1,14 +1,14 @@
-//! Where keys come from: sources that read the head of a request.
+//! Where keys come from: the trait, and what a source may look at.
 
 use core::cell::OnceCell;
 use core::fmt;
-use std::sync::Arc;
+use std::borrow::Cow;
 
-use http::header::HeaderName;
 use http::request::Parts;
 
 use super::client_ip::{ClientIp, Peer, ResolveError, Resolved};
-use super::key_value::{Key, Part};
+use super::key_value::Key;
+use crate::store::BoxFuture;
 
 /// What a key source may look at: the head of a request, who is at the other end of the
 /// connection, and who that makes the client. The client address is worked out once a request.
@@ -16,14 +16,36 @@ pub struct KeyContext<'a> {
     parts: &'a Parts,
     peer: Peer,
     policy: &'a ClientIp,
+    route: Option<&'a dyn RouteInfo>,
     client: OnceCell<Result<Resolved, ResolveError>>,
+}
+
+/// What a router knows of the route that a request took.
+pub trait RouteInfo {
+    /// The path as declared, such as `/users/{id}`.
+    fn pattern(&self) -> Option<&str>;
+    /// The value of a path parameter, decoded.
+    fn parameter(&self, name: &str) -> Option<Cow<'_, str>>;
 }
 
 impl<'a> KeyContext<'a> {
     /// Puts the pieces together.
     #[must_use]
     pub fn new(parts: &'a Parts, peer: Peer, policy: &'a ClientIp) -> Self {
-        KeyContext { parts, peer, policy, client: OnceCell::new() }
+        KeyContext { parts, peer, policy, route: None, client: OnceCell::new() }
+    }
+
+    /// Adds what the router knows.
+    #[must_use]
+    pub fn with_route(mut self, route: &'a dyn RouteInfo) -> Self {
+        self.route = Some(route);
+        self
+    }
+
+    /// What the router knows, if there is one.
+    #[must_use]
+    pub fn route(&self) -> Option<&'a dyn RouteInfo> {
+        self.route
     }
 
     /// The head of the request.
@@ -36,6 +58,12 @@ impl<'a> KeyContext<'a> {
     #[must_use]
     pub fn peer(&self) -> Peer {
         self.peer
+    }
+
+    /// How many bits of an IPv6 address make its key.
+    #[must_use]
+    pub fn ipv6_prefix(&self) -> u8 {
+        self.policy.ipv6_prefix()
     }
 
     /// The client, as far as proxies that we trust vouch for it.
@@ -55,13 +83,71 @@ impl fmt::Debug for KeyContext<'_> {
 }
 
 /// What a source found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Extracted {
     /// A key.
     Key(Key),
+    /// A key that takes time to find, such as one that is looked up. The request waits for it.
+    Later(Later),
     /// The request does not have what the source looks for; the rule's [`Missing`] decides.
     Missing,
+}
+
+/// A key that is on its way: [`Extracted::Later`]. It resolves to a key or to nothing; a further
+/// `Later` is awaited in turn.
+pub struct Later(BoxFuture<Extracted>);
+
+impl Later {
+    /// Wraps the search for a key.
+    #[must_use]
+    pub fn new(search: impl Future<Output = Extracted> + Send + 'static) -> Self {
+        Later(Box::pin(search))
+    }
+
+    /// Waits for the key; `None` if there is none.
+    pub(crate) async fn found(self) -> Option<Key> {
+        let mut search = self;
+        loop {
+            match search.0.await {
+                Extracted::Key(key) => return Some(key),
+                Extracted::Later(next) => search = next,
+                Extracted::Missing => return None,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Later {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Later")
+    }
+}
+
+/// Two searches are never known to find the same.
+impl PartialEq for Later {
+    fn eq(&self, _: &Self) -> bool {
+        false
+    }
+}
+
+impl Eq for Later {}
+
+impl Extracted {
+    /// The key, waited for if need be; `None` if there is none.
+    pub(crate) async fn found(self) -> Option<Key> {
+        match self {
+            Extracted::Key(key) => Some(key),
+            Extracted::Later(later) => later.found().await,
+            Extracted::Missing => None,
+        }
+    }
+}
+
+impl From<Option<Key>> for Extracted {
+    fn from(key: Option<Key>) -> Self {
+        key.map_or(Extracted::Missing, Extracted::Key)
+    }
 }
 
 /// Reads a key from the head of a request.
@@ -104,143 +190,26 @@ pub enum Missing {
     Skip,
 }
 
-/// The client's address; IPv6 by its network.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ip;
-
-impl KeySource for Ip {
-    fn key(&self, request: &KeyContext<'_>) -> Extracted {
-        match request.client() {
-            Ok(resolved) => Extracted::Key(resolved.key().into()),
-            Err(_) => Extracted::Missing,
-        }
-    }
-
-    fn describe(&self) -> String {
-        "ip".to_owned()
-    }
-
-    fn is_client_address(&self) -> bool {
-        true
-    }
-}
-
-/// One budget for everybody.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Global;
-
-impl KeySource for Global {
-    fn key(&self, _: &KeyContext<'_>) -> Extracted {
-        Extracted::Key(Key::everyone())
-    }
-
-    fn describe(&self) -> String {
-        "global".to_owned()
-    }
-
-    fn is_per_client(&self) -> bool {
-        false
-    }
-}
-
-/// The value of one header. Empty counts as missing; of several lines the last counts, since a
-/// gateway appends.
-#[derive(Clone, Debug)]
-pub struct Header(HeaderName);
-
-impl Header {
-    /// Keys by the named header.
-    #[must_use]
-    pub fn new(name: HeaderName) -> Self {
-        Header(name)
-    }
-}
-
-impl KeySource for Header {
-    fn key(&self, request: &KeyContext<'_>) -> Extracted {
-        match request.parts().headers.get_all(&self.0).iter().next_back() {
-            Some(value) if !value.is_empty() => Extracted::Key(Part::Value(value.clone()).into()),
-            _ => Extracted::Missing,
-        }
-    }
-
-    fn describe(&self) -> String {
-        format!("header:{}", self.0)
-    }
-
-    fn is_caller_chosen(&self) -> bool {
-        true
-    }
-}
-
-/// The first source that finds a key: `header:x-api-key | ip`.
-pub struct Fallback(pub(super) Vec<Arc<dyn KeySource>>);
-
-impl KeySource for Fallback {
-    fn key(&self, request: &KeyContext<'_>) -> Extracted {
-        for (i, source) in self.0.iter().enumerate() {
-            if let Extracted::Key(key) = source.key(request) {
-                // The place in the list is part of the key: a header that spells out an address
-                // must not spend that address's budget.
-                return Extracted::Key(Key::from(Part::Number(i as u128)).and(key));
-            }
-        }
-        Extracted::Missing
-    }
-
-    fn describe(&self) -> String {
-        self.0.iter().map(|source| source.describe()).collect::<Vec<_>>().join(" | ")
-    }
-
-    fn is_caller_chosen(&self) -> bool {
-        self.0.iter().any(|source| source.is_caller_chosen())
-    }
-
-    fn is_per_client(&self) -> bool {
-        self.0.iter().any(|source| source.is_per_client())
-    }
-}
-
-/// Several sources together: `ip + header:x-tenant`. Missing if any of them is.
-pub struct Composite(pub(super) Vec<Arc<dyn KeySource>>);
-
-impl KeySource for Composite {
-    fn key(&self, request: &KeyContext<'_>) -> Extracted {
-        let mut whole = Key::from_parts([]);
-        for source in &self.0 {
-            match source.key(request) {
-                Extracted::Key(key) => whole = whole.and(key),
-                Extracted::Missing => return Extracted::Missing,
-            }
-        }
-        Extracted::Key(whole)
-    }
-
-    fn describe(&self) -> String {
-        self.0.iter().map(|source| source.describe()).collect::<Vec<_>>().join(" + ")
-    }
-
-    fn is_caller_chosen(&self) -> bool {
-        self.0.iter().any(|source| source.is_caller_chosen())
-    }
-
-    fn is_per_client(&self) -> bool {
-        self.0.iter().any(|source| source.is_per_client())
-    }
-}
-
 /// What a user's key function may return: anything that converts into a [`Key`], or an `Option` of it.
+#[diagnostic::on_unimplemented(
+    message = "a key function cannot return `{Self}`",
+    label = "its result does not convert into a key",
+    note = "accepted: texts, numbers, addresses, header values, tuples of them, and an `Option` of any; \
+            the function is not `async`, and `Option` says that the key may be missing"
+)]
 pub trait IntoKey {
     /// Converts.
     fn into_key(self) -> Extracted;
 }
 
+#[diagnostic::do_not_recommend]
 impl<K: Into<Key>> IntoKey for K {
     fn into_key(self) -> Extracted {
         Extracted::Key(self.into())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<K: Into<Key>> IntoKey for Option<K> {
     fn into_key(self) -> Extracted {
         self.map_or(Extracted::Missing, |key| Extracted::Key(key.into()))
@@ -258,5 +227,61 @@ where
 
     fn describe(&self) -> String {
         "fn".to_owned()
+    }
+}
+
+/// A key that a user's async function finds: looked up, fetched, verified.
+///
+/// The function reads what it needs from the head of the request at once; the search itself owns
+/// what it works with. A named function says so in its type: `-> impl Future<Output = ..> + Send + use<>`.
+///
+/// ```
+/// use limiter_core::Rule;
+/// use limiter_core::key::AsyncKey;
+///
+/// let by_account = AsyncKey::new(|parts: &http::request::Parts| {
+///     let token = parts.headers.get("authorization").cloned();
+///     async move {
+///         let _token = token?;
+///         Some(7u64) // from a database, say
+///     }
+/// });
+/// let rule = Rule::new("100/min".parse()?).key(by_account);
+/// # Ok::<(), limiter_core::quota::NotationError>(())
+/// ```
+pub struct AsyncKey<F>(F);
+
+impl<F, S, K> AsyncKey<F>
+where
+    F: Fn(&Parts) -> S + Send + Sync + 'static,
+    S: Future<Output = K> + Send + 'static,
+    K: IntoKey,
+{
+    /// Keys by what `search` finds.
+    #[must_use]
+    pub fn new(search: F) -> Self {
+        AsyncKey(search)
+    }
+}
+
+impl<F, S, K> KeySource for AsyncKey<F>
+where
+    F: Fn(&Parts) -> S + Send + Sync + 'static,
+    S: Future<Output = K> + Send + 'static,
+    K: IntoKey,
+{
+    fn key(&self, request: &KeyContext<'_>) -> Extracted {
+        let search = (self.0)(request.parts());
+        Extracted::Later(Later::new(async move { search.await.into_key() }))
+    }
+
+    fn describe(&self) -> String {
+        "async fn".to_owned()
+    }
+}
+
+impl<F> fmt::Debug for AsyncKey<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AsyncKey")
     }
 }

@@ -10,7 +10,7 @@ use crate::algorithm::{Algorithm, State, Verdict};
 use crate::decision::{Decision, Outcome, Source, Usage};
 use crate::event::{Event, StoreFailure, Warning};
 use crate::key::client_ip::Peer;
-use crate::key::{Extracted, Key, KeyContext, Missing, Part};
+use crate::key::{Extracted, Key, KeyContext, Later, Missing, Part};
 use crate::policy::Policy;
 use crate::rule::{MethodClass, OnStoreError};
 use crate::store::memory::MemoryStore;
@@ -60,6 +60,7 @@ impl Limiter {
         };
         let class = MethodClass::of(request.parts());
         let mut asked = Questions::new();
+        let mut searches = Vec::new();
         for (index, rule) in prepared.rules.iter().enumerate() {
             if !rule.class.counts(class) {
                 continue;
@@ -67,18 +68,58 @@ impl Limiter {
             let Some(tier) = rule.tier(self, request.parts()) else { continue };
             let key = match rule.key.key(request) {
                 Extracted::Key(key) => key,
-                Extracted::Missing => match rule.missing {
+                Extracted::Later(search) => {
+                    searches.push((asked.len(), search));
+                    Key::from(Part::Unknown)
+                }
+                Extracted::Missing => match self.without_key(rule, request.peer()) {
+                    Missing::Shared => Key::from(Part::Unknown),
                     Missing::Skip => continue,
-                    Missing::Shared => {
-                        self.warn_missing(rule, request);
-                        Key::from(Part::Unknown)
-                    }
-                    Missing::Refuse => return Reply::Now(self.refuse_keyless(prepared, rule, request)),
+                    Missing::Refuse => return Reply::Now(self.refuse_keyless(prepared, rule, Some(request))),
                 },
             };
             asked.push(Asked { rule: index, key, cost: rule.cost.of(request.parts()), tier });
         }
-        self.ask(policy, prepared, asked, Mode::Charge, Some(request))
+        if searches.is_empty() {
+            return self.ask(policy, prepared, asked, Mode::Charge, Some(request));
+        }
+        let (limiter, policy, peer) = (self.clone(), policy.clone(), request.peer());
+        Reply::Later(Box::pin(async move { limiter.ask_when_found(&policy, peer, asked, searches).await }))
+    }
+
+    /// The second half of a decision whose keys take time to find.
+    async fn ask_when_found(
+        &self,
+        policy: &Policy,
+        peer: Peer,
+        asked: Questions,
+        searches: Vec<(usize, Later)>,
+    ) -> Ruling {
+        let mut found: SmallVec<[Option<Key>; 2]> = asked.iter().map(|one| Some(one.key.clone())).collect();
+        for (at, search) in searches {
+            let key = search.found().await;
+            if let Some(slot) = found.get_mut(at) {
+                *slot = key;
+            }
+        }
+        let Ok(prepared) = self.prepared(policy) else { return Ruling::default() };
+        let mut complete = Questions::new();
+        for (one, key) in asked.into_iter().zip(found) {
+            let Some(rule) = prepared.rules.get(one.rule) else { continue };
+            let key = match key {
+                Some(key) => key,
+                None => match self.without_key(rule, peer) {
+                    Missing::Shared => Key::from(Part::Unknown),
+                    Missing::Skip => continue,
+                    Missing::Refuse => return self.refuse_keyless(prepared, rule, None),
+                },
+            };
+            complete.push(Asked { key, ..one });
+        }
+        match self.ask(policy, prepared, complete, Mode::Charge, None) {
+            Reply::Now(ruling) => ruling,
+            Reply::Later(ruling) => ruling.await,
+        }
     }
 
     /// Decides about one key under the rules of a policy, as plain Rust without a request. Every
@@ -291,7 +332,7 @@ impl Limiter {
         ruling
     }
 
-    fn refuse_keyless(&self, prepared: &Prepared, rule: &PreparedRule, request: &KeyContext<'_>) -> Ruling {
+    fn refuse_keyless(&self, prepared: &Prepared, rule: &PreparedRule, request: Option<&KeyContext<'_>>) -> Ruling {
         let asked: Questions = [Asked {
             rule: usize::from(rule.index),
             key: Key::from(Part::Unknown),
@@ -307,7 +348,7 @@ impl Limiter {
             usage.outcome = Outcome::NoKey;
             ruling.decision.usages.push(usage);
         }
-        self.tell(&asked, &ruling.decision, Some(request));
+        self.tell(&asked, &ruling.decision, request);
         ruling
     }
 
@@ -322,13 +363,17 @@ impl Limiter {
         }
     }
 
+    /// What becomes of a request that lacks the key, with a word to those who can mend it.
     #[cold]
-    fn warn_missing(&self, rule: &PreparedRule, request: &KeyContext<'_>) {
-        if rule.key.is_client_address() && request.peer() == Peer::Unknown {
-            self.warn(Warning::NoPeer);
-        } else {
-            self.warn(Warning::MissingKey { rule: rule.name.clone(), key: rule.key.describe() });
+    fn without_key(&self, rule: &PreparedRule, peer: Peer) -> Missing {
+        if rule.missing == Missing::Shared {
+            self.warn(if rule.key.is_client_address() && peer == Peer::Unknown {
+                Warning::NoPeer
+            } else {
+                Warning::MissingKey { rule: rule.name.clone(), key: rule.key.describe() }
+            });
         }
+        rule.missing
     }
 
     pub(super) fn reset_prepared(&self, prepared: &Prepared, key: &Key) {
@@ -392,5 +437,6 @@ fn usage(rule: &PreparedRule, item: &Item, reply: &ItemReply, now: Now) -> Usage
         retry,
         per_client: rule.per_client,
         index: rule.index,
+        subject: item.subject.clone(),
     }
 }

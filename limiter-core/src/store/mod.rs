@@ -43,6 +43,7 @@ use crate::time::{Nanos, Now};
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// An answer: at once, or later.
+#[must_use = "an answer that nobody reads may hold slots"]
 pub enum Reply<T> {
     /// At once.
     Now(T),

@@ -20,8 +20,8 @@ type Overflow<'a> = Option<MutexGuard<'a, HashMap<u64, State>>>;
 struct Evaluated {
     fingerprint: u64,
     budget: u64,
-    cost: u64,
     mode: Mode,
+    cost: u64,
     /// Index into the held guards.
     guard: usize,
     /// What the cell holds.
@@ -133,8 +133,8 @@ impl MemoryStore {
         let mut one = Evaluated {
             fingerprint,
             budget: item.budget,
-            cost: item.cost,
             mode: item.mode,
+            cost: item.cost,
             guard,
             stored,
             before: twin.map_or(stored, |twin| twin.step.state),
@@ -189,9 +189,10 @@ impl MemoryStore {
                 let mut keep: SmallVec<[u64; 8]> = SmallVec::from_slice(all);
                 keep.extend(earlier.iter().filter_map(|e| e.victim).map(|(fingerprint, _)| fingerprint));
                 one.victim = if is_log(&item.params) && !shard.logs.has_room() {
+                    // It is bytes that are short: another cell would not help.
                     shard.log_victim(&keep, now.monotonic)
                 } else {
-                    shard.victim(one.fingerprint, &keep, now.monotonic)
+                    shard.victim(&item.params, one.fingerprint, &keep, now.monotonic)
                 };
                 if one.victim.is_none() {
                     // Every cell holds a slot of a concurrent limit, and slots are not given up.
@@ -283,6 +284,7 @@ impl MemoryStore {
             shard.put(&item.params, one.fingerprint, step.state, now.monotonic);
         } else if let Some(cells) = overflow {
             cells.insert(item.budget, step.state);
+            self.sharing.store(true, Ordering::Relaxed);
         }
         Some(step)
     }
@@ -297,7 +299,7 @@ impl MemoryStore {
     }
 }
 
-/// Units that earlier items of the same request take from the same log.
+/// Units that earlier items of the same request take from the same log, as an item of `mode` sees it.
 fn pending(earlier: &[Evaluated], fingerprint: u64, mode: Mode) -> u64 {
     let same = earlier.iter().filter(|e| e.fingerprint == fingerprint && e.counts_for(mode));
     same.fold(0, |sum, e| sum.saturating_add(e.cost))

@@ -147,11 +147,11 @@ impl Logs {
         before - self.cells.len()
     }
 
-    /// The log nearest to idle among a few, and what is lost with it, leaving out `keep`.
-    pub(super) fn nearest_to_idle(&self, keep: &[u64], now: Nanos) -> Option<(u64, u128)> {
-        let cells = self.cells.iter().filter(|(fingerprint, _)| !keep.contains(fingerprint)).take(SAMPLE);
+    /// The log nearest to idle among a few, leaving out `keep`.
+    pub(super) fn nearest_to_idle(&self, keep: &[u64], now: Nanos) -> Option<u64> {
         let loss = |cell: &Cell| u128::from(cell.fresh_at.saturating_sub(now).get()) * u128::from(cell.log.units());
-        cells.map(|(fingerprint, cell)| (*fingerprint, loss(cell))).min_by_key(|(_, loss)| *loss)
+        let cells = self.cells.iter().filter(|(fingerprint, _)| !keep.contains(fingerprint)).take(SAMPLE);
+        cells.min_by_key(|(_, cell)| loss(cell)).map(|(fingerprint, _)| *fingerprint)
     }
 
     fn change(&mut self, params: &Params, fingerprint: u64, change: impl FnOnce(&mut Log, &Allowance)) {

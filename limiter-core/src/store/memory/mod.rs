@@ -53,10 +53,10 @@ pub struct MemoryStore {
     per_shard: usize,
     /// Cells that new keys share, by budget. Locked after all shards.
     overflow: Mutex<HashMap<u64, State>>,
-    log_bytes: Arc<Allowance>,
     /// Whether there are such cells.
     sharing: AtomicBool,
     round_began: AtomicU64,
+    log_bytes: Arc<Allowance>,
     next_sweep: AtomicU64,
     hand: AtomicUsize,
     counters: Counters,
@@ -115,9 +115,9 @@ impl MemoryStore {
             shards: (0..shards).map(|_| Padded(Mutex::new(Shard::new(Arc::clone(&log_bytes))))).collect(),
             per_shard: keys.div_ceil(shards),
             overflow: Mutex::new(HashMap::new()),
-            log_bytes,
             sharing: AtomicBool::new(false),
             round_began: AtomicU64::new(0),
+            log_bytes,
             next_sweep: AtomicU64::new(0),
             hand: AtomicUsize::new(0),
             counters: Counters::default(),

@@ -144,9 +144,9 @@ impl<V: Value> Table<V> {
         before - self.len
     }
 
-    /// The cell nearest to idle among a few from `start` on, and what is lost with it, leaving out
-    /// `keep` and cells that hold slots.
-    pub(super) fn nearest_to_idle(&self, start: u64, keep: &[u64], now: Nanos) -> Option<(u64, u128)> {
+    /// The cell nearest to idle among a few from `start` on, leaving out `keep` and cells that hold
+    /// slots.
+    pub(super) fn nearest_to_idle(&self, start: u64, keep: &[u64], now: Nanos) -> Option<u64> {
         let from = self.home(start);
         let (head, tail) = self.cells.split_at_checked(from)?;
         tail.iter()
@@ -154,8 +154,8 @@ impl<V: Value> Table<V> {
             .filter(|cell| cell.fingerprint != 0 && cell.value.fresh_at() < Nanos::MAX)
             .filter(|cell| !keep.contains(&cell.fingerprint))
             .take(SAMPLE)
-            .map(|cell| (cell.fingerprint, cell.value.loss(now)))
-            .min_by_key(|(_, loss)| *loss)
+            .min_by_key(|cell| cell.value.loss(now))
+            .map(|cell| cell.fingerprint)
     }
 
     #[inline]
