@@ -6,6 +6,7 @@ use std::time::Duration;
 use limiter_core::algorithm::{Params, State, Verdict};
 use limiter_core::key::{Global, Key};
 use limiter_core::store::memory::MemoryStore;
+use limiter_core::store::{Decide, Item, Mode, Subject};
 use limiter_core::testing::ManualClock;
 use limiter_core::time::{Nanos, Now};
 use limiter_core::{Algorithm, AtCeiling, Decision, Limiter, Outcome, Policy, Quota, Rule};
@@ -252,6 +253,47 @@ fn a_request_never_gives_up_a_cell_that_it_uses_itself() {
         let store = bench.limiter.memory().unwrap();
         assert!(store.stats().keys <= store.ceiling(), "{:?}", store.stats());
     }
+}
+
+#[test]
+fn a_new_rules_cell_is_not_made_at_the_cost_of_the_next_rules_cell() {
+    let params = Params::new(Algorithm::Bucket, Quota::per_hour(10)).unwrap();
+    let item = |fingerprint, cost| Item {
+        budget: 1,
+        subject: Subject::Local(fingerprint),
+        params,
+        cost,
+        mode: Mode::Charge,
+        at_ceiling: AtCeiling::Evict,
+    };
+    let store = MemoryStore::with_ceiling(2);
+    let now = Now { monotonic: Nanos::new(1_000_000_000), wall: Nanos::ZERO };
+    let decide = |items: &[Item]| store.decide(&Decide { now, items: items.iter().cloned().collect() });
+    let _ = decide(&[item(1, 1), item(2, 5)]);
+    // The cell nearest to idle is that of key 1, which this request needs itself.
+    let decided = decide(&[item(3, 1), item(1, 1)]);
+    assert!(decided.allowed);
+    let stats = store.stats();
+    assert_eq!((stats.keys, stats.evicted), (2, 1), "{stats:?}");
+    let left: Vec<u64> = decided.items.iter().map(|reply| params.remaining(reply.state, now)).collect();
+    assert_eq!(left, [9, 8]);
+    assert_eq!(params.remaining(decide(&[item(1, 0)]).items[0].state, now), 8, "the cell was given up");
+}
+
+#[test]
+fn what_two_rules_of_one_scope_took_is_not_given_back_twice() {
+    let bench =
+        Bench::new([rule("1/s burst 10").scope("one").named("a"), rule("1/s burst 10").scope("one").named("b")]);
+    let alone = Policy::new("alone", [rule("1/s burst 10").scope("one")]).unwrap();
+    let key = Key::from(1u64);
+    let limiter_core::Reply::Now(ruling) = bench.limiter.decide_key(&bench.policy, &key, 3) else {
+        panic!("memory answers at once");
+    };
+    // Six were taken and four have come back by themselves: two are left to be given back.
+    bench.clock.advance(4 * SECOND);
+    assert!(bench.limiter.check_cost(&alone, &key, 8).is_allowed());
+    bench.limiter.refund(ruling.receipt);
+    assert_eq!(bench.limiter.peek(&alone, &key, 0).usages()[0].remaining(), 2);
 }
 
 #[test]

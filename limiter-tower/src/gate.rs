@@ -148,6 +148,12 @@ impl Gate {
     }
 }
 
+/// What the application says about limits in its answers, where no layer says otherwise.
+#[cfg(feature = "axum")]
+pub(crate) fn wire_of(parts: &Parts) -> &Wire {
+    parts.extensions.get::<Arc<Wire>>().map_or(&*DEFAULT, |wire| &**wire)
+}
+
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate")

@@ -41,6 +41,8 @@
 mod axum;
 mod body;
 mod builder;
+#[cfg(feature = "client")]
+pub mod client;
 mod exempt;
 mod future;
 mod gate;

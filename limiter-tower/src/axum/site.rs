@@ -12,6 +12,7 @@ use limiter_core::{Algorithm, Decision, KeySource, Limiter, MethodClass, Policy,
 use axum::body::Body;
 use axum::response::Response;
 
+use crate::gate::wire_of;
 use crate::layer::RateLimitLayer;
 use crate::limiter_layer::{self, Fallback};
 use crate::response;
@@ -81,7 +82,7 @@ impl Broken {
         let warning = Warning::BrokenPolicy { policy: self.site.clone(), reason: self.reason.clone() };
         let refusal = |limiter: &Limiter| {
             limiter.warn(warning);
-            response::denied(&Decision::default(), parts, limiter, None).map(Body::from)
+            response::denied(wire_of(parts), &Decision::default(), parts, limiter).map(Body::from)
         };
         match parts.extensions.get::<Limiter>() {
             Some(limiter) => refusal(limiter),
