@@ -40,9 +40,10 @@ where
 {
     /// Decides, then extracts and calls. Whoever is refused costs no extraction, and an extractor's
     /// own refusal carries the fields of the decision.
-    ///
-    /// The future says itself that it is `Send`: the compiler, asked to find out, would not for
-    /// arguments with lifetimes.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the signature says `Send`: asked to find out, the compiler does not for arguments with lifetimes"
+    )]
     pub fn through<T, F, A>(self, site: &'static Site, handler: F) -> impl Future<Output = Response> + Send
     where
         T: Arguments<S, M> + Send + 'static,
