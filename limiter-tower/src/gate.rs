@@ -103,6 +103,8 @@ impl Gate {
     /// What follows from a ruling.
     pub(crate) fn verdict(&self, ruling: Ruling, parts: &mut Parts, limiter: Limiter) -> Verdict {
         if ruling.decision.is_allowed() {
+            #[cfg(feature = "testing")]
+            crate::testing::note(&parts.extensions, &ruling.decision);
             let Ruling { decision, receipt, permit } = ruling;
             let held = permit.map(|permit| Held::new(permit, parts));
             Verdict::Admitted(Pass { limiter, decision, receipt, held })
@@ -112,6 +114,8 @@ impl Gate {
     }
 
     fn refuse(&self, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
+        #[cfg(feature = "testing")]
+        crate::testing::note(&parts.extensions, decision);
         let mut response = response::denied(decision, parts, limiter, self.on_limited.as_ref());
         response.extensions_mut().insert(Refused);
         response
