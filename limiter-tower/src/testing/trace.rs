@@ -4,7 +4,7 @@ use core::fmt;
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
-use limiter_core::{Decision, Usage};
+use limiter_core::{Algorithm, Decision, Usage};
 
 /// What became of a series of requests. Made by [`drive`](super::drive).
 ///
@@ -288,7 +288,7 @@ impl Step {
     }
 
     /// The public name of the tightest rule: the one that refused with the longest wait, else the one
-    /// with the fewest units left.
+    /// with the fewest units left, quotas before slots.
     #[must_use]
     pub fn rule(&self) -> Option<&str> {
         self.tightest().map(Usage::name)
@@ -314,7 +314,9 @@ impl Step {
 
     fn tightest(&self) -> Option<&Usage> {
         let refusing = self.usages().filter(|usage| usage.is_violated()).max_by_key(|usage| usage.retry_after());
-        refusing.or_else(|| self.usages().min_by_key(|usage| usage.remaining()))
+        // Free slots say little about the next request, and are not on the wire beside a quota.
+        let is_slots = |usage: &&Usage| usage.algorithm() == Algorithm::Concurrent;
+        refusing.or_else(|| self.usages().min_by_key(|usage| (is_slots(usage), usage.remaining())))
     }
 
     fn usages(&self) -> impl Iterator<Item = &Usage> {
