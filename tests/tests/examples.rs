@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
 use tests::program::{build, run};
 
 /// What a program of the examples prints.
@@ -87,4 +91,23 @@ fn tiers_keep_what_was_used_when_a_plan_changes() {
     assert!(under(&text, "User 1 buys pro")[0].ends_with("25 admitted, 0 refused; limit 50, remaining 15"), "{text}");
     assert!(under(&text, "User 1 goes back")[1].contains("15 admitted, 5 refused"), "{text}");
     assert!(under(&text, "The next minute")[0].contains("50 admitted, 10 refused"), "{text}");
+}
+
+#[test]
+fn the_picture_of_the_algorithms_is_the_one_that_the_readme_shows() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let drawn = Path::new(env!("CARGO_TARGET_TMPDIR")).join("algorithms.svg");
+    let output = Command::new(build("examples", "algorithms")).arg(&drawn).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    // The promises, seen: twice the limit around the edge of a window, and never more than it in a log.
+    let most = |algorithm: &str, most: &str| {
+        let line = text.lines().find(|line| line.trim().starts_with(algorithm)).unwrap();
+        assert!(line.ends_with(most), "{text}");
+    };
+    most("fixed", ", 19 in 10 seconds");
+    most("log", ", 10 in 10 seconds");
+    most("concurrent", ", 4 at the same time");
+    let same = fs::read_to_string(drawn).unwrap() == fs::read_to_string(root.join("docs/algorithms.svg")).unwrap();
+    assert!(same, "docs/algorithms.svg is out of date: run `cargo run -p examples --bin algorithms`");
 }
