@@ -4,12 +4,14 @@
 //! store again.
 
 use core::fmt;
+use core::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use crate::algorithm::{Algorithm, Params, State};
+use crate::store::Subject;
 use crate::time::{Nanos, Now};
 
 /// A name that is either part of the program or shared at run time; cheap to clone.
@@ -122,6 +124,7 @@ pub struct Usage {
     pub(crate) retry: Option<Nanos>,
     pub(crate) per_client: bool,
     pub(crate) index: u16,
+    pub(crate) subject: Subject,
 }
 
 impl Usage {
@@ -159,6 +162,13 @@ impl Usage {
     #[must_use]
     pub fn is_per_client(&self) -> bool {
         self.per_client
+    }
+
+    /// A number that tells one caller's budget from another's, hashed with the secret of `hasher`:
+    /// without that secret nobody finds out from it who the caller is.
+    #[must_use]
+    pub fn partition(&self, hasher: &impl BuildHasher) -> u64 {
+        hasher.hash_one(&self.subject)
     }
 
     /// Units the request asked for.

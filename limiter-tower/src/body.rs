@@ -47,6 +47,18 @@ impl<B: Body> ResponseBody<B> {
     }
 }
 
+#[cfg(feature = "axum")]
+impl ResponseBody<axum::body::Body> {
+    /// The body as axum has it. It is wrapped only where there is a slot to hold.
+    pub(crate) fn into_axum(self) -> axum::body::Body {
+        match self {
+            ResponseBody { kind: Kind::Inner { body }, held: None } => body,
+            ResponseBody { kind: Kind::Refusal { bytes }, .. } => bytes.unwrap_or_default().into(),
+            holding => axum::body::Body::new(holding),
+        }
+    }
+}
+
 impl<B> Body for ResponseBody<B>
 where
     B: Body<Data = Bytes>,

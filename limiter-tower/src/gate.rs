@@ -3,6 +3,7 @@
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
@@ -14,9 +15,10 @@ use limiter_core::{Decision, Limiter, Policy, Receipt, Reply, Ruling, Warning};
 
 use crate::body::ResponseBody;
 use crate::exempt::Exempt;
+use crate::headers::{self, Refused, Wire};
 use crate::limiter_layer::{self, Fallback};
 use crate::peer::peer_of;
-use crate::response::{self, OnLimited};
+use crate::response::{self, Body};
 use crate::slots::Held;
 
 /// All that the copies of one layer share.
@@ -25,7 +27,10 @@ pub(crate) struct Gate {
     /// `None`: the one that travels with the request.
     limiter: Option<Limiter>,
     exempt: Exempt,
-    on_limited: Option<OnLimited>,
+    /// `None`: the one that travels with the request.
+    wire: Option<Arc<Wire>>,
+    /// This layer's own answer to refused requests, whatever the wire says.
+    on_limited: Option<Body>,
     /// Whether the use of the process-wide limiter was reported, so that it costs nothing later.
     warned: AtomicBool,
 }
@@ -62,16 +67,25 @@ pub(crate) struct Pass {
     decision: Decision,
     receipt: Receipt,
     held: Option<Held>,
+    /// `None`: the default.
+    wire: Option<Arc<Wire>>,
+    /// Whether the answer lists its fields for scripts of another origin.
+    exposed: bool,
 }
 
-/// In a response's extensions: a limiter refused the request, so that limiters further out give
-/// back what they charged.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Refused;
+/// What is said where nothing else was chosen.
+static DEFAULT: LazyLock<Wire> = LazyLock::new(Wire::new);
 
 impl Gate {
-    pub(crate) fn new(policy: Policy, limiter: Option<Limiter>, exempt: Exempt, on_limited: Option<OnLimited>) -> Self {
-        Gate { policy, limiter, exempt, on_limited, warned: AtomicBool::new(false) }
+    pub(crate) fn new(policy: Policy, limiter: Option<Limiter>, exempt: Exempt) -> Self {
+        Gate { policy, limiter, exempt, wire: None, on_limited: None, warned: AtomicBool::new(false) }
+    }
+
+    /// What is said about its decisions.
+    pub(crate) fn telling(mut self, wire: Option<Wire>, on_limited: Option<Body>) -> Self {
+        self.wire = wire.map(Arc::new);
+        self.on_limited = on_limited;
+        self
     }
 
     pub(crate) fn enter(&self, parts: &mut Parts) -> Entry {
@@ -107,7 +121,9 @@ impl Gate {
             crate::testing::note(&parts.extensions, &ruling.decision);
             let Ruling { decision, receipt, permit } = ruling;
             let held = permit.map(|permit| Held::new(permit, parts));
-            Verdict::Admitted(Pass { limiter, decision, receipt, held })
+            let wire = self.wire(parts);
+            let exposed = wire.is_some_and(|wire| wire.exposes_to(&parts.headers));
+            Verdict::Admitted(Pass { limiter, decision, receipt, held, wire: wire.cloned(), exposed })
         } else {
             Verdict::Refused(self.refuse(&ruling.decision, parts, &limiter))
         }
@@ -116,9 +132,13 @@ impl Gate {
     fn refuse(&self, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
         #[cfg(feature = "testing")]
         crate::testing::note(&parts.extensions, decision);
-        let mut response = response::denied(decision, parts, limiter, self.on_limited.as_ref());
-        response.extensions_mut().insert(Refused);
-        response
+        let wire = self.wire(parts).map_or(&*DEFAULT, |wire| &**wire);
+        let body = self.on_limited.as_ref().unwrap_or(&wire.body);
+        response::denied_with(wire, body, decision, parts, limiter)
+    }
+
+    fn wire<'a>(&'a self, parts: &'a Parts) -> Option<&'a Arc<Wire>> {
+        self.wire.as_ref().or_else(|| parts.extensions.get())
     }
 
     fn warn_default(&self) {
@@ -130,6 +150,12 @@ impl Gate {
             explicit.warn(Warning::DefaultLimiter { policy: self.policy.identity().into() });
         }
     }
+}
+
+/// What the application says about limits in its answers, where no layer says otherwise.
+#[cfg(feature = "axum")]
+pub(crate) fn wire_of(parts: &Parts) -> &Wire {
+    parts.extensions.get::<Arc<Wire>>().map_or(&*DEFAULT, |wire| &**wire)
 }
 
 impl fmt::Debug for Gate {
@@ -148,13 +174,16 @@ impl Pass {
     where
         B: http_body::Body,
     {
-        let Pass { limiter, decision, receipt, held } = self;
+        let Pass { limiter, decision, receipt, held, wire, exposed } = self;
         if response.extensions().get::<Refused>().is_some() {
-            // The refusal shows the violated rules alone, and these were not.
             limiter.refund(receipt);
         } else {
             Receipt::keep(receipt);
-            response::allowed(&mut response, &decision, &limiter);
+        }
+        let wire = wire.as_deref().unwrap_or(&DEFAULT);
+        headers::allowed(wire, &mut response, &decision, &limiter);
+        if exposed {
+            headers::expose(wire, response.headers_mut());
         }
         response.map(|body| ResponseBody::inner(body, held))
     }

@@ -437,5 +437,6 @@ fn usage(rule: &PreparedRule, item: &Item, reply: &ItemReply, now: Now) -> Usage
         retry,
         per_client: rule.per_client,
         index: rule.index,
+        subject: item.subject.clone(),
     }
 }

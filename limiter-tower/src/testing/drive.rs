@@ -73,7 +73,7 @@ where
     match answer {
         Ok(response) => {
             let (parts, body) = response.into_parts();
-            (Step::answered(parts.status, parts.headers, record.take()), Some(body))
+            (Step::answered(parts, record.take()), Some(body))
         }
         Err(error) => (Step::failed(error.to_string(), record.take()), None),
     }

@@ -3,8 +3,11 @@
 use core::fmt;
 
 use http::header::RETRY_AFTER;
+use http::response::Parts;
 use http::{HeaderMap, StatusCode};
 use limiter_core::{Algorithm, Decision, Usage};
+
+use crate::headers::Refused;
 
 /// What became of a series of requests. Made by [`drive`](super::drive).
 ///
@@ -226,12 +229,12 @@ pub struct Step {
 }
 
 impl Step {
-    pub(super) fn answered(status: StatusCode, headers: HeaderMap, decisions: Vec<Decision>) -> Self {
-        let refused = if decisions.is_empty() {
-            // A server elsewhere: its decisions are not known here.
-            status == StatusCode::TOO_MANY_REQUESTS
-        } else {
-            decisions.iter().any(|decision| !decision.is_allowed())
+    pub(super) fn answered(answer: Parts, decisions: Vec<Decision>) -> Self {
+        let Parts { status, headers, extensions, .. } = answer;
+        let refused = match decisions.as_slice() {
+            // A limit that could not decide, or a server elsewhere whose decisions are not known here.
+            [] => extensions.get::<Refused>().is_some() || status == StatusCode::TOO_MANY_REQUESTS,
+            known => known.iter().any(|decision| !decision.is_allowed()),
         };
         let answer = if refused { Answer::Refused(status) } else { Answer::Admitted(status) };
         Step { answer, headers, decisions }

@@ -6,7 +6,7 @@
 //!   bytes under a bucket and 32 under anything else, at three quarters occupancy or less. Stale
 //!   cells are dropped shard by shard by the decisions themselves; no task is needed and no scan
 //!   stops the world. What happens to new keys when every cell is live is the rule's
-//!   [`AtCeiling`]. Exact logs are counted in bytes as well, all of a store's
+//!   [`AtCeiling`](crate::AtCeiling). Exact logs are counted in bytes as well, all of a store's
 //!   together; when those are used up, a log forgets detail against its caller.
 //! * **Private.** Keys are kept as keyed 64-bit hashes, never as text.
 
@@ -304,6 +304,6 @@ impl Store for MemoryStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new(&Algorithm::ALL, usize::MAX).local()
+        Capabilities::new(&Algorithm::ALL, usize::MAX).local().with_penalties()
     }
 }
