@@ -1,5 +1,5 @@
 //! The kit for users' tests: what it sees, and what it says when it is disappointed.
-#![cfg(feature = "testing")]
+#![cfg(all(feature = "axum", feature = "testing"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -12,8 +12,9 @@ use axum::body::Body;
 use axum::extract::connect_info::MockConnectInfo;
 use axum::routing::get as on_get;
 use http::{Request, Response, StatusCode};
+use limiter_tower::store::{Answer as Stored, Capabilities, Operation, Reply, Store, StoreError};
 use limiter_tower::testing::{self, Answer, Trace};
-use limiter_tower::{Limiter, LimiterLayer, RateLimitLayer, Rule};
+use limiter_tower::{Limiter, LimiterLayer, RateLimitLayer, Rule, rate_limit};
 use support::{get, ok};
 use tower::{Layer, service_fn};
 
@@ -21,8 +22,33 @@ fn app(limiter: Limiter, layer: RateLimitLayer) -> Router {
     Router::new().route("/", on_get(async || "fine")).layer(layer).layer(LimiterLayer::new(limiter))
 }
 
+/// Both kinds of limit that the attribute makes: of a handler, and of a group around it.
+#[rate_limit("3/min")]
+async fn annotated() -> &'static str {
+    "fine"
+}
+
+#[rate_limit("5/min", name = "group", exempt = "/health")]
+fn group() -> Router {
+    Router::new().route("/", on_get(annotated)).route("/health", on_get(async || "fine"))
+}
+
 fn ask(_: usize) -> Request<Body> {
     testing::from_ip("203.0.113.7", Request::new(Body::empty()))
+}
+
+/// A store that can count nothing.
+#[derive(Debug)]
+struct Incapable;
+
+impl Store for Incapable {
+    fn submit(&self, _: Operation) -> Reply<Result<Stored, StoreError>> {
+        Reply::Now(Err(StoreError::unsupported()))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(&[], 1)
+    }
 }
 
 /// What an assertion says when it fails.
@@ -130,6 +156,29 @@ async fn limits_within_limits_are_told_outer_first() {
     };
     assert_eq!((rules(0), rules(1)), (vec!["outer", "inner"], vec!["outer", "inner"]));
     assert_eq!(trace.steps()[1].rule(), Some("inner"));
+}
+
+#[tokio::test]
+async fn annotated_handlers_and_groups_are_seen_and_two_tests_share_nothing() {
+    for _ in 0..2 {
+        let (limiter, _clock) = testing::limiter();
+        let app = group().layer(LimiterLayer::new(limiter));
+        let trace = testing::drive(&app, 4, ask).await;
+        trace.assert_refused_after(3).assert_retry_after(20);
+        let rules: Vec<_> = trace.iter().map(|step| step.rule().unwrap()).collect();
+        assert_eq!(rules, ["annotated"; 4]);
+        assert_eq!(trace.steps()[3].decisions().len(), 2);
+        let health = |_| testing::from_ip("203.0.113.7", Request::get("/health").body(Body::empty()).unwrap());
+        testing::drive(&app, 9, health).await.assert_uncounted();
+    }
+}
+
+#[tokio::test]
+async fn a_limit_that_cannot_be_kept_counts_as_a_refusal() {
+    let limiter = Limiter::builder().store(Incapable).build();
+    let app = Router::new().route("/", on_get(annotated)).layer(LimiterLayer::new(limiter));
+    let trace = testing::drive(&app, 1, ask).await;
+    assert_eq!(trace.refused(), 1, "{trace}");
 }
 
 #[tokio::test]

@@ -13,10 +13,10 @@ use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use axum::{Router, http};
 use limiter_tower::key::{Composite, Extension};
-use limiter_tower::{LimiterLayer, RateLimitLayer, testing};
+use limiter_tower::{LimiterLayer, RateLimitLayer, rate_limit, testing};
 
 /// What authentication finds out.
 #[derive(Clone)]
@@ -40,16 +40,22 @@ fn project(parts: &Parts) -> Option<String> {
     (segments.next() == Some("projects")).then(|| segments.next().map(str::to_owned)).flatten()
 }
 
+/// In an attribute a path is a function: it finds the key.
+#[rate_limit("2/min", key = project)]
+async fn per_project() -> &'static str {
+    "a page"
+}
+
 fn request(user: u64, project: &str) -> http::Request<Body> {
     let request = http::Request::get(format!("/projects/{project}")).header("x-user", user);
     testing::from_ip("203.0.113.7", request.body(Body::empty()).unwrap_or_default())
 }
 
-fn app(limit: RateLimitLayer) -> Router {
+/// The handler, and what every application here has around it.
+fn app(page: MethodRouter) -> Router {
     let (limiter, _clock) = testing::limiter();
     Router::new()
-        .route("/projects/{name}", get(async || "a page"))
-        .layer(limit)
+        .route("/projects/{name}", page)
         .layer(LimiterLayer::new(limiter))
         // Outermost: a limit further in can only use what is there when it is reached.
         .layer(middleware::from_fn(authenticate))
@@ -59,20 +65,20 @@ fn app(limit: RateLimitLayer) -> Router {
 async fn main() -> Result<(), Box<dyn Error>> {
     // The users of all requests below, and the projects they ask for.
     let asked = [(1, "apollo"), (1, "apollo"), (1, "gemini"), (2, "apollo"), (2, "gemini"), (2, "gemini")];
+
+    let page = || get(async || "a page");
     let user = || Extension::new(|user: &User| user.id);
-
-    let per_project = RateLimitLayer::builder().quota("2/min").key(project).named("per-project");
-    let per_user = RateLimitLayer::builder().quota("2/min").key(user()).named("per-user");
+    let per_user = RateLimitLayer::builder().quota("2/min").key(user()).build()?;
     let both = Composite::new(vec![Arc::new(user()), Arc::new(project)]);
-    let per_user_and_project = RateLimitLayer::builder().quota("2/min").key(both).named("per-user-and-project");
+    let per_user_and_project = RateLimitLayer::builder().quota("2/min").key(both).build()?;
 
-    for (title, limit) in [
-        ("two a minute for each project (a function)", per_project),
-        ("two a minute for each user (what authentication found)", per_user),
-        ("two a minute for each user in each project (both)", per_user_and_project),
+    for (title, app) in [
+        ("two a minute for each project (a function)", app(get(per_project))),
+        ("two a minute for each user (what authentication found)", app(page().layer(per_user))),
+        ("two a minute for each user in each project (both)", app(page().layer(per_user_and_project))),
     ] {
         println!("{title}");
-        let trace = testing::drive(&app(limit.build()?), asked.len(), |n| request(asked[n].0, asked[n].1)).await;
+        let trace = testing::drive(&app, asked.len(), |n| request(asked[n].0, asked[n].1)).await;
         for ((user, project), step) in asked.iter().zip(&trace) {
             let told = match (step.is_admitted(), step.remaining(), step.retry_after()) {
                 (true, Some(left), _) => format!("admitted, {left} left"),

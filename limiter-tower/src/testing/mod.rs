@@ -18,19 +18,21 @@
 //! use std::time::Duration;
 //!
 //! use axum::{Router, body::Body, http::Request, routing::post};
-//! use limiter_tower::{Limiter, LimiterLayer, RateLimitLayer, testing};
+//! use limiter_tower::{Limiter, LimiterLayer, rate_limit, testing};
 //!
-//! fn app(limiter: Limiter) -> Result<Router, Box<dyn std::error::Error>> {
-//!     Ok(Router::new()
-//!         .route("/login", post(async || "in"))
-//!         .layer(RateLimitLayer::per_ip("5/min")?)
-//!         .layer(LimiterLayer::new(limiter)))
+//! #[rate_limit("5/min")]
+//! async fn login() -> &'static str {
+//!     "in"
+//! }
+//!
+//! fn app(limiter: Limiter) -> Router {
+//!     Router::new().route("/login", post(login)).layer(LimiterLayer::new(limiter))
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn main() {
 //! let (limiter, clock) = testing::limiter();
-//! let app = app(limiter)?;
+//! let app = app(limiter);
 //! let login = |_| testing::from_ip("203.0.113.7", Request::post("/login").body(Body::empty()).unwrap());
 //!
 //! testing::drive(&app, 8, login).await.assert_refused_after(5).assert_retry_after(12);
@@ -39,7 +41,6 @@
 //! // Others are not concerned.
 //! let other = |_| testing::from_ip("203.0.113.8", Request::post("/login").body(Body::empty()).unwrap());
 //! testing::drive(&app, 5, other).await.assert_allowed(5).assert_remaining(0);
-//! # Ok(())
 //! # }
 //! ```
 //!
@@ -48,10 +49,10 @@
 //! ```text
 //! expected the first 6 requests to be admitted, but number 6 was not
 //!   #  answer    status  limit  remaining  retry-after  rule
-//!   1  admitted  200         5          4            -  default
-//!   2  admitted  200         5          3            -  default
+//!   1  admitted  200         5          4            -  login
+//!   2  admitted  200         5          3            -  login
 //!   ..
-//!   6  refused   429         5          0           12  default
+//!   6  refused   429         5          0           12  login
 //! ```
 //!
 //! # One request
