@@ -134,6 +134,40 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # When the store fails
+//!
+//! A [`FailingStore`] is put around any other and fails when its [`Switch`] says so.
+//!
+//! ```
+//! use http::{Request, Response};
+//! use limiter_tower::store::memory::MemoryStore;
+//! use limiter_tower::testing::{self, FailingStore, Failure};
+//! use limiter_tower::{Global, Limiter, OnStoreError, Quota, RateLimitLayer, Rule};
+//! use tower::{Layer, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = FailingStore::new(MemoryStore::new());
+//! let switch = store.switch();
+//! let limiter = Limiter::builder().store(store).build();
+//! let payments = Rule::new(Quota::per_minute(5)).key(Global).on_store_error(OnStoreError::Closed);
+//! let layer = RateLimitLayer::builder().rule(payments).limiter(limiter).build()?;
+//! let service =
+//!     layer.layer(service_fn(async |_: Request<String>| Ok::<_, std::io::Error>(Response::new(String::new()))));
+//!
+//! let trace = testing::drive(&service, 3, |number| {
+//!     if number == 1 {
+//!         switch.fail(Failure::Unavailable);
+//!     }
+//!     Request::new(String::new())
+//! });
+//! trace.await.assert_refused_after(1);
+//! switch.recover();
+//! testing::drive(&service, 4, |_| Request::new(String::new())).await.assert_allowed(4);
+//! # Ok(())
+//! # }
+//! ```
 
 mod drive;
 mod record;
