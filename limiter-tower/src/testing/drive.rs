@@ -8,7 +8,8 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::record::Record;
-use super::trace::{Step, Trace};
+use super::step::Step;
+use super::trace::Trace;
 use crate::peer::PeerAddr;
 
 /// Sends `count` requests one after the other and says what became of each.

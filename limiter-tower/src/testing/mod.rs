@@ -171,6 +171,7 @@
 
 mod drive;
 mod record;
+mod step;
 mod trace;
 
 use limiter_core::Limiter;
@@ -178,7 +179,8 @@ use limiter_core::Limiter;
 pub use drive::{drive, drive_held, from_ip};
 pub use limiter_core::testing::{FailingStore, Failure, ManualClock, Switch};
 pub(crate) use record::note;
-pub use trace::{Answer, Step, Trace};
+pub use step::{Answer, Step};
+pub use trace::Trace;
 
 /// A limiter in memory of its own, and the clock that it goes by.
 ///
