@@ -117,6 +117,8 @@ impl Gate {
     /// What follows from a ruling.
     pub(crate) fn verdict(&self, ruling: Ruling, parts: &mut Parts, limiter: Limiter) -> Verdict {
         if ruling.decision.is_allowed() {
+            #[cfg(feature = "testing")]
+            crate::testing::note(&parts.extensions, &ruling.decision);
             let Ruling { decision, receipt, permit } = ruling;
             let held = permit.map(|permit| Held::new(permit, parts));
             let wire = self.wire(parts);
@@ -128,6 +130,8 @@ impl Gate {
     }
 
     fn refuse(&self, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
+        #[cfg(feature = "testing")]
+        crate::testing::note(&parts.extensions, decision);
         let wire = self.wire(parts).map_or(&*DEFAULT, |wire| &**wire);
         let body = self.on_limited.as_ref().unwrap_or(&wire.body);
         response::denied_with(wire, body, decision, parts, limiter)
