@@ -80,3 +80,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

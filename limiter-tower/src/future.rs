@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::body::ResponseBody;
-use crate::gate::{Entry, Gate, Pass, Pending};
+use crate::gate::{Gate, Pass, Pending, Verdict};
 
 pin_project! {
     /// The future of [`RateLimit`](crate::RateLimit). Nothing is boxed when the decision is made at
@@ -101,12 +101,11 @@ where
                     let Some(Waiting { pending, gate, parts, body, mut service }) = waiting.take() else {
                         return Poll::Pending;
                     };
-                    match gate.ruled(ruling, &parts, pending.limiter) {
-                        Entry::Admitted(pass) => {
+                    match gate.verdict(ruling, &parts, pending.limiter) {
+                        Verdict::Admitted(pass) => {
                             State::Calling { answer: service.call(Request::from_parts(parts, body)), pass: Some(pass) }
                         }
-                        Entry::Refused(response) => State::Refused { response: Some(response) },
-                        Entry::Deciding(_) | Entry::Uncounted => return Poll::Pending,
+                        Verdict::Refused(response) => State::Refused { response: Some(response) },
                     }
                 }
             };

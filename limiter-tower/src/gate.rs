@@ -20,26 +20,33 @@ use crate::response::{self, OnLimited};
 
 /// All that the copies of one layer share.
 pub(crate) struct Gate {
-    pub(crate) policy: Policy,
+    policy: Policy,
     /// `None`: the one that travels with the request.
-    pub(crate) limiter: Option<Limiter>,
-    pub(crate) exempt: Exempt,
-    pub(crate) on_limited: Option<OnLimited>,
+    limiter: Option<Limiter>,
+    exempt: Exempt,
+    on_limited: Option<OnLimited>,
     /// Whether the use of the process-wide limiter was reported, so that it costs nothing later.
-    pub(crate) warned: AtomicBool,
+    warned: AtomicBool,
 }
 
 /// What the gate says to a request.
 #[expect(clippy::large_enum_variant, reason = "a box would be an allocation for each request that passes")]
 pub(crate) enum Entry {
-    /// Counted, and may pass.
-    Admitted(Pass),
+    /// Decided at once.
+    Decided(Verdict),
     /// The store answers later.
     Deciding(Pending),
-    /// Answered here.
-    Refused(Response<Bytes>),
     /// Not counted, and may pass.
     Uncounted,
+}
+
+/// What is decided about a request.
+#[expect(clippy::large_enum_variant, reason = "a box would be an allocation for each request that passes")]
+pub(crate) enum Verdict {
+    /// It may pass.
+    Admitted(Pass),
+    /// It is answered here.
+    Refused(Response<Bytes>),
 }
 
 /// A decision that is under way.
@@ -60,8 +67,8 @@ pub(crate) struct Pass {
 pub(crate) struct Refused;
 
 impl Gate {
-    pub(crate) fn new(policy: Policy) -> Self {
-        Gate { policy, limiter: None, exempt: Exempt::default(), on_limited: None, warned: AtomicBool::new(false) }
+    pub(crate) fn new(policy: Policy, limiter: Option<Limiter>, exempt: Exempt, on_limited: Option<OnLimited>) -> Self {
+        Gate { policy, limiter, exempt, on_limited, warned: AtomicBool::new(false) }
     }
 
     pub(crate) fn enter(&self, parts: &Parts) -> Entry {
@@ -77,23 +84,23 @@ impl Gate {
                 }
                 Fallback::Refuse(limiter) => {
                     self.warn_default();
-                    return Entry::Refused(self.refuse(&Decision::default(), parts, limiter));
+                    return Entry::Decided(Verdict::Refused(self.refuse(&Decision::default(), parts, limiter)));
                 }
             },
         };
         let context = KeyContext::new(parts, peer_of(&parts.extensions), limiter.client_ip());
         match limiter.decide(&self.policy, &context) {
-            Reply::Now(ruling) => self.ruled(ruling, parts, limiter.clone()),
+            Reply::Now(ruling) => Entry::Decided(self.verdict(ruling, parts, limiter.clone())),
             Reply::Later(ruling) => Entry::Deciding(Pending { ruling, limiter: limiter.clone() }),
         }
     }
 
-    /// What follows from a ruling: [`Entry::Admitted`] or [`Entry::Refused`].
-    pub(crate) fn ruled(&self, ruling: Ruling, parts: &Parts, limiter: Limiter) -> Entry {
+    /// What follows from a ruling.
+    pub(crate) fn verdict(&self, ruling: Ruling, parts: &Parts, limiter: Limiter) -> Verdict {
         if ruling.decision.is_allowed() {
-            Entry::Admitted(Pass { limiter, ruling })
+            Verdict::Admitted(Pass { limiter, ruling })
         } else {
-            Entry::Refused(self.refuse(&ruling.decision, parts, &limiter))
+            Verdict::Refused(self.refuse(&ruling.decision, parts, &limiter))
         }
     }
 

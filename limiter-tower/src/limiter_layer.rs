@@ -10,7 +10,38 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 /// Puts the application's [`Limiter`] into each request, where annotated handlers and layers
-/// without a limiter of their own find it.
+/// without a limiter of their own find it. Of two such layers the inner one counts.
+///
+/// The first limiter given to such a layer is kept for as long as the process runs: it is told when
+/// requests end up with the process-wide default, which most often means a route that was added
+/// after the layer.
+///
+/// # Examples
+///
+/// ```
+/// use http::{Request, Response, StatusCode};
+/// use limiter_tower::{Global, Limiter, LimiterLayer, RateLimitLayer};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let limit = RateLimitLayer::builder().quota("1/min").key(Global).build()?;
+/// let application = || {
+///     ServiceBuilder::new()
+///         .layer(LimiterLayer::new(Limiter::in_memory()))
+///         .layer(limit.clone())
+///         .service(service_fn(async |_: Request<String>| Ok::<_, std::io::Error>(Response::new(String::new()))))
+/// };
+/// let (one, other) = (application(), application());
+///
+/// let request = || Request::new(String::new());
+/// assert_eq!(one.clone().oneshot(request()).await?.status(), StatusCode::OK);
+/// assert_eq!(one.oneshot(request()).await?.status(), StatusCode::TOO_MANY_REQUESTS);
+/// // Another limiter, other budgets, though the rules are the same.
+/// assert_eq!(other.oneshot(request()).await?.status(), StatusCode::OK);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct LimiterLayer {
     limiter: Limiter,

@@ -11,6 +11,37 @@ use limiter_core::key::client_ip::Peer;
 /// axum does the same by itself when it serves with
 /// `into_make_service_with_connect_info::<SocketAddr>()`; this type is for bare hyper, for tonic,
 /// and for listeners that speak the PROXY protocol. If both are there, this one counts.
+///
+/// # Examples
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use http::{Request, Response, StatusCode};
+/// use limiter_tower::{PeerAddr, RateLimitLayer};
+/// use tower::{Layer, Service, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let limited = RateLimitLayer::per_ip("1/min")?
+///     .layer(service_fn(async |_: Request<String>| Ok::<_, std::io::Error>(Response::new(String::new()))));
+///
+/// // What an accept loop does: one service for each connection.
+/// let connection = |peer: SocketAddr| {
+///     let mut limited = limited.clone();
+///     service_fn(move |mut request: Request<String>| {
+///         request.extensions_mut().insert(PeerAddr(peer));
+///         limited.call(request)
+///     })
+/// };
+/// let peer: SocketAddr = "192.0.2.1:4711".parse()?;
+/// let mut connection = connection(peer);
+/// assert_eq!(connection.ready().await?.call(Request::new(String::new())).await?.status(), StatusCode::OK);
+/// let refused = connection.ready().await?.call(Request::new(String::new())).await?;
+/// assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerAddr(pub SocketAddr);
 

@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use crate::body::ResponseBody;
 use crate::future::ResponseFuture;
-use crate::gate::{Entry, Gate};
+use crate::gate::{Entry, Gate, Verdict};
 
 /// A service whose requests are limited. Made by [`RateLimitLayer`](crate::RateLimitLayer).
 ///
@@ -68,14 +68,14 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
         let (parts, body) = request.into_parts();
         match self.gate.enter(&parts) {
-            Entry::Admitted(pass) => {
+            Entry::Decided(Verdict::Admitted(pass)) => {
                 ResponseFuture::calling(self.inner.call(Request::from_parts(parts, body)), Some(pass))
             }
             Entry::Deciding(pending) => {
                 let gate = Arc::clone(&self.gate);
                 ResponseFuture::deciding(pending, gate, parts, body, self.take_ready())
             }
-            Entry::Refused(response) => {
+            Entry::Decided(Verdict::Refused(response)) => {
                 // What the inner service set aside when it said that it is ready (a slot, a place in
                 // a buffer) is not needed. Kept, it would be held as long as the connection is idle.
                 drop(self.take_ready());
