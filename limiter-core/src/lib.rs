@@ -7,6 +7,8 @@ pub mod key_notation;
 pub mod quota;
 
 #[cfg(feature = "std")]
+pub mod access;
+#[cfg(feature = "std")]
 pub mod algorithm;
 #[cfg(feature = "std")]
 pub mod decision;
@@ -29,6 +31,7 @@ pub mod time;
 
 #[cfg(feature = "std")]
 pub use crate::{
+    access::{AccessList, Denied, DeniedBy, Refusal},
     algorithm::Algorithm,
     decision::{Decision, Name, Outcome, Source, Usage},
     event::{Observer, Warning},

@@ -57,6 +57,9 @@ impl Limiter {
             Ok(prepared) => prepared,
             Err(_) => return Reply::Now(Ruling::default()),
         };
+        if let Some(ruling) = self.standing(request) {
+            return Reply::Now(ruling);
+        }
         let class = MethodClass::of(request.parts());
         let mut asked = Questions::new();
         for (index, rule) in prepared.rules.iter().enumerate() {

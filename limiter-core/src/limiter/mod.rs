@@ -2,6 +2,7 @@
 //! nowhere else.
 
 mod decide;
+mod doors;
 mod permit;
 mod prepared;
 mod slots;
@@ -13,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use dashmap::{DashMap, DashSet};
 
+use crate::access::AccessList;
 use crate::event::{Observer, WarnOnly, Warning};
 use crate::key::Key;
 use crate::key::client_ip::ClientIp;
@@ -53,6 +55,7 @@ pub(crate) struct Inner {
     local: OnceLock<MemoryStore>,
     clock: ClockHandle,
     client_ip: ClientIp,
+    access: Option<AccessList>,
     observer: Option<Arc<dyn Observer>>,
     overrides: HashMap<String, Quota>,
     prepared: Slots<Result<Prepared, PolicyError>>,
@@ -196,6 +199,7 @@ pub struct LimiterBuilder {
     store: Option<StoreHandle>,
     clock: Option<Arc<dyn Clock>>,
     client_ip: ClientIp,
+    access: Option<AccessList>,
     observer: Option<Arc<dyn Observer>>,
     overrides: HashMap<String, Quota>,
     require: bool,
@@ -223,6 +227,13 @@ impl LimiterBuilder {
     /// How client addresses are found. Without this nobody is trusted and the peer is the client.
     pub fn client_ip(mut self, client_ip: ClientIp) -> Self {
         self.client_ip = client_ip;
+        self
+    }
+
+    /// Clients that are not limited, and clients that never get in. Keep a clone to replace the list
+    /// while it is in use.
+    pub fn access(mut self, list: AccessList) -> Self {
+        self.access = Some(list);
         self
     }
 
@@ -255,6 +266,7 @@ impl LimiterBuilder {
                 local: OnceLock::new(),
                 clock: self.clock.map_or_else(|| ClockHandle::System(SystemClock::new()), ClockHandle::guarded),
                 client_ip: self.client_ip,
+                access: self.access,
                 observer: self.observer,
                 overrides: self.overrides,
                 prepared: Slots::new(),

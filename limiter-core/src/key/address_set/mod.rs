@@ -87,6 +87,15 @@ impl AddressSet {
         }
     }
 
+    /// The network of the set that an address is in.
+    #[must_use]
+    pub fn find(&self, ip: IpAddr) -> Option<IpNet> {
+        match ip.to_canonical() {
+            IpAddr::V4(v4) => self.v4.find(v4.to_bits()).and_then(network_v4),
+            IpAddr::V6(v6) => self.v6.find(v6.to_bits()).and_then(network_v6),
+        }
+    }
+
     /// Whether no address is in the set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -95,18 +104,22 @@ impl AddressSet {
 
     /// The networks of the set in ascending order, IPv4 first, without those that lie in others.
     pub fn networks(&self) -> impl Iterator<Item = IpNet> {
-        // Ranges are networks, since networks are nested or disjoint: the bits in which the ends of
-        // one differ are those after its prefix.
-        let v4 = self.v4.0.iter().filter_map(|&(first, last)| {
-            let prefix = u8::try_from((first ^ last).leading_zeros()).ok()?;
-            Ipv4Net::new(Ipv4Addr::from_bits(first), prefix).ok().map(IpNet::V4)
-        });
-        let v6 = self.v6.0.iter().filter_map(|&(first, last)| {
-            let prefix = u8::try_from((first ^ last).leading_zeros()).ok()?;
-            Ipv6Net::new(Ipv6Addr::from_bits(first), prefix).ok().map(IpNet::V6)
-        });
+        let v4 = self.v4.0.iter().copied().filter_map(network_v4);
+        let v6 = self.v6.0.iter().copied().filter_map(network_v6);
         v4.chain(v6)
     }
+}
+
+// A range is a network, since networks are nested or disjoint: the bits in which its ends differ are
+// those after the prefix.
+fn network_v4((first, last): (u32, u32)) -> Option<IpNet> {
+    let prefix = u8::try_from((first ^ last).leading_zeros()).ok()?;
+    Ipv4Net::new(Ipv4Addr::from_bits(first), prefix).ok().map(IpNet::V4)
+}
+
+fn network_v6((first, last): (u128, u128)) -> Option<IpNet> {
+    let prefix = u8::try_from((first ^ last).leading_zeros()).ok()?;
+    Ipv6Net::new(Ipv6Addr::from_bits(first), prefix).ok().map(IpNet::V6)
 }
 
 /// Disjoint inclusive ranges in ascending order: the cost of a lookup grows with the logarithm of the
@@ -124,8 +137,13 @@ impl<T: Copy + Ord> Ranges<T> {
     }
 
     fn contains(&self, value: T) -> bool {
+        self.find(value).is_some()
+    }
+
+    fn find(&self, value: T) -> Option<(T, T)> {
         let after = self.0.partition_point(|&(first, _)| first <= value);
-        after.checked_sub(1).and_then(|at| self.0.get(at)).is_some_and(|&(_, last)| value <= last)
+        let range = after.checked_sub(1).and_then(|at| self.0.get(at))?;
+        (value <= range.1).then_some(*range)
     }
 }
 
