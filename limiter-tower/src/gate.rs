@@ -10,13 +10,16 @@ use http::request::Parts;
 use http::{Method, Response};
 use limiter_core::key::KeyContext;
 use limiter_core::store::BoxFuture;
-use limiter_core::{Decision, Limiter, Policy, Receipt, Reply, Ruling, Warning};
+use limiter_core::{AccessList, Decision, Limiter, Policy, Receipt, Reply, Ruling, Warning};
 
 use crate::body::ResponseBody;
+use crate::denied;
 use crate::exempt::Exempt;
 use crate::limiter_layer::{self, Fallback};
 use crate::peer::peer_of;
 use crate::response::{self, OnLimited};
+#[cfg(feature = "axum")]
+use crate::route::AxumRoute;
 
 /// All that the copies of one layer share.
 pub(crate) struct Gate {
@@ -24,6 +27,8 @@ pub(crate) struct Gate {
     /// `None`: the one that travels with the request.
     limiter: Option<Limiter>,
     exempt: Exempt,
+    /// Beside the limiter's own list.
+    access: Option<AccessList>,
     on_limited: Option<OnLimited>,
     /// Whether the use of the process-wide limiter was reported, so that it costs nothing later.
     warned: AtomicBool,
@@ -68,14 +73,19 @@ pub(crate) struct Refused;
 
 impl Gate {
     pub(crate) fn new(policy: Policy, limiter: Option<Limiter>, exempt: Exempt, on_limited: Option<OnLimited>) -> Self {
-        Gate { policy, limiter, exempt, on_limited, warned: AtomicBool::new(false) }
+        Gate { policy, limiter, exempt, access: None, on_limited, warned: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn with_access(mut self, access: Option<AccessList>) -> Self {
+        self.access = access;
+        self
     }
 
     pub(crate) fn enter(&self, parts: &Parts) -> Entry {
         if is_preflight(parts) || self.exempt.contains(parts) {
-            return Entry::Uncounted;
+            return self.turned_away(parts).map_or(Entry::Uncounted, Entry::Decided);
         }
-        let limiter = match self.limiter.as_ref().or_else(|| parts.extensions.get::<Limiter>()) {
+        let limiter = match self.limiter(parts) {
             Some(limiter) => limiter,
             None => match limiter_layer::fallback() {
                 Fallback::Use(limiter) => {
@@ -88,11 +98,41 @@ impl Gate {
                 }
             },
         };
+        #[cfg(feature = "axum")]
+        let route = AxumRoute::of(parts);
         let context = KeyContext::new(parts, peer_of(&parts.extensions), limiter.client_ip());
+        #[cfg(feature = "axum")]
+        let context = context.with_route(&route);
+        if let Some(list) = &self.access
+            && let Some(ruling) = limiter.standing_on(list, &context)
+        {
+            return Entry::Decided(self.verdict(ruling, parts, limiter.clone()));
+        }
         match limiter.decide(&self.policy, &context) {
             Reply::Now(ruling) => Entry::Decided(self.verdict(ruling, parts, limiter.clone())),
             Reply::Later(ruling) => Entry::Deciding(Pending { ruling, limiter: limiter.clone() }),
         }
+    }
+
+    fn limiter<'a>(&'a self, parts: &'a Parts) -> Option<&'a Limiter> {
+        self.limiter.as_ref().or_else(|| parts.extensions.get())
+    }
+
+    /// Who never gets in does not get in by way of what is not counted either.
+    fn turned_away(&self, parts: &Parts) -> Option<Verdict> {
+        let limiter = self.limiter(parts)?;
+        let lists = [self.access.as_ref(), limiter.access()];
+        if lists == [None, None] {
+            return None;
+        }
+        #[cfg(feature = "axum")]
+        let route = AxumRoute::of(parts);
+        let context = KeyContext::new(parts, peer_of(&parts.extensions), limiter.client_ip());
+        #[cfg(feature = "axum")]
+        let context = context.with_route(&route);
+        let mut rulings = lists.into_iter().flatten().filter_map(|list| limiter.standing_on(list, &context));
+        let refused = rulings.find(|ruling| !ruling.decision.is_allowed())?;
+        Some(self.verdict(refused, parts, limiter.clone()))
     }
 
     /// What follows from a ruling.
@@ -105,7 +145,10 @@ impl Gate {
     }
 
     fn refuse(&self, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
-        let mut response = response::denied(decision, parts, limiter, self.on_limited.as_ref());
+        let mut response = match decision.denied() {
+            Some(denied) => denied::response(denied, parts),
+            None => response::denied(decision, parts, limiter, self.on_limited.as_ref()),
+        };
         response.extensions_mut().insert(Refused);
         response
     }

@@ -39,6 +39,7 @@
 
 mod body;
 mod builder;
+mod denied;
 mod exempt;
 mod future;
 mod gate;
@@ -46,6 +47,8 @@ mod layer;
 mod limiter_layer;
 mod peer;
 mod response;
+#[cfg(feature = "axum")]
+mod route;
 mod service;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -64,7 +67,7 @@ pub use crate::{
 pub use limiter_core::key::client_ip::{ClientIp, Peer};
 pub use limiter_core::key::{Global, Header, Ip};
 pub use limiter_core::{
-    Algorithm, AtCeiling, Decision, Key, KeySource, Limiter, MethodClass, Missing, Observer, OnStoreError, Policy,
-    PolicyError, Quota, Rule, Usage, Warning,
+    AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Key, KeySource, Limiter, MethodClass, Missing,
+    Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Rule, Usage, Warning,
 };
-pub use limiter_core::{event, key, quota, store, time};
+pub use limiter_core::{access, event, key, quota, store, time};

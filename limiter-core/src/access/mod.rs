@@ -103,6 +103,15 @@ impl AccessList {
     }
 }
 
+/// Clones are one list; lists made apart are not, whoever is on them.
+impl PartialEq for AccessList {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.lists, &other.lists)
+    }
+}
+
+impl Eq for AccessList {}
+
 /// How long the lists are; not who is on them.
 impl fmt::Debug for AccessList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,6 +7,12 @@ use crate::event::Event;
 use crate::key::{Key, KeyContext};
 
 impl Limiter {
+    /// The list of clients that are not limited and of those that never get in.
+    #[must_use]
+    pub fn access(&self) -> Option<&AccessList> {
+        self.inner.access.as_ref()
+    }
+
     /// What this limiter's access list says about a request, and the observer is told if that is no.
     /// `None`: the rules decide. [`Limiter::decide`] asks this by itself.
     #[must_use]
