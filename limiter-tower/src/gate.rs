@@ -10,7 +10,7 @@ use http::request::Parts;
 use http::{Method, Response};
 use limiter_core::key::KeyContext;
 use limiter_core::store::BoxFuture;
-use limiter_core::{AccessList, Decision, Limiter, Policy, Receipt, Reply, Ruling, Warning};
+use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, Policy, Receipt, Reply, Ruling, Warning};
 
 use crate::body::ResponseBody;
 use crate::denied;
@@ -32,6 +32,7 @@ pub(crate) struct Gate {
     on_limited: Option<OnLimited>,
     /// Whether the use of the process-wide limiter was reported, so that it costs nothing later.
     warned: AtomicBool,
+    watch: AppliedWatch,
 }
 
 /// What the gate says to a request.
@@ -73,12 +74,31 @@ pub(crate) struct Refused;
 
 impl Gate {
     pub(crate) fn new(policy: Policy, limiter: Option<Limiter>, exempt: Exempt, on_limited: Option<OnLimited>) -> Self {
-        Gate { policy, limiter, exempt, access: None, on_limited, warned: AtomicBool::new(false) }
+        Gate {
+            policy,
+            limiter,
+            exempt,
+            access: None,
+            on_limited,
+            warned: AtomicBool::new(false),
+            watch: AppliedWatch::default(),
+        }
     }
 
     pub(crate) fn with_access(mut self, access: Option<AccessList>) -> Self {
         self.access = access;
         self
+    }
+
+    /// Has the first requests carry what they are charged to, so that a budget charged twice is found.
+    pub(crate) fn watch(&self, parts: &mut Parts) {
+        if !self.watch.is_done()
+            && let Some(limiter) = self.limiter(parts).cloned()
+        {
+            let mut applied = parts.extensions.remove::<Applied>().unwrap_or_default();
+            self.watch.note(&limiter, &self.policy, parts, &mut applied);
+            parts.extensions.insert(applied);
+        }
     }
 
     pub(crate) fn enter(&self, parts: &Parts) -> Entry {

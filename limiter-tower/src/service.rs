@@ -66,7 +66,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        self.gate.watch(&mut parts);
         match self.gate.enter(&parts) {
             Entry::Decided(Verdict::Admitted(pass)) => {
                 ResponseFuture::calling(self.inner.call(Request::from_parts(parts, body)), Some(pass))

@@ -9,7 +9,6 @@ use super::{Limiter, StoreHandle};
 use crate::algorithm::{Algorithm, State, Verdict};
 use crate::decision::{Decision, Outcome, Source, Usage};
 use crate::event::{Event, StoreFailure, Warning};
-use crate::key::client_ip::Peer;
 use crate::key::{Extracted, Key, KeyContext, Missing, Part};
 use crate::policy::Policy;
 use crate::rule::{MethodClass, OnStoreError};
@@ -57,6 +56,7 @@ impl Limiter {
             Ok(prepared) => prepared,
             Err(_) => return Reply::Now(Ruling::default()),
         };
+        self.examine(request);
         if let Some(ruling) = self.standing(request) {
             return Reply::Now(ruling);
         }
@@ -69,12 +69,18 @@ impl Limiter {
             let key = match rule.key.key(request) {
                 Extracted::Key(key) => key,
                 Extracted::Missing => match rule.missing {
-                    Missing::Skip => continue,
+                    Missing::Skip => {
+                        self.warn_no_client(request);
+                        continue;
+                    }
                     Missing::Shared => {
                         self.warn_missing(rule, request);
                         Key::from(Part::Unknown)
                     }
-                    Missing::Refuse => return Reply::Now(self.refuse_keyless(prepared, rule, request)),
+                    Missing::Refuse => {
+                        self.warn_no_client(request);
+                        return Reply::Now(self.refuse_keyless(prepared, rule, request));
+                    }
                 },
             };
             asked.push(Asked { rule: index, key, cost: rule.cost.of(request.parts()) });
@@ -309,9 +315,7 @@ impl Limiter {
 
     #[cold]
     fn warn_missing(&self, rule: &PreparedRule, request: &KeyContext<'_>) {
-        if rule.key.is_client_address() && request.peer() == Peer::Unknown {
-            self.warn(Warning::NoPeer);
-        } else {
+        if !self.warn_no_client(request) {
             self.warn(Warning::MissingKey { rule: rule.name.clone(), key: rule.key.describe() });
         }
     }
