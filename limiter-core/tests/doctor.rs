@@ -77,6 +77,7 @@ fn a_header_from_an_internal_peer_that_is_not_trusted_is_told_at_once_and_once()
             for client in ["203.0.113.7", "203.0.113.8", "203.0.113.9"] {
                 patient.ask(ip(peer), &[(header, client)]);
             }
+            patient.ask(ip(peer), &[("forwarded", "for=203.0.113.7")]);
             assert_eq!(patient.codes(), ["L101"], "{peer}");
             let text = patient.text();
             assert!(text.contains(header) && text.contains("trusted([..])"), "{text}");

@@ -46,6 +46,7 @@ pub(crate) struct Doctor {
     seen: AtomicU32,
     /// Requests with a forwarding header from peers that are not trusted.
     unheard: AtomicU32,
+    untrusted_told: AtomicBool,
     /// Requests from trusted peers, and the client that the first of them came from.
     proxied: AtomicU32,
     first_client: OnceLock<IpAddr>,
@@ -78,8 +79,11 @@ impl Doctor {
         let headers = &request.parts().headers;
         match request.peer() {
             Peer::Ip(ip) if policy.header().is_none() || !policy.trusts(ip) => {
-                if let Some(header) = forwarding_header(policy, headers)
+                // Whoever sends all the headers there are, one after the other, is told of once.
+                if !self.untrusted_told.load(Ordering::Relaxed)
+                    && let Some(header) = forwarding_header(policy, headers)
                     && self.is_proxy(ip, seen)
+                    && !self.untrusted_told.swap(true, Ordering::Relaxed)
                 {
                     warn(Warning::UntrustedPeer { header });
                 }
