@@ -126,7 +126,18 @@ impl ClientIp {
     ///
     /// When the peer is unknown, is a Unix socket that is not trusted or that named nobody, or when the
     /// policy refuses malformed headers and this one is.
+    #[inline]
     pub fn resolve(&self, peer: Peer, headers: &HeaderMap) -> Result<Resolved, ResolveError> {
+        match (peer, &self.policy.source) {
+            // The default, for the price of a copy.
+            (Peer::Ip(ip), None) => {
+                Ok(Resolved { ip: ip.to_canonical(), via: Via::Peer, ipv6_prefix: self.policy.ipv6_prefix })
+            }
+            _ => self.resolve_with(peer, headers),
+        }
+    }
+
+    fn resolve_with(&self, peer: Peer, headers: &HeaderMap) -> Result<Resolved, ResolveError> {
         self.policy.resolve(peer, |name| headers.get_all(name).iter().map(HeaderValue::as_bytes))
     }
 
