@@ -4,6 +4,7 @@
 //! store again.
 
 use core::fmt;
+use core::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use smallvec::SmallVec;
 
 use crate::access::Denied;
 use crate::algorithm::{Algorithm, Params, State};
+use crate::store::Subject;
 use crate::time::{Nanos, Now};
 
 /// A name that is either part of the program or shared at run time; cheap to clone.
@@ -125,6 +127,7 @@ pub struct Usage {
     pub(crate) retry: Option<Nanos>,
     pub(crate) per_client: bool,
     pub(crate) index: u16,
+    pub(crate) subject: Subject,
 }
 
 impl Usage {
@@ -164,6 +167,13 @@ impl Usage {
         self.per_client
     }
 
+    /// A number that tells one caller's budget from another's, hashed with the secret of `hasher`:
+    /// without that secret nobody finds out from it who the caller is.
+    #[must_use]
+    pub fn partition(&self, hasher: &impl BuildHasher) -> u64 {
+        hasher.hash_one(&self.subject)
+    }
+
     /// Units the request asked for.
     #[must_use]
     pub fn cost(&self) -> u64 {
@@ -179,7 +189,11 @@ impl Usage {
     /// Units that would be admitted after this decision.
     #[must_use]
     pub fn remaining(&self) -> u64 {
-        self.params.remaining(self.state, self.now)
+        match self.outcome {
+            // Nothing would be, whatever the quota.
+            Outcome::NoRoom | Outcome::StoreFailed => 0,
+            _ => self.params.remaining(self.state, self.now),
+        }
     }
 
     /// Time until the whole quota is back. `None` for concurrent limits.

@@ -11,6 +11,8 @@ pub mod access;
 #[cfg(feature = "std")]
 pub mod algorithm;
 #[cfg(feature = "std")]
+pub mod bucketed;
+#[cfg(feature = "std")]
 pub mod decision;
 #[cfg(feature = "std")]
 pub mod event;

@@ -37,19 +37,26 @@
 //! applications need of it is named at the root here; the rest is in its own modules, such as
 //! [`key`] and [`store`].
 
+#[cfg(feature = "axum")]
+mod axum;
 mod body;
 mod builder;
+#[cfg(feature = "client")]
+pub mod client;
 mod denied;
 mod exempt;
 mod future;
 mod gate;
+mod grpc;
+pub mod headers;
 mod layer;
 mod limiter_layer;
 mod peer;
-mod response;
+pub mod response;
 #[cfg(feature = "axum")]
 mod route;
 mod service;
+mod slots;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -62,6 +69,7 @@ pub use crate::{
     limiter_layer::{LimiterLayer, WithLimiter},
     peer::{PeerAddr, PeerUnix},
     service::RateLimit,
+    slots::Slots,
 };
 
 pub use limiter_core::key::client_ip::{ClientIp, Peer};
@@ -71,3 +79,13 @@ pub use limiter_core::{
     Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Rule, Usage, Warning,
 };
 pub use limiter_core::{access, event, key, quota, store, time};
+
+#[cfg(feature = "axum")]
+pub use limiter_macros::rate_limit;
+
+/// What the code of [`rate_limit`] calls; it changes with the attribute.
+#[cfg(feature = "axum")]
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::axum::*;
+}

@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use limiter_tower::{Global, Limiter, Policy, Quota, RateLimitLayer, Rule};
 use support::{Notes, TestBody, get, limiter, ok, remaining, shared, status};
-use tower::{Layer, ServiceBuilder, service_fn};
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 
 fn layer_of(count: u64, limiter: &limiter_tower::Limiter) -> (RateLimitLayer, Policy) {
     let policy = Policy::new("p", [Rule::new(Quota::per_minute(count)).key(Global)]).unwrap();
@@ -79,4 +79,14 @@ async fn a_layer_that_meets_a_request_twice_is_told_once_and_another_of_the_same
         assert_eq!(status(&twice, get("/")).await, StatusCode::OK);
     }
     assert_eq!(notes.all().iter().filter(|note| *note == "L107").count(), 1, "{:?}", notes.all());
+}
+
+#[tokio::test]
+async fn a_charge_stands_when_the_inner_service_fails() {
+    let limiter = limiter();
+    let (layer, policy) = layer_of(5, &limiter);
+    let service = layer
+        .layer(service_fn(async |_: Request<TestBody>| Err::<Response<TestBody>, _>(std::io::Error::other("broken"))));
+    assert!(service.oneshot(get("/")).await.is_err());
+    assert_eq!(remaining(&limiter, &policy), 4);
 }

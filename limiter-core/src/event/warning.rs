@@ -13,6 +13,20 @@ pub enum Warning {
         /// The rule.
         rule: Name,
     },
+    /// The rules of an annotated function make no policy, so it refuses all requests.
+    BrokenPolicy {
+        /// The function.
+        policy: Name,
+        /// Why.
+        reason: String,
+    },
+    /// A rule's quota function returned a quota that the rule's algorithm cannot count.
+    CallerQuota {
+        /// The rule.
+        rule: Name,
+        /// Why.
+        reason: String,
+    },
     /// An annotated handler runs under the process-wide default limiter while an explicit one exists.
     DefaultLimiter {
         /// The handler's policy.
@@ -76,6 +90,8 @@ impl Warning {
             Warning::ScopeQuotas { .. } => "L003",
             Warning::DefaultLimiter { .. } => "L004",
             Warning::Override { .. } => "L005",
+            Warning::CallerQuota { .. } => "L006",
+            Warning::BrokenPolicy { .. } => "L007",
             Warning::UntrustedPeer { .. } => "L101",
             Warning::WideTrust { .. } => "L102",
             Warning::OneClient { .. } => "L103",
@@ -110,6 +126,13 @@ impl fmt::Display for Warning {
                 f,
                 "rule `{rule}` is applied twice to one request, which so pays twice; \
                  remove one of the layers, or give each a policy of its own"
+            ),
+            Warning::BrokenPolicy { policy, reason } => {
+                write!(f, "`{policy}` refuses all requests, since its limit cannot be built: {reason}")
+            }
+            Warning::CallerQuota { rule, reason } => write!(
+                f,
+                "the quota function of rule `{rule}` returned a quota that does not fit, so the declared one holds: {reason}"
             ),
             Warning::DefaultLimiter { policy } => write!(
                 f,

@@ -3,7 +3,7 @@
 use super::{Limiter, Ruling};
 use crate::access::{AccessList, Standing};
 use crate::decision::{Decision, Source};
-use crate::event::{Event, doctor};
+use crate::event::Event;
 use crate::key::{Key, KeyContext};
 
 impl Limiter {
@@ -40,17 +40,6 @@ impl Limiter {
         if !self.inner.doctor.is_done() {
             self.inner.doctor.examine(self.client_ip(), request, |warning| self.warn(warning));
         }
-    }
-
-    /// Warns if a key was missing because it asked for the client, and the configuration hides the client.
-    #[cold]
-    pub(super) fn warn_no_client(&self, request: &KeyContext<'_>) -> bool {
-        let warning = request.client_error().and_then(doctor::no_client);
-        let told = warning.is_some();
-        if let Some(warning) = warning {
-            self.warn(warning);
-        }
-        told
     }
 
     #[cold]

@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use dashmap::{DashMap, DashSet};
 
 use crate::access::AccessList;
+use crate::algorithm::Params;
 use crate::event::doctor::Doctor;
 use crate::event::{Observer, WarnOnly, Warning};
 use crate::key::Key;
@@ -168,13 +169,13 @@ impl Limiter {
         }
     }
 
-    fn subject(&self, budget: u64, rule: &prepared::PreparedRule, key: &Key) -> Subject {
+    fn subject(&self, budget: u64, rule: &prepared::PreparedRule, params: &Params, key: &Key) -> Subject {
         match &self.inner.store {
             StoreHandle::Memory(_) => Subject::Local(self.inner.seed.hash_one((budget, key))),
             StoreHandle::Other(store) if store.capabilities().is_local() => {
                 Subject::Local(self.inner.seed.hash_one((budget, key)))
             }
-            StoreHandle::Other(_) => Subject::Named(Arc::new((rule.identity.clone(), key.clone()))),
+            StoreHandle::Other(_) => Subject::Named(Arc::new((rule.identity_of(params), key.clone()))),
         }
     }
 }
