@@ -286,3 +286,18 @@ async fn the_proxy_protocol_is_believed_from_trusted_peers_alone_who_may_speak_f
     assert!(!refused.contains("198.51.100.66") && !refused.starts_with("HTTP/1.1 200"), "{refused}");
     assert!(raw(CLIENT, b"").await.ends_with("127.0.0.5 peer"));
 }
+
+#[tokio::test]
+async fn two_ipv4_clients_of_a_listener_for_both_families_have_a_budget_each() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("skipped: this machine has no IPv6");
+        return;
+    }
+    let app = Server::start(echo(), &[("LISTEN", "[::]:0")]).await;
+    let at = SocketAddr::from(([127, 0, 0, 1], app.address.port()));
+    for client in [5, 6] {
+        let answer = Request::new("GET", "/ip").from(client).send(at).await;
+        assert_eq!(answer.body, format!("127.0.0.{client} peer"));
+        assert_eq!(answer.number("x-ratelimit-remaining"), Some(999));
+    }
+}
