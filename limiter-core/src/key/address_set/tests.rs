@@ -33,6 +33,20 @@ fn a_network_listed_beside_its_parts_is_trusted_whole_in_any_order() {
 }
 
 #[test]
+fn a_long_list_answers_as_a_short_one() {
+    let long: Vec<String> = (0..100).map(|net| format!("198.51.{net}.0/25")).collect();
+    let set = AddressSet::parse(&long).unwrap();
+    for net in 0..100 {
+        for (host, inside) in [(0, true), (127, true), (128, false), (255, false)] {
+            let ip = format!("198.51.{net}.{host}").parse().unwrap();
+            assert_eq!(set.contains(ip), inside, "{ip}");
+            assert_eq!(set.find(ip).is_some(), inside, "{ip}");
+        }
+    }
+    assert!(!set.contains("198.50.255.255".parse().unwrap()));
+}
+
+#[test]
 fn families_do_not_trust_each_other() {
     assert!(!set(&["::/8"]).contains("10.0.0.1".parse().unwrap()));
     assert!(set(&["::ffff:10.0.0.0/104"]).contains("10.0.0.1".parse().unwrap()));

@@ -37,6 +37,7 @@ pub fn parse_address(text: &[u8]) -> Option<IpAddr> {
 
 /// IPv4 without a port, which most entries are, in one pass over the bytes: a third of what the
 /// standard library's parser takes by way of text. `None` says nothing but that this is not it.
+#[inline]
 fn parse_plain_v4(text: &[u8]) -> Option<Ipv4Addr> {
     let mut octets = [0_u8; 4];
     let (mut at, mut value, mut digits) = (0, 0_u16, 0);

@@ -19,6 +19,7 @@ impl TrustSet {
         Self { everyone: false, listed }
     }
 
+    #[inline]
     pub(super) fn contains(&self, ip: IpAddr) -> bool {
         self.everyone || self.listed.contains(ip)
     }
