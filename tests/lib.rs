@@ -4,3 +4,5 @@
 pub mod client;
 #[path = "support/program.rs"]
 pub mod program;
+#[path = "support/proxies.rs"]
+pub mod proxies;

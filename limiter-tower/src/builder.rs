@@ -4,11 +4,11 @@ use core::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Response;
 use http::request::Parts;
+use http::{Method, Response};
 use limiter_core::key::{KeySource, parse_source};
 use limiter_core::quota::QuotaList;
-use limiter_core::{Decision, Limiter, MethodClass, Name, Policy, PolicyError, Rule};
+use limiter_core::{AccessList, Decision, Limiter, MethodClass, Name, Policy, PolicyError, Rule};
 
 use crate::exempt::{Exempt, ExemptError};
 use crate::gate::Gate;
@@ -64,6 +64,7 @@ pub struct RateLimitBuilder {
     trusted_key: bool,
     limiter: Option<Limiter>,
     exempt: Exempt,
+    access: Option<AccessList>,
     wire: Option<Wire>,
     on_limited: Option<Body>,
     mistake: Option<LayerError>,
@@ -169,6 +170,38 @@ impl RateLimitBuilder {
         self
     }
 
+    /// Methods that are not counted and carry no fields.
+    pub fn exempt_methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
+        methods.into_iter().for_each(|method| self.exempt.add_method(method));
+        self
+    }
+
+    /// Routes that are not counted and carry no fields, as they are declared and with the prefixes
+    /// of the routers they are nested in: `/api/users/{id}`.
+    #[cfg(feature = "axum")]
+    pub fn exempt_routes<I>(mut self, routes: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        for route in routes {
+            if let Err(error) = self.exempt.add_route(route.as_ref()) {
+                self.note(error.into());
+            }
+        }
+        self
+    }
+
+    /// Clients that are not limited here, and clients that never get in here, beside those of the
+    /// limiter's own list. Keep a clone to replace the list while it is in use.
+    ///
+    /// Who never gets in gets neither to what is exempt; the answer is the list's, not that of
+    /// [`on_limited`](RateLimitBuilder::on_limited).
+    pub fn access(mut self, list: AccessList) -> Self {
+        self.access = Some(list);
+        self
+    }
+
     /// What responses say: which fields, and what refusals look like. Without this it is what a
     /// [`LimiterLayer`](crate::LimiterLayer) further out says, or else the default.
     pub fn wire(mut self, wire: Wire) -> Self {
@@ -216,6 +249,7 @@ impl RateLimitBuilder {
             limiter.prepare(&policy)?;
         }
         let gate = Gate::new(policy, self.limiter, self.exempt).telling(self.wire, self.on_limited);
+        let gate = gate.with_access(self.access);
         Ok(RateLimitLayer::from_gate(gate))
     }
 

@@ -15,7 +15,7 @@ mod site;
 
 pub use ::axum::extract::{FromRequest, FromRequestParts};
 pub use ::axum::response::Response;
-pub use limiter_core::Algorithm;
+pub use limiter_core::{Algorithm, Missing};
 
 pub use arguments::Arguments;
 pub use call::Call;
