@@ -43,6 +43,7 @@ mod body;
 mod builder;
 #[cfg(feature = "client")]
 pub mod client;
+mod current;
 mod denied;
 mod exempt;
 mod future;
@@ -51,6 +52,8 @@ mod grpc;
 pub mod headers;
 mod layer;
 mod limiter_layer;
+#[cfg(feature = "utoipa")]
+pub mod openapi;
 mod peer;
 pub mod response;
 #[cfg(feature = "axum")]
@@ -63,6 +66,7 @@ pub mod testing;
 pub use crate::{
     body::ResponseBody,
     builder::{LayerError, RateLimitBuilder},
+    current::CurrentDecision,
     exempt::ExemptError,
     future::ResponseFuture,
     layer::RateLimitLayer,
@@ -160,6 +164,12 @@ pub use limiter_core::{access, event, key, quota, store, time};
 /// wrong method (405), and every request that a fallback of its own answers. Without such a fallback
 /// unknown paths (404) do not count, wherever the router is mounted. A handler's own limit adds to
 /// its group's; when it refuses, the group gives its charge back.
+#[cfg(feature = "axum")]
+pub use crate::axum::{
+    extract::{ByHand, CurrentUsage, HeldPermit, NotShared, RateLimited},
+    router::RouterExt,
+};
+
 #[cfg(feature = "axum")]
 pub use limiter_macros::rate_limit;
 
