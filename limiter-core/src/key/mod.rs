@@ -3,6 +3,7 @@
 mod address_sources;
 pub mod client_ip;
 mod combine;
+mod fingerprint;
 mod key_value;
 mod notation;
 mod request_sources;
@@ -11,6 +12,7 @@ mod source;
 
 pub use address_sources::{Global, Ip, PeerAddress};
 pub use combine::{Composite, Fallback};
+pub use fingerprint::Fingerprints;
 pub use key_value::{Key, Part, Revealed};
 pub use notation::{KeyError, parse_source};
 pub use request_sources::{Cookie, Extension, Header, Host, Method, Path, Query, Route};

@@ -8,13 +8,12 @@ mod slots;
 
 use core::fmt;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
 
 use dashmap::{DashMap, DashSet};
 
 use crate::event::{Observer, WarnOnly, Warning};
-use crate::key::Key;
+use crate::key::{Fingerprints, Key};
 use crate::key::client_ip::ClientIp;
 use crate::policy::{Policy, PolicyError};
 use crate::quota::Quota;
@@ -60,7 +59,7 @@ pub(crate) struct Inner {
     scopes: DashMap<String, u64>,
     warned: DashSet<Warning>,
     require: bool,
-    seed: RandomState,
+    fingerprints: Fingerprints,
 }
 
 enum StoreHandle {
@@ -163,9 +162,9 @@ impl Limiter {
 
     fn subject(&self, budget: u64, rule: &prepared::PreparedRule, key: &Key) -> Subject {
         match &self.inner.store {
-            StoreHandle::Memory(_) => Subject::Local(self.inner.seed.hash_one((budget, key))),
+            StoreHandle::Memory(_) => Subject::Local(self.inner.fingerprints.of(budget, key)),
             StoreHandle::Other(store) if store.capabilities().is_local() => {
-                Subject::Local(self.inner.seed.hash_one((budget, key)))
+                Subject::Local(self.inner.fingerprints.of(budget, key))
             }
             StoreHandle::Other(_) => Subject::Named(Arc::new((rule.identity.clone(), key.clone()))),
         }
@@ -261,7 +260,7 @@ impl LimiterBuilder {
                 scopes: DashMap::new(),
                 warned: DashSet::new(),
                 require: self.require,
-                seed: RandomState::new(),
+                fingerprints: Fingerprints::new(),
             }),
         }
     }

@@ -1,6 +1,5 @@
 //! A policy as one limiter carries it out: overrides applied, budgets numbered.
 
-use core::hash::BuildHasher;
 use std::sync::Arc;
 
 use super::Limiter;
@@ -65,7 +64,7 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
     // this process two policies made apart are kept apart even if they are called the same.
     let (identity, apart) = match &declared.rule.scope {
         Some(scope) => {
-            let quota = limiter.inner.seed.hash_one((&declared.params.capacity(), &shape));
+            let quota = limiter.inner.fingerprints.of_value(&(declared.params.capacity(), &shape));
             let first = *limiter.inner.scopes.entry(scope.as_str().to_owned()).or_insert(quota);
             if first != quota {
                 limiter.warn(Warning::ScopeQuotas { scope: scope.clone() });
@@ -77,7 +76,7 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
     PreparedRule {
         name: declared.name.clone(),
         index: u16::try_from(index).unwrap_or(u16::MAX),
-        budget: limiter.inner.seed.hash_one((&identity, apart)),
+        budget: limiter.inner.fingerprints.of_value(&(&identity, apart)),
         identity,
         params,
         lifted,
