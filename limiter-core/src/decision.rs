@@ -176,7 +176,11 @@ impl Usage {
     /// Units that would be admitted after this decision.
     #[must_use]
     pub fn remaining(&self) -> u64 {
-        self.params.remaining(self.state, self.now)
+        match self.outcome {
+            // Nothing would be, whatever the quota.
+            Outcome::NoRoom | Outcome::StoreFailed => 0,
+            _ => self.params.remaining(self.state, self.now),
+        }
     }
 
     /// Time until the whole quota is back. `None` for concurrent limits.

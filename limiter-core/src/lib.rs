@@ -9,6 +9,8 @@ pub mod quota;
 #[cfg(feature = "std")]
 pub mod algorithm;
 #[cfg(feature = "std")]
+pub mod bucketed;
+#[cfg(feature = "std")]
 pub mod decision;
 #[cfg(feature = "std")]
 pub mod event;

@@ -76,7 +76,7 @@ impl Policy {
         let (identity, name) = (identity.into(), name.into());
         let mut checked: Vec<PolicyRule> = Vec::new();
         for rule in rules {
-            if matches!(rule.limit, Limit::Rate(quota) if quota.is_unlimited()) {
+            if matches!(rule.limit, Limit::Rate(quota) if quota.is_unlimited()) && rule.quota_fn.is_none() {
                 continue;
             }
             let public = public_name(&rule, &name, &checked);
@@ -149,6 +149,18 @@ fn check(rule: Rule, name: Name, earlier: &[PolicyRule]) -> Result<PolicyRule, P
         && u64::from(cost) > params.capacity()
     {
         return Err(PolicyError::Cost { name, cost, capacity: params.capacity() });
+    }
+    let mismatch = if params.algorithm() != Algorithm::Concurrent {
+        None
+    } else if rule.penalty {
+        Some(Mismatch::PenaltyOnConcurrent)
+    } else if rule.quota_fn.is_some() {
+        Some(Mismatch::QuotaOnConcurrent)
+    } else {
+        None
+    };
+    if let Some(mismatch) = mismatch {
+        return Err(PolicyError::Quota { name, mismatch });
     }
     if params.algorithm() == Algorithm::Concurrent && params.capacity() == 0 {
         return Err(PolicyError::NoSlots { name });

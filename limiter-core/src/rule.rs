@@ -100,6 +100,9 @@ impl fmt::Debug for Cost {
     }
 }
 
+/// The quota of a caller, worked out from the head of the request.
+pub(crate) type QuotaFn = Arc<dyn Fn(&Parts) -> Quota + Send + Sync>;
+
 /// What to do when the store fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -160,6 +163,8 @@ pub struct Rule {
     pub(crate) trusted_key: bool,
     pub(crate) missing: Missing,
     pub(crate) cost: Cost,
+    pub(crate) penalty: bool,
+    pub(crate) quota_fn: Option<QuotaFn>,
     pub(crate) class: MethodClass,
     pub(crate) on_store_error: OnStoreError,
     pub(crate) at_ceiling: AtCeiling,
@@ -178,6 +183,8 @@ impl Rule {
             trusted_key: false,
             missing: Missing::default(),
             cost: Cost::Fixed(1),
+            penalty: false,
+            quota_fn: None,
             class: MethodClass::Any,
             on_store_error: OnStoreError::default(),
             at_ceiling: AtCeiling::default(),
@@ -258,6 +265,54 @@ impl Rule {
         self
     }
 
+    /// Counts refused requests too, up to the capacity: who keeps asking stays out, and is back no
+    /// later than a spent quota is. Only what this rule itself refuses is counted; when another rule
+    /// of the policy refuses, this one is not charged. Costs above the capacity are not counted.
+    ///
+    /// ```
+    /// use limiter_core::{Limiter, Policy, Rule, key::{Global, Key}};
+    ///
+    /// let policy = Policy::new("login", [Rule::new("5/min".parse()?).key(Global).penalty()])?;
+    /// let (limiter, key) = (Limiter::in_memory(), Key::everyone());
+    /// assert!(limiter.check_cost(&policy, &key, 3).is_allowed());
+    /// assert!(!limiter.check_cost(&policy, &key, 3).is_allowed());
+    /// assert!(!limiter.check_cost(&policy, &key, 1).is_allowed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn penalty(mut self) -> Self {
+        self.penalty = true;
+        self
+    }
+
+    /// Gives each caller a quota of its own, such as that of a plan, worked out from the head of the
+    /// request. The declared quota is the default: it holds where there is no request, where the
+    /// function returns it, and, with a warning, where the one returned does not fit the algorithm.
+    /// [`Quota::UNLIMITED`] exempts the request.
+    ///
+    /// What a key has used stays used when its quota changes but for the period, so that changing
+    /// back and forth admits no more than the larger quota does. Units count for what they cost at
+    /// the time: with algorithm `bucket` that is exact for quotas without an explicit burst.
+    /// Quotas of another period or alignment are separate budgets.
+    ///
+    /// ```
+    /// use limiter_core::{Quota, Rule};
+    ///
+    /// #[derive(Clone)]
+    /// struct Plan { per_minute: u64 }
+    ///
+    /// let rule = Rule::new("100/min".parse()?).quota_fn(|parts| match parts.extensions.get::<Plan>() {
+    ///     Some(plan) => Quota::per_minute(plan.per_minute),
+    ///     None => Quota::per_minute(100),
+    /// });
+    /// # Ok::<(), limiter_core::quota::NotationError>(())
+    /// ```
+    #[must_use]
+    pub fn quota_fn(mut self, quota: impl Fn(&Parts) -> Quota + Send + Sync + 'static) -> Self {
+        self.quota_fn = Some(Arc::new(quota));
+        self
+    }
+
     /// Which requests count.
     #[must_use]
     pub fn class(mut self, class: MethodClass) -> Self {
@@ -302,6 +357,8 @@ impl fmt::Debug for Rule {
             .field("key", &self.key.describe())
             .field("cost", &self.cost)
             .field("class", &self.class)
+            .field("penalty", &self.penalty)
+            .field("quota_fn", &self.quota_fn.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -136,3 +136,59 @@ fn extensions_and_functions_make_keys_of_their_own() {
     request.headers.clear();
     assert_eq!(user.key(&KeyContext::new(&request, Peer::Unknown, &policy)), Extracted::Missing);
 }
+
+/// Drives a future whose parts are all ready.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => panic!("nothing here waits"),
+    }
+}
+
+#[test]
+fn keys_that_take_time_are_waited_for() {
+    use limiter_core::key::{AsyncKey, Composite, Fallback, Global, Missing};
+    use limiter_core::{Limiter, Policy, Reply, Rule};
+    use std::sync::Arc;
+
+    fn account(parts: &Parts) -> impl Future<Output = Option<u64>> + Send + use<> {
+        let account = parts.headers.get("x-account").and_then(|value| value.to_str().ok()?.parse().ok());
+        async move { account }
+    }
+    let limiter = Limiter::in_memory();
+    let decide = |policy: &Policy, request: &Parts| {
+        let Reply::Later(ruling) =
+            limiter.decide(policy, &KeyContext::new(request, Peer::Unknown, limiter.client_ip()))
+        else {
+            panic!("an async key answers later");
+        };
+        ready(ruling).decision.is_allowed()
+    };
+    let rule = || Rule::new("1/min".parse().unwrap());
+    let (one, two, none) = (parts("/", &[("x-account", "1")]), parts("/", &[("x-account", "2")]), parts("/", &[]));
+
+    let plain = Policy::new("plain", [rule().key(AsyncKey::new(account))]).unwrap();
+    assert!(decide(&plain, &one) && decide(&plain, &two));
+    assert!(!decide(&plain, &one) && !decide(&plain, &two));
+    assert!(decide(&plain, &none), "the missing share a budget of their own");
+    assert!(!decide(&plain, &none));
+
+    let refusing = Policy::new("refusing", [rule().key(AsyncKey::new(account)).missing(Missing::Refuse)]).unwrap();
+    assert!(!decide(&refusing, &none) && decide(&refusing, &one));
+
+    let skipping = Policy::new("skipping", [rule().key(AsyncKey::new(account)).missing(Missing::Skip)]).unwrap();
+    assert!(decide(&skipping, &none) && decide(&skipping, &none));
+
+    let fallback = Fallback::new(vec![Arc::new(AsyncKey::new(account)), Arc::new(Global)]);
+    let fallback = Policy::new("fallback", [rule().key(fallback)]).unwrap();
+    assert!(decide(&fallback, &none) && !decide(&fallback, &none) && decide(&fallback, &one));
+
+    let both = Composite::new(vec![
+        parse_source("method").unwrap(),
+        Arc::new(AsyncKey::new(account)),
+        parse_source("global").unwrap(),
+    ]);
+    let both = Policy::new("both", [rule().key(both)]).unwrap();
+    assert!(decide(&both, &one) && decide(&both, &two) && !decide(&both, &one));
+}

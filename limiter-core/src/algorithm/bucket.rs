@@ -23,10 +23,21 @@ pub(super) fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step
     }
 }
 
-pub(super) fn settle(params: &Params, state: State, now: Now, units: i64) -> State {
+/// Empties the bucket: what refused costs come to.
+pub(super) fn saturate(params: &Params, state: State, now: Now) -> State {
+    State { fresh_at: state.fresh_at.max(now.monotonic.saturating_add(Nanos::new(params.tau()))), ..state }
+}
+
+pub(super) fn settle(params: &Params, state: State, now: Now, until: Nanos, units: i64) -> State {
     let debt = state.fresh_at.saturating_sub(now.monotonic).get();
-    let weight = units.unsigned_abs().saturating_mul(params.interval);
-    let debt = if units < 0 { debt.saturating_sub(weight) } else { debt.saturating_add(weight) };
+    let weight = params.weight(units.unsigned_abs()).get();
+    let debt = if units < 0 {
+        // What has refilled meanwhile is back already. Given back twice it could be saved up: hold
+        // many requests open, end them all at once, and spend far more than a burst.
+        debt.saturating_sub(weight.min(until.saturating_sub(now.monotonic).get()))
+    } else {
+        debt.saturating_add(weight)
+    };
     State { fresh_at: now.monotonic.saturating_add(Nanos::new(debt)), ..state }
 }
 

@@ -7,6 +7,9 @@
 pub mod bucket;
 pub mod concurrent;
 pub mod fixed;
+pub mod interval;
+pub mod log;
+pub mod sliding;
 
 use core::fmt;
 
@@ -27,24 +30,50 @@ pub enum Algorithm {
     /// as a window. Windows open at the first request, or at multiples of the period since the
     /// epoch when the quota says `aligned`.
     Fixed,
+    /// Token bucket that refills at once: each whole period brings `count` back, up to the burst.
+    /// In any stretch of time `t` at most `burst + count x (t / period + 1)`, the division whole.
+    /// Periods follow each other from the first use of a full quota, or lie on multiples of the
+    /// period since the epoch when the quota says `aligned`.
+    Interval,
+    /// Exact sliding window: never more than `count` in any stretch as long as the period. It
+    /// remembers each admission, so the count is at most [`MAX_LOG_UNITS`](log::MAX_LOG_UNITS).
+    Log,
+    /// Sliding window counter: at most `count` by an estimate that takes the units of the previous
+    /// window for evenly spread. At most `count` in each window from the first use on, so at most
+    /// twice that in a stretch as long as a window, and then only if the load was uneven; in
+    /// constant memory. Who needs the exact bound says `log`.
+    Sliding,
 }
 
 impl Algorithm {
-    /// The name used in configuration: `bucket`, `fixed`, `concurrent`.
+    /// The name used in configuration: `bucket`, `concurrent`, `fixed`, `interval`, `log`, `sliding`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Algorithm::Bucket => "bucket",
             Algorithm::Concurrent => "concurrent",
             Algorithm::Fixed => "fixed",
+            Algorithm::Interval => "interval",
+            Algorithm::Log => "log",
+            Algorithm::Sliding => "sliding",
         }
     }
 
     /// Finds an algorithm by its [`name`](Algorithm::name).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Algorithm::Bucket, Algorithm::Concurrent, Algorithm::Fixed].into_iter().find(|a| a.name() == name)
+        Self::ALL.into_iter().find(|a| a.name() == name)
     }
+
+    /// All algorithms.
+    pub const ALL: [Algorithm; 6] = [
+        Algorithm::Bucket,
+        Algorithm::Concurrent,
+        Algorithm::Fixed,
+        Algorithm::Interval,
+        Algorithm::Log,
+        Algorithm::Sliding,
+    ];
 }
 
 impl fmt::Display for Algorithm {
@@ -59,6 +88,8 @@ pub struct Params {
     algorithm: Algorithm,
     /// Units that a fresh key can spend at once.
     capacity: u64,
+    /// Units that a period brings back (interval only).
+    count: u64,
     /// Nanoseconds one unit takes to come back (bucket only).
     interval: u64,
     /// Length of the window, or of the quota's period.
@@ -72,8 +103,8 @@ impl Params {
     ///
     /// # Errors
     ///
-    /// When the two do not fit: a burst or no period where windows are counted, an alignment where there are
-    /// no windows.
+    /// When the two do not fit: a burst where windows are counted, an alignment where there are no
+    /// edges, more than an exact log remembers.
     pub fn new(algorithm: Algorithm, quota: Quota) -> Result<Self, Mismatch> {
         let offset = match quota.alignment() {
             Alignment::Epoch { offset_secs } => Some(offset_secs),
@@ -81,8 +112,14 @@ impl Params {
         };
         match algorithm {
             Algorithm::Bucket if offset.is_some() => return Err(Mismatch::AlignedBucket),
-            Algorithm::Fixed if quota.has_burst() && quota.burst() != quota.count() => {
+            Algorithm::Sliding | Algorithm::Log if offset.is_some() => return Err(Mismatch::AlignedSliding),
+            Algorithm::Fixed | Algorithm::Sliding | Algorithm::Log
+                if quota.has_burst() && quota.burst() != quota.count() =>
+            {
                 return Err(Mismatch::BurstOnWindow);
+            }
+            Algorithm::Log if quota.count() > log::MAX_LOG_UNITS => {
+                return Err(Mismatch::LogTooLong { count: quota.count() });
             }
             Algorithm::Concurrent => return Err(Mismatch::QuotaOnConcurrent),
             _ => {}
@@ -90,6 +127,7 @@ impl Params {
         Ok(Params {
             algorithm,
             capacity: if quota.count() == 0 { 0 } else { quota.burst() },
+            count: quota.count(),
             interval: quota.interval_nanos(),
             period: quota.period_nanos(),
             offset,
@@ -99,7 +137,7 @@ impl Params {
     /// At most `limit` units held at the same time.
     #[must_use]
     pub const fn concurrent(limit: u64) -> Self {
-        Params { algorithm: Algorithm::Concurrent, capacity: limit, interval: 0, period: 0, offset: None }
+        Params { algorithm: Algorithm::Concurrent, capacity: limit, count: 0, interval: 0, period: 0, offset: None }
     }
 
     /// The algorithm.
@@ -120,6 +158,12 @@ impl Params {
         self.period
     }
 
+    /// Shift of aligned edges against UTC in seconds; `None` where edges follow the first use.
+    #[must_use]
+    pub const fn offset(&self) -> Option<i32> {
+        self.offset
+    }
+
     /// Whether decisions read the wall clock.
     #[must_use]
     pub const fn needs_wall(&self) -> bool {
@@ -132,20 +176,27 @@ impl Params {
         !matches!(self.algorithm, Algorithm::Bucket)
     }
 
-    /// How long a spent quota takes to be whole again, where that is known: the `w` of the wire.
+    /// How long a spent quota takes to be whole again, where that is known: the `w` of the wire. Under
+    /// [`Algorithm::Sliding`] that is the period, though the last unit of a window weighs for longer.
     #[must_use]
     pub const fn window(&self) -> Option<Nanos> {
         match self.algorithm {
             Algorithm::Bucket => Some(Nanos::new(self.tau())),
             Algorithm::Concurrent => None,
-            Algorithm::Fixed => Some(Nanos::new(self.period)),
+            Algorithm::Fixed | Algorithm::Log | Algorithm::Sliding => Some(Nanos::new(self.period)),
+            Algorithm::Interval => {
+                let periods = self.capacity.div_ceil(if self.count == 0 { 1 } else { self.count });
+                Some(Nanos::new(periods.saturating_mul(self.period)))
+            }
         }
     }
 
     /// Decides about `cost` units; 0 asks without taking.
     ///
-    /// The returned state is what a store keeps. On a refusal it differs from `state` only where
-    /// a clock that stepped back is repaired.
+    /// For [`Algorithm::Log`] this knows the summary alone and is stricter than the log; a store
+    /// that keeps logs asks [`Log`](log::Log) instead.
+    ///
+    /// The returned state is what a store keeps; a refusal and a question leave it as it was.
     #[must_use]
     #[inline]
     pub fn decide(&self, state: State, now: Now, cost: u64) -> Step {
@@ -156,16 +207,44 @@ impl Params {
             Algorithm::Bucket => bucket::decide(self, state, now, cost),
             Algorithm::Concurrent => concurrent::decide(self, state, cost),
             Algorithm::Fixed => fixed::decide(self, state, now, cost),
+            Algorithm::Interval => interval::decide(self, state, now, cost),
+            Algorithm::Log => log::decide_summary(self, state, now, cost),
+            Algorithm::Sliding => sliding::decide(self, state, now, cost),
         }
     }
 
-    /// Takes (`units` > 0) or gives back (`units` < 0) without asking. Never below fresh.
+    /// Counts a refused cost, up to the capacity, and answers as of then. Where units come back one
+    /// by one, whoever goes on asking stays out; where they come back at an edge, the refused take
+    /// what is left until then. Whoever stops waits no longer than a spent quota takes to come back.
+    ///
+    /// Concurrent limits count slots, which a refusal does not hold: nothing is counted there.
     #[must_use]
-    pub fn settle(&self, state: State, now: Now, charged_at: Nanos, units: i64) -> State {
+    pub fn penalize(&self, state: State, now: Now, cost: u64) -> Step {
+        let state = match self.algorithm {
+            Algorithm::Concurrent => state,
+            Algorithm::Bucket => bucket::saturate(self, state, now),
+            Algorithm::Sliding => sliding::saturate(self, state, now, cost),
+            _ => match i64::try_from(self.remaining(state, now)) {
+                Ok(left @ 1..) => self.settle(state, now, now.monotonic, left),
+                _ => state,
+            },
+        };
+        self.decide(state, now, cost)
+    }
+
+    /// Takes (`units` > 0) or gives back (`units` < 0) without asking. Never below fresh.
+    ///
+    /// `until` is the [`State::fresh_at`] that the charge left behind: by then it has worn off by
+    /// itself, and there is nothing left to give back.
+    #[must_use]
+    pub fn settle(&self, state: State, now: Now, until: Nanos, units: i64) -> State {
         match self.algorithm {
-            Algorithm::Bucket => bucket::settle(self, state, now, units),
+            Algorithm::Bucket => bucket::settle(self, state, now, until, units),
             Algorithm::Concurrent => concurrent::settle(state, units),
-            Algorithm::Fixed => fixed::settle(self, state, now, charged_at, units),
+            Algorithm::Fixed => fixed::settle(self, state, now, until, units),
+            Algorithm::Interval => interval::settle(self, state, now, until, units),
+            Algorithm::Log => log::settle_summary(self, state, now, units),
+            Algorithm::Sliding => sliding::settle(self, state, now, until, units),
         }
     }
 
@@ -176,6 +255,9 @@ impl Params {
             Algorithm::Bucket => bucket::remaining(self, state, now),
             Algorithm::Concurrent => self.capacity.saturating_sub(state.used),
             Algorithm::Fixed => fixed::remaining(self, state, now),
+            Algorithm::Interval => interval::remaining(self, state, now),
+            Algorithm::Log => log::remaining(self, state, now),
+            Algorithm::Sliding => sliding::remaining(self, state, now),
         }
     }
 
@@ -186,6 +268,9 @@ impl Params {
             Algorithm::Concurrent => None,
             Algorithm::Bucket => Some(state.fresh_at.saturating_sub(now.monotonic)),
             Algorithm::Fixed => Some(fixed::reset_after(self, state, now)),
+            Algorithm::Interval => Some(interval::reset_after(self, state, now)),
+            Algorithm::Log => Some(log::reset_after(state, now)),
+            Algorithm::Sliding => Some(sliding::reset_after(self, state, now)),
         }
     }
 
@@ -196,7 +281,15 @@ impl Params {
             Algorithm::Concurrent => None,
             Algorithm::Bucket => bucket::next_unit_after(self, state, now),
             Algorithm::Fixed => Some(fixed::reset_after(self, state, now)).filter(|t| *t > Nanos::ZERO),
+            Algorithm::Interval => interval::next_unit_after(self, state, now),
+            Algorithm::Log => log::next_unit_after(state, now),
+            Algorithm::Sliding => sliding::next_unit_after(self, state, now),
         }
+    }
+
+    /// Time that `units` take to come back in a bucket; none elsewhere.
+    pub(crate) const fn weight(&self, units: u64) -> Nanos {
+        if self.is_wide() { Nanos::ZERO } else { Nanos::new(units.saturating_mul(self.interval)) }
     }
 
     /// Time a full bucket takes to refill from empty. Quotas are refused above 100 years, so this fits.
@@ -210,7 +303,7 @@ impl Params {
 pub struct State {
     /// Monotonic time from which this state equals a fresh one: the cell may then be forgotten.
     pub fresh_at: Nanos,
-    /// Start of an aligned window in wall time.
+    /// Start of an aligned window in wall time; each algorithm says what else it keeps here.
     pub mark: u64,
     /// Units counted.
     pub used: u64,
@@ -256,8 +349,17 @@ pub struct Step {
 pub enum Mismatch {
     /// A bucket refills continuously: there is no window to align.
     AlignedBucket,
+    /// A sliding window has no edges to align.
+    AlignedSliding,
     /// A window admits its count and no burst above it.
     BurstOnWindow,
+    /// More units than an exact log remembers.
+    LogTooLong {
+        /// The count asked for.
+        count: u64,
+    },
+    /// A refusal holds no slot that could be counted.
+    PenaltyOnConcurrent,
     /// A concurrent limit counts slots, not requests per time.
     QuotaOnConcurrent,
 }
@@ -265,10 +367,19 @@ pub enum Mismatch {
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Mismatch::LogTooLong { count } => {
+                return write!(
+                    f,
+                    "a count of {count} is more than an exact log remembers; accepted: up to {}, or algorithm `sliding`",
+                    log::MAX_LOG_UNITS
+                );
+            }
+            Mismatch::AlignedSliding => "a sliding window has no edges and cannot be `aligned`; use algorithm `fixed`",
             Mismatch::AlignedBucket => "a bucket refills continuously and cannot be `aligned`; use algorithm `fixed`",
             Mismatch::BurstOnWindow => {
                 "a window admits its count and has no `burst`; use algorithm `bucket`, or leave the burst out"
             }
+            Mismatch::PenaltyOnConcurrent => "a concurrent limit counts slots held, and a refusal holds none; leave `penalty` out",
             Mismatch::QuotaOnConcurrent => "a concurrent limit takes a number of slots, not a quota per time",
         })
     }

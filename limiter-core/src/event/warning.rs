@@ -8,6 +8,13 @@ use crate::decision::Name;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Warning {
+    /// A rule's quota function returned a quota that the rule's algorithm cannot count.
+    CallerQuota {
+        /// The rule.
+        rule: Name,
+        /// Why.
+        reason: String,
+    },
     /// An annotated handler runs under the process-wide default limiter while an explicit one exists.
     DefaultLimiter {
         /// The handler's policy.
@@ -44,6 +51,7 @@ impl Warning {
             Warning::ScopeQuotas { .. } => "L003",
             Warning::DefaultLimiter { .. } => "L004",
             Warning::Override { .. } => "L005",
+            Warning::CallerQuota { .. } => "L006",
         }
     }
 }
@@ -52,6 +60,10 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "limiter warning {}: ", self.code())?;
         match self {
+            Warning::CallerQuota { rule, reason } => write!(
+                f,
+                "the quota function of rule `{rule}` returned a quota that does not fit, so the declared one holds: {reason}"
+            ),
             Warning::DefaultLimiter { policy } => write!(
                 f,
                 "`{policy}` runs under the process-wide default limiter although an explicit one exists; \

@@ -17,4 +17,4 @@ pub use key_value::{Key, Part, Revealed};
 pub use notation::{KeyError, parse_source};
 pub use request_sources::{Cookie, Extension, Header, Host, Method, Path, Query, Route};
 pub use secret::Secret;
-pub use source::{Extracted, IntoKey, KeyContext, KeySource, Missing, RouteInfo};
+pub use source::{AsyncKey, Extracted, IntoKey, KeyContext, KeySource, Later, Missing, RouteInfo};

@@ -8,6 +8,7 @@ use http::request::Parts;
 
 use super::client_ip::{ClientIp, Peer, ResolveError, Resolved};
 use super::key_value::Key;
+use crate::store::BoxFuture;
 
 /// What a key source may look at: the head of a request, who is at the other end of the
 /// connection, and who that makes the client. The client address is worked out once a request.
@@ -82,13 +83,71 @@ impl fmt::Debug for KeyContext<'_> {
 }
 
 /// What a source found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Extracted {
     /// A key.
     Key(Key),
+    /// A key that takes time to find, such as one that is looked up. The request waits for it.
+    Later(Later),
     /// The request does not have what the source looks for; the rule's [`Missing`] decides.
     Missing,
+}
+
+/// A key that is on its way: [`Extracted::Later`]. It resolves to a key or to nothing; a further
+/// `Later` is awaited in turn.
+pub struct Later(BoxFuture<Extracted>);
+
+impl Later {
+    /// Wraps the search for a key.
+    #[must_use]
+    pub fn new(search: impl Future<Output = Extracted> + Send + 'static) -> Self {
+        Later(Box::pin(search))
+    }
+
+    /// Waits for the key; `None` if there is none.
+    pub(crate) async fn found(self) -> Option<Key> {
+        let mut search = self;
+        loop {
+            match search.0.await {
+                Extracted::Key(key) => return Some(key),
+                Extracted::Later(next) => search = next,
+                Extracted::Missing => return None,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Later {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Later")
+    }
+}
+
+/// Two searches are never known to find the same.
+impl PartialEq for Later {
+    fn eq(&self, _: &Self) -> bool {
+        false
+    }
+}
+
+impl Eq for Later {}
+
+impl Extracted {
+    /// The key, waited for if need be; `None` if there is none.
+    pub(crate) async fn found(self) -> Option<Key> {
+        match self {
+            Extracted::Key(key) => Some(key),
+            Extracted::Later(later) => later.found().await,
+            Extracted::Missing => None,
+        }
+    }
+}
+
+impl From<Option<Key>> for Extracted {
+    fn from(key: Option<Key>) -> Self {
+        key.map_or(Extracted::Missing, Extracted::Key)
+    }
 }
 
 /// Reads a key from the head of a request.
@@ -160,5 +219,61 @@ where
 
     fn describe(&self) -> String {
         "fn".to_owned()
+    }
+}
+
+/// A key that a user's async function finds: looked up, fetched, verified.
+///
+/// The function reads what it needs from the head of the request at once; the search itself owns
+/// what it works with. A named function says so in its type: `-> impl Future<Output = ..> + Send + use<>`.
+///
+/// ```
+/// use limiter_core::Rule;
+/// use limiter_core::key::AsyncKey;
+///
+/// let by_account = AsyncKey::new(|parts: &http::request::Parts| {
+///     let token = parts.headers.get("authorization").cloned();
+///     async move {
+///         let _token = token?;
+///         Some(7u64) // from a database, say
+///     }
+/// });
+/// let rule = Rule::new("100/min".parse()?).key(by_account);
+/// # Ok::<(), limiter_core::quota::NotationError>(())
+/// ```
+pub struct AsyncKey<F>(F);
+
+impl<F, S, K> AsyncKey<F>
+where
+    F: Fn(&Parts) -> S + Send + Sync + 'static,
+    S: Future<Output = K> + Send + 'static,
+    K: IntoKey,
+{
+    /// Keys by what `search` finds.
+    #[must_use]
+    pub fn new(search: F) -> Self {
+        AsyncKey(search)
+    }
+}
+
+impl<F, S, K> KeySource for AsyncKey<F>
+where
+    F: Fn(&Parts) -> S + Send + Sync + 'static,
+    S: Future<Output = K> + Send + 'static,
+    K: IntoKey,
+{
+    fn key(&self, request: &KeyContext<'_>) -> Extracted {
+        let search = (self.0)(request.parts());
+        Extracted::Later(Later::new(async move { search.await.into_key() }))
+    }
+
+    fn describe(&self) -> String {
+        "async fn".to_owned()
+    }
+}
+
+impl<F> fmt::Debug for AsyncKey<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AsyncKey")
     }
 }

@@ -4,13 +4,13 @@
 use smallvec::SmallVec;
 
 use super::permit::{Permit, Receipt};
-use super::prepared::{Prepared, PreparedRule};
+use super::prepared::{Prepared, PreparedRule, Tier};
 use super::{Limiter, StoreHandle};
 use crate::algorithm::{Algorithm, State, Verdict};
 use crate::decision::{Decision, Outcome, Source, Usage};
 use crate::event::{Event, StoreFailure, Warning};
 use crate::key::client_ip::Peer;
-use crate::key::{Extracted, Key, KeyContext, Missing, Part};
+use crate::key::{Extracted, Key, KeyContext, Later, Missing, Part};
 use crate::policy::Policy;
 use crate::rule::{MethodClass, OnStoreError};
 use crate::store::memory::MemoryStore;
@@ -40,6 +40,7 @@ struct Asked {
     rule: usize,
     key: Key,
     cost: u64,
+    tier: Tier,
 }
 
 type Questions = SmallVec<[Asked; 2]>;
@@ -59,24 +60,66 @@ impl Limiter {
         };
         let class = MethodClass::of(request.parts());
         let mut asked = Questions::new();
+        let mut searches = Vec::new();
         for (index, rule) in prepared.rules.iter().enumerate() {
-            if rule.lifted || !rule.class.counts(class) {
+            if !rule.class.counts(class) {
                 continue;
             }
+            let Some(tier) = rule.tier(self, request.parts()) else { continue };
             let key = match rule.key.key(request) {
                 Extracted::Key(key) => key,
-                Extracted::Missing => match rule.missing {
+                Extracted::Later(search) => {
+                    searches.push((asked.len(), search));
+                    Key::from(Part::Unknown)
+                }
+                Extracted::Missing => match self.without_key(rule, request.peer()) {
+                    Missing::Shared => Key::from(Part::Unknown),
                     Missing::Skip => continue,
-                    Missing::Shared => {
-                        self.warn_missing(rule, request);
-                        Key::from(Part::Unknown)
-                    }
-                    Missing::Refuse => return Reply::Now(self.refuse_keyless(prepared, rule, request)),
+                    Missing::Refuse => return Reply::Now(self.refuse_keyless(prepared, rule, Some(request))),
                 },
             };
-            asked.push(Asked { rule: index, key, cost: rule.cost.of(request.parts()) });
+            asked.push(Asked { rule: index, key, cost: rule.cost.of(request.parts()), tier });
         }
-        self.ask(policy, prepared, asked, Mode::Charge, Some(request))
+        if searches.is_empty() {
+            return self.ask(policy, prepared, asked, Mode::Charge, Some(request));
+        }
+        let (limiter, policy, peer) = (self.clone(), policy.clone(), request.peer());
+        Reply::Later(Box::pin(async move { limiter.ask_when_found(&policy, peer, asked, searches).await }))
+    }
+
+    /// The second half of a decision whose keys take time to find.
+    async fn ask_when_found(
+        &self,
+        policy: &Policy,
+        peer: Peer,
+        asked: Questions,
+        searches: Vec<(usize, Later)>,
+    ) -> Ruling {
+        let mut found: SmallVec<[Option<Key>; 2]> = asked.iter().map(|one| Some(one.key.clone())).collect();
+        for (at, search) in searches {
+            let key = search.found().await;
+            if let Some(slot) = found.get_mut(at) {
+                *slot = key;
+            }
+        }
+        let Ok(prepared) = self.prepared(policy) else { return Ruling::default() };
+        let mut complete = Questions::new();
+        for (one, key) in asked.into_iter().zip(found) {
+            let Some(rule) = prepared.rules.get(one.rule) else { continue };
+            let key = match key {
+                Some(key) => key,
+                None => match self.without_key(rule, peer) {
+                    Missing::Shared => Key::from(Part::Unknown),
+                    Missing::Skip => continue,
+                    Missing::Refuse => return self.refuse_keyless(prepared, rule, None),
+                },
+            };
+            complete.push(Asked { key, ..one });
+        }
+        match self.ask(policy, prepared, complete, Mode::Charge, None) {
+            Reply::Now(ruling) => ruling,
+            Reply::Later(ruling) => ruling.await,
+        }
     }
 
     /// Decides about one key under the rules of a policy, as plain Rust without a request. Every
@@ -160,15 +203,16 @@ impl Limiter {
             .iter()
             .filter_map(|one| Some((one, prepared.rules.get(one.rule)?)))
             .map(|(one, rule)| Item {
-                budget: rule.budget,
-                subject: self.subject(rule.budget, rule, &one.key),
-                params: rule.params,
+                budget: one.tier.budget,
+                subject: self.subject(one.tier.budget, rule, &one.tier.params, &one.key),
+                params: one.tier.params,
                 cost: one.cost,
-                mode,
+                mode: if rule.penalty && mode == Mode::Charge { Mode::Penalty } else { mode },
                 at_ceiling: rule.at_ceiling,
             })
             .collect();
-        Decide { now: self.inner.clock.read(prepared.wall), items }
+        let wall = prepared.wall || asked.iter().any(|one| one.tier.params.needs_wall());
+        Decide { now: self.inner.clock.read(wall), items }
     }
 
     fn answer(
@@ -208,12 +252,21 @@ impl Limiter {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
             ruling.decision.usages.push(usage(rule, item, reply, op.now));
             if decided.allowed && reply.verdict == Verdict::Allow && item.mode != Mode::Peek && item.cost > 0 {
+                // Charges on one budget wear off one after the other, the last one last.
+                let one_cell = |earlier: &Charged| match (earlier.place, reply.place) {
+                    (Place::Shared, Place::Shared) => earlier.budget == item.budget,
+                    _ => earlier.subject == item.subject,
+                };
+                for earlier in ruling.receipt.charges.iter_mut().filter(|earlier| one_cell(earlier)) {
+                    earlier.until = earlier.until.saturating_sub(item.params.weight(item.cost));
+                }
                 let charge = Charged {
                     budget: item.budget,
                     subject: item.subject.clone(),
                     params: item.params,
                     cost: item.cost,
                     at: op.now.monotonic,
+                    until: reply.state.fresh_at,
                     place: reply.place,
                 };
                 if item.params.algorithm() == Algorithm::Concurrent {
@@ -259,7 +312,7 @@ impl Limiter {
             let (mut local_op, mut local_asked) = (Decide { now: op.now, items: SmallVec::new() }, Questions::new());
             for (one, item) in asked.iter().zip(&op.items).filter(|(one, _)| choice(one) == OnStoreError::Local) {
                 local_op.items.push(item.clone());
-                local_asked.push(Asked { rule: one.rule, key: one.key.clone(), cost: one.cost });
+                local_asked.push(Asked { key: one.key.clone(), ..*one });
             }
             if local_op.items.is_empty() {
                 let mut ruling = Ruling::without_rules();
@@ -279,9 +332,15 @@ impl Limiter {
         ruling
     }
 
-    fn refuse_keyless(&self, prepared: &Prepared, rule: &PreparedRule, request: &KeyContext<'_>) -> Ruling {
-        let asked: Questions =
-            [Asked { rule: usize::from(rule.index), key: Key::from(Part::Unknown), cost: 0 }].into_iter().collect();
+    fn refuse_keyless(&self, prepared: &Prepared, rule: &PreparedRule, request: Option<&KeyContext<'_>>) -> Ruling {
+        let asked: Questions = [Asked {
+            rule: usize::from(rule.index),
+            key: Key::from(Part::Unknown),
+            cost: 0,
+            tier: rule.default_tier(),
+        }]
+        .into_iter()
+        .collect();
         let op = self.operation(prepared, &asked, Mode::Peek);
         let mut ruling = Ruling::default();
         for item in &op.items {
@@ -289,7 +348,7 @@ impl Limiter {
             usage.outcome = Outcome::NoKey;
             ruling.decision.usages.push(usage);
         }
-        self.tell(&asked, &ruling.decision, Some(request));
+        self.tell(&asked, &ruling.decision, request);
         ruling
     }
 
@@ -304,13 +363,17 @@ impl Limiter {
         }
     }
 
+    /// What becomes of a request that lacks the key, with a word to those who can mend it.
     #[cold]
-    fn warn_missing(&self, rule: &PreparedRule, request: &KeyContext<'_>) {
-        if rule.key.is_client_address() && request.peer() == Peer::Unknown {
-            self.warn(Warning::NoPeer);
-        } else {
-            self.warn(Warning::MissingKey { rule: rule.name.clone(), key: rule.key.describe() });
+    fn without_key(&self, rule: &PreparedRule, peer: Peer) -> Missing {
+        if rule.missing == Missing::Shared {
+            self.warn(if rule.key.is_client_address() && peer == Peer::Unknown {
+                Warning::NoPeer
+            } else {
+                Warning::MissingKey { rule: rule.name.clone(), key: rule.key.describe() }
+            });
         }
+        rule.missing
     }
 
     pub(super) fn reset_prepared(&self, prepared: &Prepared, key: &Key) {
@@ -325,6 +388,7 @@ impl Limiter {
                 params: item.params,
                 cost: 0,
                 at: op.now.monotonic,
+                until: op.now.monotonic,
                 place: Place::Own,
             })
             .collect();
@@ -347,6 +411,7 @@ fn questions(prepared: &Prepared, key: &Key, cost: Option<u64>) -> Questions {
         rule: usize::from(rule.index),
         key: key.clone(),
         cost: cost.unwrap_or_else(|| rule.cost.constant()),
+        tier: rule.default_tier(),
     };
     rules.map(asked).collect()
 }

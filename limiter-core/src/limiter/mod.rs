@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use dashmap::{DashMap, DashSet};
 
+use crate::algorithm::Params;
 use crate::event::{Observer, WarnOnly, Warning};
 use crate::key::{Fingerprints, Key};
 use crate::key::client_ip::ClientIp;
@@ -160,13 +161,13 @@ impl Limiter {
         }
     }
 
-    fn subject(&self, budget: u64, rule: &prepared::PreparedRule, key: &Key) -> Subject {
+    fn subject(&self, budget: u64, rule: &prepared::PreparedRule, params: &Params, key: &Key) -> Subject {
         match &self.inner.store {
             StoreHandle::Memory(_) => Subject::Local(self.inner.fingerprints.of(budget, key)),
             StoreHandle::Other(store) if store.capabilities().is_local() => {
                 Subject::Local(self.inner.fingerprints.of(budget, key))
             }
-            StoreHandle::Other(_) => Subject::Named(Arc::new((rule.identity.clone(), key.clone()))),
+            StoreHandle::Other(_) => Subject::Named(Arc::new((rule.identity_of(params), key.clone()))),
         }
     }
 }

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use http::request::Parts;
+
 use super::Limiter;
-use crate::algorithm::Params;
+use crate::algorithm::{Algorithm, Params};
 use crate::decision::Name;
 use crate::event::Warning;
 use crate::key::{KeySource, Missing};
 use crate::policy::{Policy, PolicyError, PolicyRule, overridden};
-use crate::rule::{AtCeiling, Cost, MethodClass, OnStoreError};
+use crate::quota::Quota;
+use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
 
 pub(super) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
@@ -29,6 +32,8 @@ pub(super) struct PreparedRule {
     pub(super) per_client: bool,
     pub(super) missing: Missing,
     pub(super) cost: Cost,
+    pub(super) penalty: bool,
+    pub(super) tiers: Option<Tiers>,
     pub(super) class: MethodClass,
     pub(super) on_store_error: OnStoreError,
     pub(super) at_ceiling: AtCeiling,
@@ -59,7 +64,7 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
     let (params, lifted) = quota_of(limiter, declared);
     // The declared quota, not the one in force: an override keeps what was used. The period is part
     // of the identity, since a count means nothing in a window of another length.
-    let shape = (declared.params.algorithm().name(), params.period(), params.needs_wall());
+    let shape = shape(&params);
     // In words, the budget is known by where it is declared, so that a fleet agrees on it. Within
     // this process two policies made apart are kept apart even if they are called the same.
     let (identity, apart) = match &declared.rule.scope {
@@ -84,15 +89,92 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         per_client: declared.rule.key.is_per_client(),
         missing: declared.rule.missing,
         cost: declared.rule.cost.clone(),
+        penalty: declared.rule.penalty,
+        tiers: tiers(declared),
         class: declared.rule.class,
         on_store_error: declared.rule.on_store_error,
         at_ceiling: declared.rule.at_ceiling,
     }
 }
 
+/// Quotas by caller.
+pub(super) struct Tiers {
+    quota: QuotaFn,
+    algorithm: Algorithm,
+    declared: Quota,
+}
+
+/// What one request's rule counts by.
+#[derive(Clone, Copy)]
+pub(super) struct Tier {
+    pub(super) params: Params,
+    pub(super) budget: u64,
+}
+
+impl PreparedRule {
+    /// The quota for a request; `None` if it is exempt.
+    #[inline]
+    pub(super) fn tier(&self, limiter: &Limiter, parts: &Parts) -> Option<Tier> {
+        match &self.tiers {
+            None => (!self.lifted).then(|| self.default_tier()),
+            Some(tiers) => self.tier_of(limiter, tiers, (tiers.quota)(parts)),
+        }
+    }
+
+    /// The quota where nothing is known of the caller.
+    pub(super) fn default_tier(&self) -> Tier {
+        Tier { params: self.params, budget: self.budget }
+    }
+
+    fn tier_of(&self, limiter: &Limiter, tiers: &Tiers, quota: Quota) -> Option<Tier> {
+        let default = || (!self.lifted).then(|| self.default_tier());
+        if quota == tiers.declared {
+            return default();
+        }
+        if quota.is_unlimited() {
+            return None;
+        }
+        let params = match Params::new(tiers.algorithm, quota) {
+            Ok(params) => params,
+            Err(mismatch) => {
+                limiter.warn(Warning::CallerQuota { rule: self.name.clone(), reason: mismatch.to_string() });
+                return default();
+            }
+        };
+        let budget = if shape(&params) == shape(&self.params) {
+            self.budget
+        } else {
+            limiter.inner.seed.hash_one((self.budget, shape(&params)))
+        };
+        Some(Tier { params, budget })
+    }
+
+    /// The budget in words, for stores that several processes share.
+    pub(super) fn identity_of(&self, params: &Params) -> String {
+        if shape(params) == shape(&self.params) {
+            return self.identity.clone();
+        }
+        format!("{} tier {:?}", self.identity, shape(params))
+    }
+}
+
+/// What counts cannot be carried across: they mean nothing in a window of another length.
+type Shape = (&'static str, u64, Option<i32>);
+
+fn shape(params: &Params) -> Shape {
+    (params.algorithm().name(), params.period(), params.offset())
+}
+
+fn tiers(declared: &PolicyRule) -> Option<Tiers> {
+    let Limit::Rate(quota) = declared.rule.limit else { return None };
+    let function = declared.rule.quota_fn.as_ref()?;
+    Some(Tiers { quota: Arc::clone(function), algorithm: declared.rule.algorithm, declared: quota })
+}
+
 fn quota_of(limiter: &Limiter, declared: &PolicyRule) -> (Params, bool) {
+    let unlimited = matches!(declared.rule.limit, Limit::Rate(quota) if quota.is_unlimited());
     let Some(quota) = limiter.inner.overrides.get(declared.name.as_str()) else {
-        return (declared.params, false);
+        return (declared.params, unlimited);
     };
     if quota.is_unlimited() {
         return (declared.params, true);
@@ -102,7 +184,7 @@ fn quota_of(limiter: &Limiter, declared: &PolicyRule) -> (Params, bool) {
         Err(error) => {
             // The declared quota still limits: a mistake here never opens the door.
             limiter.warn(Warning::Override { reason: error.to_string() });
-            (declared.params, false)
+            (declared.params, unlimited)
         }
     }
 }

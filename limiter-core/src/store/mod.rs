@@ -88,6 +88,9 @@ pub enum Mode {
     Charge,
     /// Ask without taking; a refusal counts.
     Peek,
+    /// As [`Charge`](Mode::Charge), but what this item itself refuses is counted too, up to the
+    /// capacity: the third promise is waived at the rule's wish. A cost above the capacity is not.
+    Penalty,
     /// Take the cost if it fits; a refusal does not count.
     Shadow,
 }
@@ -164,6 +167,9 @@ pub struct Charged {
     pub cost: u64,
     /// When.
     pub at: Nanos,
+    /// When it has worn off by itself: the [`State::fresh_at`] that it left behind. From then on
+    /// there is nothing left to give back.
+    pub until: Nanos,
     /// Where.
     pub place: Place,
 }

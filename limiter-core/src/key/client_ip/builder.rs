@@ -6,14 +6,12 @@ use http::HeaderName;
 use ipnet::IpNet;
 use parking_lot::RwLock;
 
+use super::ClientIp;
 use super::counts::Counters;
 use super::error::{ClientIpError, Kind};
 use super::ip_key::{DEFAULT_IPV6_PREFIX, IPV6_PREFIXES};
+use super::policy::{DEFAULT_MAX_ENTRIES, Policy, Source};
 use super::trust::{self, TrustSet};
-use super::{ClientIp, Format, Policy, Source};
-
-/// More proxies in a row than anyone runs, few enough to bound the work of a request.
-const DEFAULT_MAX_ENTRIES: usize = 32;
 
 /// What to do with a request whose header breaks off before a client was found: an entry that is not
 /// an address, a hop that hides its client, or more entries than `max_entries`.
@@ -190,17 +188,5 @@ impl ClientIpBuilder {
 
     fn refuse(&mut self, error: ClientIpError) {
         self.error.get_or_insert(error);
-    }
-}
-
-impl Source {
-    fn new(name: HeaderName) -> Self {
-        let format = match name.as_str() {
-            super::FORWARDED_FOR => Format::XForwardedFor,
-            "forwarded" => Format::Forwarded,
-            super::VIEWER_ADDRESS => Format::ViewerAddress,
-            _ => Format::Single,
-        };
-        Self { name, format }
     }
 }

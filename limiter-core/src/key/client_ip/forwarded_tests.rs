@@ -119,6 +119,15 @@ fn an_open_quote_swallows_what_is_left_of_it() {
 }
 
 #[test]
+fn a_quote_ends_a_string_only_after_an_even_number_of_backslashes() {
+    for count in 0..8 {
+        let entry = format!("for=203.0.113.7;x=\"{}\"", "\\".repeat(count));
+        let expected = if count % 2 == 0 { address("203.0.113.7") } else { Entry::Malformed };
+        assert_eq!(read(entry.as_bytes()), expected, "{entry}");
+    }
+}
+
+#[test]
 fn a_value_too_long_to_unescape_is_malformed_and_a_long_plain_one_is_read() {
     let long = "a".repeat(500);
     assert_eq!(read(format!("for=\"_{long}\"").as_bytes()), Entry::Opaque);

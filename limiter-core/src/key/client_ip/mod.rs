@@ -57,18 +57,17 @@ mod error;
 mod forwarded;
 mod ip_key;
 mod outcome;
+mod policy;
 mod presets;
 mod single;
 mod trust;
 mod walk;
 mod x_forwarded_for;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
-use parking_lot::RwLock;
 
 pub use address::parse_address;
 pub use builder::{ClientIpBuilder, OnMalformed};
@@ -77,12 +76,8 @@ pub use error::ClientIpError;
 pub use ip_key::IpKey;
 pub use outcome::{Peer, ResolveError, Resolved, Via};
 
-use counts::Counters;
+use policy::Policy;
 use trust::TrustSet;
-use walk::Found;
-
-const FORWARDED_FOR: &str = "x-forwarded-for";
-const VIEWER_ADDRESS: &str = "cloudfront-viewer-address";
 
 /// A policy that says who the client of a request is. Cheap to clone; clones share the trusted set and
 /// the counts.
@@ -110,55 +105,11 @@ pub struct ClientIp {
     policy: Arc<Policy>,
 }
 
-#[derive(Debug)]
-struct Policy {
-    /// `None`: the peer is the client.
-    source: Option<Source>,
-    trust: RwLock<TrustSet>,
-    hops: Option<u32>,
-    trust_unix: bool,
-    max_entries: usize,
-    ipv6_prefix: u8,
-    on_malformed: OnMalformed,
-    counters: Counters,
-}
-
-#[derive(Debug)]
-struct Source {
-    name: HeaderName,
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    XForwardedFor,
-    Forwarded,
-    ViewerAddress,
-    Single,
-}
-
-impl Format {
-    fn is_list(self) -> bool {
-        matches!(self, Self::XForwardedFor | Self::Forwarded)
-    }
-}
-
 impl ClientIp {
     /// The peer is the client; no header is read. This is also the default.
     #[must_use]
     pub fn peer_only() -> Self {
-        Self {
-            policy: Arc::new(Policy {
-                source: None,
-                trust: RwLock::default(),
-                hops: None,
-                trust_unix: false,
-                max_entries: 0,
-                ipv6_prefix: ip_key::DEFAULT_IPV6_PREFIX,
-                on_malformed: OnMalformed::default(),
-                counters: Counters::default(),
-            }),
-        }
+        Self { policy: Arc::default() }
     }
 
     /// Starts a policy that reads no header and trusts nobody.
@@ -174,7 +125,7 @@ impl ClientIp {
     /// When the peer is unknown, is a Unix socket that is not trusted or that named nobody, or when the
     /// policy refuses malformed headers and this one is.
     pub fn resolve(&self, peer: Peer, headers: &HeaderMap) -> Result<Resolved, ResolveError> {
-        self.resolve_with(peer, |name| headers.get_all(name).iter().map(HeaderValue::as_bytes))
+        self.policy.resolve(peer, |name| headers.get_all(name).iter().map(HeaderValue::as_bytes))
     }
 
     /// [`resolve`](Self::resolve) for servers that do not use [`http`]: `lines` are the values of the
@@ -188,7 +139,7 @@ impl ClientIp {
         I: IntoIterator<Item = &'h [u8]>,
         I::IntoIter: DoubleEndedIterator,
     {
-        self.resolve_with(peer, |_| lines.into_iter())
+        self.policy.resolve(peer, |_| lines.into_iter())
     }
 
     /// The header that is read; `None` if the peer is always the client.
@@ -226,77 +177,10 @@ impl ClientIp {
     pub fn counts(&self) -> OutcomeCounts {
         self.policy.counters.snapshot()
     }
-
-    fn resolve_with<'h, I>(&self, peer: Peer, lines: impl FnOnce(&HeaderName) -> I) -> Result<Resolved, ResolveError>
-    where
-        I: DoubleEndedIterator<Item = &'h [u8]>,
-    {
-        let policy = &*self.policy;
-        let peer = match peer {
-            Peer::Ip(ip) => Some(ip.to_canonical()),
-            Peer::Unix if policy.trust_unix => None,
-            Peer::Unix => return Err(ResolveError::UnixPeerUntrusted),
-            Peer::Unknown => return Err(ResolveError::NoPeer),
-        };
-        let found = match &policy.source {
-            Some(source) => policy.read(source, peer, lines),
-            None => Found { ip: peer, via: Via::Peer },
-        };
-        policy.counters.record(found.via);
-        if policy.refuses(found.via) {
-            return Err(ResolveError::Refused(found.via));
-        }
-        let ip = found.ip.ok_or(ResolveError::NoAddress)?;
-        Ok(Resolved { ip, via: found.via, ipv6_prefix: policy.ipv6_prefix })
-    }
 }
 
 impl Default for ClientIp {
     fn default() -> Self {
         Self::peer_only()
-    }
-}
-
-impl Policy {
-    /// `peer` is `None` behind a trusted Unix socket.
-    fn read<'h, I>(&self, source: &Source, peer: Option<IpAddr>, lines: impl FnOnce(&HeaderName) -> I) -> Found
-    where
-        I: DoubleEndedIterator<Item = &'h [u8]>,
-    {
-        // Held to the end, so that a reload in between cannot mix two sets.
-        let trust = self.trust.read();
-        if peer.is_some_and(|ip| !trust.contains(ip)) {
-            return Found { ip: peer, via: Via::Peer };
-        }
-        let lines = lines(&source.name);
-        match source.format {
-            Format::XForwardedFor => {
-                let entries = lines.rev().flat_map(x_forwarded_for::entries_from_right);
-                self.walk(peer, entries, x_forwarded_for::read, &trust)
-            }
-            Format::Forwarded => {
-                let entries = lines.rev().flat_map(forwarded::entries_from_right);
-                self.walk(peer, entries, forwarded::read, &trust)
-            }
-            Format::ViewerAddress => single::resolve(peer, lines, single::read_viewer_address),
-            Format::Single => single::resolve(peer, lines, parse_address),
-        }
-    }
-
-    fn walk<'h>(
-        &self,
-        peer: Option<IpAddr>,
-        entries: impl Iterator<Item = &'h [u8]>,
-        read: fn(&[u8]) -> walk::Entry,
-        trust: &TrustSet,
-    ) -> Found {
-        match self.hops {
-            Some(hops) => walk::nth_from_right(peer, entries, read, hops),
-            None => walk::first_untrusted(peer, entries, read, trust, self.max_entries),
-        }
-    }
-
-    fn refuses(&self, via: Via) -> bool {
-        self.on_malformed == OnMalformed::Refuse && matches!(via, Via::Limit | Via::Malformed | Via::Opaque)
     }
 }

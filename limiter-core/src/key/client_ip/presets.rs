@@ -4,7 +4,8 @@
 //! bundled, because they go stale: pass them in, and pass new ones to
 //! [`ClientIp::reload_trusted`](super::ClientIp::reload_trusted).
 
-use super::{ClientIp, ClientIpBuilder, FORWARDED_FOR, VIEWER_ADDRESS};
+use super::policy::{FORWARDED_FOR, VIEWER_ADDRESS};
+use super::{ClientIp, ClientIpBuilder};
 
 impl ClientIp {
     /// Behind nginx that appends to `X-Forwarded-For`.

@@ -52,8 +52,9 @@ struct Ranges<T>(Vec<(T, T)>);
 
 impl<T: Copy + Ord> Ranges<T> {
     fn new(mut ranges: Vec<(T, T)>) -> Self {
-        ranges.sort_unstable();
-        // Networks are nested or disjoint, so a range that starts inside its predecessor ends there too.
+        // The widest first among those that start together: networks are nested or disjoint, so what
+        // starts inside a kept range then ends there too.
+        ranges.sort_unstable_by(|one, other| one.0.cmp(&other.0).then(other.1.cmp(&one.1)));
         ranges.dedup_by(|next, kept| next.0 <= kept.1);
         Self(ranges)
     }
@@ -138,6 +139,19 @@ mod tests {
             ["9.255.255.255", "11.0.0.0", "192.0.2.3", "192.0.2.6", "192.0.2.8", "fe00::", "2001:db8::", "::"]
         {
             assert!(!set.contains(outside.parse().unwrap()), "{outside}");
+        }
+    }
+
+    #[test]
+    fn a_network_listed_beside_its_parts_is_trusted_whole_in_any_order() {
+        let mut networks = ["10.0.0.0", "10.0.0.0/8", "10.0.0.0/16", "10.255.0.0/16", "10.0.0.0"];
+        for _ in 0..networks.len() {
+            networks.rotate_left(1);
+            let set = set(&networks);
+            for inside in ["10.0.0.0", "10.0.255.255", "10.1.0.0", "10.255.255.255"] {
+                assert!(set.contains(inside.parse().unwrap()), "{inside} in {networks:?}");
+            }
+            assert!(!set.contains("11.0.0.0".parse().unwrap()));
         }
     }
 

@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
-use super::shard::{Shard, Victim};
+use super::shard::{Shard, Victim, is_log};
 use super::{MemoryStore, fingerprint};
-use crate::algorithm::{State, Step, Verdict};
+use crate::algorithm::{Algorithm, State, Step, Verdict};
 use crate::rule::AtCeiling;
 use crate::store::{Decide, Decided, Item, ItemReply, Mode, Place};
-use crate::time::Now;
+use crate::time::{Nanos, Now};
 
 /// The cells that new keys share. Locked after all shards, when first needed, and held to the end.
 type Overflow<'a> = Option<MutexGuard<'a, HashMap<u64, State>>>;
@@ -20,10 +20,13 @@ type Overflow<'a> = Option<MutexGuard<'a, HashMap<u64, State>>>;
 struct Evaluated {
     fingerprint: u64,
     budget: u64,
-    /// Whether passing changes the state.
-    charges: bool,
+    mode: Mode,
+    cost: u64,
     /// Index into the held guards.
     guard: usize,
+    /// What the cell holds.
+    stored: State,
+    /// The same, after the earlier items of this request.
     before: State,
     step: Step,
     place: Place,
@@ -34,6 +37,19 @@ struct Evaluated {
 impl Evaluated {
     fn passes(&self) -> bool {
         self.step.verdict == Verdict::Allow
+    }
+
+    /// Whether a later item of the same request, asked in `mode`, finds this one's cost taken.
+    fn counts_for(&self, mode: Mode) -> bool {
+        self.passes() && (self.mode != Mode::Peek || mode == Mode::Peek)
+    }
+
+    fn same_cell(&self, other: &Evaluated) -> bool {
+        match (self.place, other.place) {
+            (Place::Own, Place::Own) => self.fingerprint == other.fingerprint,
+            (Place::Shared, Place::Shared) => self.budget == other.budget,
+            _ => false,
+        }
     }
 }
 
@@ -66,23 +82,27 @@ impl MemoryStore {
         for (item, fingerprint) in decide.items.iter().zip(&fingerprints) {
             let guard = order.binary_search(&self.shard_of(*fingerprint)).unwrap_or(0);
             let Some(shard) = guards.get_mut(guard) else { continue };
-            let found = self.look(item, *fingerprint, guard, shard, &mut overflow, now, &evaluated);
+            let found = self.look(item, *fingerprint, guard, shard, &mut overflow, now, &evaluated, &fingerprints);
             evaluated.push(found);
         }
 
         let allowed = evaluated.iter().zip(&decide.items).all(|(one, item)| one.passes() || item.mode == Mode::Shadow);
         let mut reply = Decided { allowed, items: SmallVec::new() };
+        let charged = |one: &Evaluated| allowed && one.passes() && one.mode != Mode::Peek;
         for (one, item) in evaluated.iter().zip(&decide.items) {
-            let charged = allowed && one.passes() && item.mode != Mode::Peek;
-            let state = if charged || !one.passes() { one.step.state } else { one.before };
-            if write {
-                if charged {
-                    self.write(item, one, guards.get_mut(one.guard), &mut overflow, now);
-                } else if !one.passes() {
-                    self.write_refusal(item, one, guards.get_mut(one.guard), now);
-                }
+            let mut penalized = None;
+            if write && charged(one) {
+                self.write(item, one, guards.get_mut(one.guard), &mut overflow, now);
+            } else if write && item.mode == Mode::Penalty && matches!(one.step.verdict, Verdict::Deny { .. }) {
+                penalized = self.penalize(item, one, guards.get_mut(one.guard), &mut overflow, now);
+            } else if write && !one.passes() {
+                self.count_refusal(one);
             }
-            reply.items.push(ItemReply { verdict: one.step.verdict, state, place: one.place });
+            // Items that share a cell all report what the last of them left there.
+            let last = evaluated.iter().rev().find(|other| charged(other) && other.same_cell(one));
+            let state = last.map_or(one.stored, |last| last.step.state);
+            let step = penalized.unwrap_or(Step { verdict: one.step.verdict, state });
+            reply.items.push(ItemReply { verdict: step.verdict, state: step.state, place: one.place });
         }
         reply
     }
@@ -97,37 +117,51 @@ impl MemoryStore {
         overflow: &mut Overflow<'a>,
         now: Now,
         earlier: &[Evaluated],
+        all: &[u64],
     ) -> Evaluated {
         // Two rules of one request may share a budget: the second sees what the first would leave.
-        let twin = earlier.iter().rev().find(|e| e.fingerprint == fingerprint && e.charges && e.passes());
+        let twin = earlier.iter().rev().find(|e| e.fingerprint == fingerprint && e.counts_for(item.mode));
         let known = match twin {
-            Some(twin) => Some(twin.step.state),
+            Some(twin) => Some(twin.stored),
+            None if is_log(&item.params) => shard.logs.summary(&item.params, fingerprint, now),
             None => shard.get(&item.params, fingerprint),
         };
+        let stored = known.unwrap_or_default();
         let mut one = Evaluated {
             fingerprint,
             budget: item.budget,
-            charges: item.mode != Mode::Peek,
+            mode: item.mode,
+            cost: item.cost,
             guard,
-            before: known.unwrap_or_default(),
+            stored,
+            before: twin.map_or(stored, |twin| twin.step.state),
             step: Step { verdict: Verdict::TooBig, state: State::default() },
             place: twin.map_or(Place::Own, |twin| twin.place),
             is_new: known.is_none(),
             victim: None,
         };
-        let takes = item.mode != Mode::Peek && item.cost > 0 && item.cost <= item.params.capacity();
-        if one.is_new && takes {
+        // A question is answered as the charge would be. One that needs no room is never turned away.
+        let needs_room = item.cost > 0 || item.at_ceiling == AtCeiling::Overflow;
+        if one.is_new && needs_room && item.cost <= item.params.capacity() {
             let coming = earlier.iter().filter(|e| e.guard == guard && e.is_new && e.victim.is_none()).count();
             if shard.len() + coming >= self.per_shard {
                 shard.sweep(now.monotonic);
             }
-            if shard.len() + coming >= self.per_shard {
-                self.at_ceiling(item, &mut one, shard, overflow, earlier);
+            let no_bytes = is_log(&item.params) && !shard.logs.has_room();
+            if shard.len() + coming >= self.per_shard || no_bytes {
+                self.at_ceiling(item, &mut one, shard, overflow, earlier, all);
+            } else if item.at_ceiling == AtCeiling::Overflow && self.sharing.load(Ordering::Relaxed) {
+                self.after_sharing(item, &mut one, overflow, now);
             }
         }
         if one.place == Place::NoRoom {
-            let wait = shard.earliest().saturating_sub(now.monotonic);
-            one.step = Step { verdict: Verdict::Deny { retry: Some(wait) }, state: State::default() };
+            // No time is known where every cell holds a slot.
+            let earliest = Some(shard.earliest()).filter(|earliest| *earliest < Nanos::MAX);
+            let retry = earliest.map(|earliest| earliest.saturating_sub(now.monotonic));
+            one.step = Step { verdict: Verdict::Deny { retry }, state: State::default() };
+        } else if is_log(&item.params) && one.place == Place::Own {
+            let pending = twin.map_or(0, |_| pending(earlier, fingerprint, item.mode));
+            one.step = shard.logs.decide(&item.params, fingerprint, now, pending, item.cost);
         } else {
             one.step = item.params.decide(one.before, now, item.cost);
         }
@@ -142,13 +176,18 @@ impl MemoryStore {
         shard: &Shard,
         overflow: &mut Overflow<'a>,
         earlier: &[Evaluated],
+        all: &[u64],
     ) {
         match item.at_ceiling {
             AtCeiling::Evict => {
                 // Never a cell that this same request uses, nor one it already gives up.
-                let mut keep: SmallVec<[u64; 8]> = earlier.iter().map(|e| e.fingerprint).collect();
+                let mut keep: SmallVec<[u64; 8]> = SmallVec::from_slice(all);
                 keep.extend(earlier.iter().filter_map(|e| e.victim).map(|(fingerprint, _)| fingerprint));
-                one.victim = shard.victim(one.fingerprint, &keep);
+                one.victim = if is_log(&item.params) && !shard.logs.has_room() {
+                    shard.log_victim(&keep)
+                } else {
+                    shard.victim(one.fingerprint, &keep)
+                };
                 if one.victim.is_none() {
                     // Every cell holds a slot of a concurrent limit, and slots are not given up.
                     one.place = Place::NoRoom;
@@ -161,13 +200,25 @@ impl MemoryStore {
                 let twin = earlier
                     .iter()
                     .rev()
-                    .find(|e| e.place == Place::Shared && e.budget == item.budget && e.charges && e.passes());
-                one.before = match twin {
-                    Some(twin) => twin.step.state,
-                    None => cells.get(&item.budget).copied().unwrap_or_default(),
-                };
+                    .find(|e| e.place == Place::Shared && e.budget == item.budget && e.counts_for(item.mode));
+                one.stored = cells.get(&item.budget).copied().unwrap_or_default();
+                one.before = twin.map_or(one.stored, |twin| twin.step.state);
             }
             AtCeiling::Refuse => one.place = Place::NoRoom,
+        }
+    }
+
+    /// There is room again, but what this key took while there was none stands in the shared cell:
+    /// a fresh cell would let it take that twice.
+    fn after_sharing<'a>(&'a self, item: &Item, one: &mut Evaluated, overflow: &mut Overflow<'a>, now: Now) {
+        let cells = overflow.get_or_insert_with(|| self.overflow.lock());
+        let Some(shared) = cells.get(&item.budget).filter(|state| !state.is_stale(now.monotonic)) else { return };
+        one.stored = *shared;
+        one.before = *shared;
+        if item.params.algorithm() == Algorithm::Concurrent || is_log(&item.params) {
+            // Slots go back to where they were taken, and a log has no room for a sum: neither moves.
+            one.place = Place::Shared;
+            one.is_new = false;
         }
     }
 
@@ -180,40 +231,73 @@ impl MemoryStore {
         now: Now,
     ) {
         let Some(shard) = shard else { return };
+        if item.cost == 0 {
+            return;
+        }
         if one.place == Place::Shared {
             self.counters.shared.fetch_add(1, Ordering::Relaxed);
             if let Some(cells) = overflow {
                 cells.insert(item.budget, one.step.state);
+                self.sharing.store(true, Ordering::Relaxed);
             }
-            return;
-        }
-        if item.cost == 0 && one.is_new {
             return;
         }
         if let Some(victim) = one.victim {
             shard.evict(victim);
             self.counters.evicted.fetch_add(1, Ordering::Relaxed);
         }
+        if is_log(&item.params) {
+            if item.cost > 0 {
+                shard.logs.charge(&item.params, one.fingerprint, now, item.cost);
+            }
+            return;
+        }
         shard.put(&item.params, one.fingerprint, one.step.state, now.monotonic);
     }
 
-    /// A refusal writes nothing, but for the repair of a cell whose clock stepped back.
-    fn write_refusal(&self, item: &Item, one: &Evaluated, shard: Option<&mut MutexGuard<'_, Shard>>, now: Now) {
+    /// Counts a refused cost. The answer is the one that holds afterwards, so that waits stay true.
+    fn penalize(
+        &self,
+        item: &Item,
+        one: &Evaluated,
+        shard: Option<&mut MutexGuard<'_, Shard>>,
+        overflow: &mut Overflow<'_>,
+        now: Now,
+    ) -> Option<Step> {
+        let shard = shard?;
+        if one.place == Place::Own && is_log(&item.params) {
+            return Some(shard.logs.penalize(&item.params, one.fingerprint, now, item.cost));
+        }
+        let step = item.params.penalize(one.before, now, item.cost);
         match one.place {
             Place::NoRoom => {
                 self.counters.turned_away.fetch_add(1, Ordering::Relaxed);
+                return None;
             }
+            Place::Own => shard.put(&item.params, one.fingerprint, step.state, now.monotonic),
             Place::Shared => {
                 self.counters.shared.fetch_add(1, Ordering::Relaxed);
-            }
-            Place::Own => {
-                if let Some(shard) = shard
-                    && !one.is_new
-                    && one.step.state != one.before
-                {
-                    shard.put(&item.params, one.fingerprint, one.step.state, now.monotonic);
+                if let Some(cells) = overflow {
+                    cells.insert(item.budget, step.state);
+                    self.sharing.store(true, Ordering::Relaxed);
                 }
             }
         }
+        Some(step)
     }
+
+    /// A refusal writes nothing else.
+    fn count_refusal(&self, one: &Evaluated) {
+        match one.place {
+            Place::NoRoom => self.counters.turned_away.fetch_add(1, Ordering::Relaxed),
+            Place::Shared => self.counters.shared.fetch_add(1, Ordering::Relaxed),
+            Place::Own => 0,
+        };
+    }
+}
+
+/// Units that earlier items of the same request take from the same log, as an item of `mode` sees it.
+fn pending(earlier: &[Evaluated], fingerprint: u64, mode: Mode) -> u64 {
+    let same = earlier.iter().filter(|e| e.fingerprint == fingerprint && e.counts_for(mode));
+    same.fold(0, |sum, e| sum.saturating_add(e.cost))
 }

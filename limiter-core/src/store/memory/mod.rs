@@ -6,30 +6,37 @@
 //!   bytes under a bucket and 32 under anything else, at three quarters occupancy or less. Stale
 //!   cells are dropped shard by shard by the decisions themselves; no task is needed and no scan
 //!   stops the world. What happens to new keys when every cell is live is the rule's
-//!   [`AtCeiling`].
+//!   [`AtCeiling`]. Exact logs are counted in bytes as well, all of a store's
+//!   together; when those are used up, a log forgets detail against its caller.
 //! * **Private.** Keys are kept as keyed 64-bit hashes, never as text.
 
 mod decide;
+mod logs;
 mod shard;
 mod table;
 
 use core::fmt;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
 use super::{Answer, Capabilities, Charged, Operation, Place, Reply, Store, StoreError, Subject};
 use crate::algorithm::{Algorithm, State};
 use crate::time::{Nanos, Now};
-use shard::Shard;
+use logs::Allowance;
+use shard::{Shard, is_log};
 
 /// Keys held by default.
 pub const DEFAULT_CEILING: usize = 1_000_000;
+/// Bytes that exact logs may take together by default: 64 MiB.
+pub const DEFAULT_LOG_BYTES: usize = 64 << 20;
 /// A shard of this many cells is swept in a few microseconds.
 const KEYS_PER_SHARD: usize = 1024;
 const MOST_SHARDS: usize = 4096;
-/// Pause between two rounds of sweeping. Within a round every decision sweeps one shard.
+/// Shortest time from the start of one round of sweeping to that of the next. Within a round every
+/// decision sweeps one shard.
 const SWEEP_EVERY: Nanos = Nanos::new(100_000_000);
 
 /// State in this process. See the [module](self).
@@ -46,6 +53,10 @@ pub struct MemoryStore {
     per_shard: usize,
     /// Cells that new keys share, by budget. Locked after all shards.
     overflow: Mutex<HashMap<u64, State>>,
+    /// Whether there are such cells.
+    sharing: AtomicBool,
+    round_began: AtomicU64,
+    log_bytes: Arc<Allowance>,
     next_sweep: AtomicU64,
     hand: AtomicUsize,
     counters: Counters,
@@ -69,6 +80,8 @@ struct Counters {
 pub struct Stats {
     /// Keys held, stale ones that were not yet dropped included.
     pub keys: usize,
+    /// Bytes taken by exact logs.
+    pub log_bytes: usize,
     /// Live cells given up for new keys.
     pub evicted: u64,
     /// Decisions about keys that shared a cell for want of room.
@@ -89,12 +102,22 @@ impl MemoryStore {
     /// A store for up to `keys` keys (at least 1), rounded up to a whole number for each shard.
     #[must_use]
     pub fn with_ceiling(keys: usize) -> Self {
+        Self::with_ceilings(keys, DEFAULT_LOG_BYTES)
+    }
+
+    /// As [`with_ceiling`](Self::with_ceiling), with up to `log_bytes` bytes for exact logs.
+    #[must_use]
+    pub fn with_ceilings(keys: usize, log_bytes: usize) -> Self {
+        let log_bytes = Allowance::new(log_bytes);
         let keys = keys.max(1);
         let shards = keys.div_ceil(KEYS_PER_SHARD).next_power_of_two().min(MOST_SHARDS);
         MemoryStore {
-            shards: (0..shards).map(|_| Padded(Mutex::new(Shard::new()))).collect(),
+            shards: (0..shards).map(|_| Padded(Mutex::new(Shard::new(Arc::clone(&log_bytes))))).collect(),
             per_shard: keys.div_ceil(shards),
             overflow: Mutex::new(HashMap::new()),
+            sharing: AtomicBool::new(false),
+            round_began: AtomicU64::new(0),
+            log_bytes,
             next_sweep: AtomicU64::new(0),
             hand: AtomicUsize::new(0),
             counters: Counters::default(),
@@ -107,7 +130,8 @@ impl MemoryStore {
         self.per_shard * self.shards.len()
     }
 
-    /// Shards; twice as many decisions after the last key went stale, all memory is given back.
+    /// Shards. A tenth of a second after the last key went stale, it takes at most twice as many
+    /// decisions until all memory is given back.
     #[must_use]
     pub fn shards(&self) -> usize {
         self.shards.len()
@@ -118,6 +142,7 @@ impl MemoryStore {
     pub fn stats(&self) -> Stats {
         Stats {
             keys: self.shards.iter().map(|shard| shard.0.lock().len()).sum(),
+            log_bytes: self.log_bytes.taken(),
             evicted: self.counters.evicted.load(Ordering::Relaxed),
             shared: self.counters.shared.load(Ordering::Relaxed),
             turned_away: self.counters.turned_away.load(Ordering::Relaxed),
@@ -139,9 +164,9 @@ impl MemoryStore {
         }
     }
 
-    /// Forgets keys.
+    /// Forgets what keys have used. Slots are held, not used: their holders still give them back.
     pub fn reset(&self, charges: &[Charged]) {
-        for charge in charges {
+        for charge in charges.iter().filter(|charge| charge.params.algorithm() != Algorithm::Concurrent) {
             let fingerprint = fingerprint(&charge.subject);
             if let Some(shard) = self.shard(fingerprint) {
                 shard.lock().remove(&charge.params, fingerprint);
@@ -150,7 +175,7 @@ impl MemoryStore {
     }
 
     fn adjust(&self, now: Now, charge: &Charged, units: i64) {
-        let change = |state: State| charge.params.settle(state, now, charge.at, units);
+        let change = |state: State| charge.params.settle(state, now, charge.until, units);
         match charge.place {
             Place::NoRoom => {}
             Place::Shared => {
@@ -162,10 +187,27 @@ impl MemoryStore {
                 let fingerprint = fingerprint(&charge.subject);
                 let Some(shard) = self.shard(fingerprint) else { return };
                 let mut shard = shard.lock();
+                if is_log(&charge.params) {
+                    match u64::try_from(units) {
+                        Ok(more) if shard.logs.contains(fingerprint) || shard.len() < self.per_shard => {
+                            shard.logs.charge(&charge.params, fingerprint, now, more);
+                        }
+                        Ok(_) => {}
+                        Err(_) => {
+                            shard.logs.give_back(&charge.params, fingerprint, charge.at, units.unsigned_abs());
+                        }
+                    }
+                    return;
+                }
                 // A cell that is gone was stale, or given up: there is nothing to give back.
                 let known = shard.get(&charge.params, fingerprint);
-                if known.is_none() && (units < 0 || shard.len() >= self.per_shard) {
-                    return;
+                if known.is_none() {
+                    if units > 0 && shard.len() >= self.per_shard {
+                        shard.sweep(now.monotonic);
+                    }
+                    if units < 0 || shard.len() >= self.per_shard {
+                        return;
+                    }
                 }
                 shard.put(&charge.params, fingerprint, change(known.unwrap_or_default()), now.monotonic);
             }
@@ -183,9 +225,15 @@ impl MemoryStore {
     #[cold]
     fn sweep_one(&self, now: Nanos) {
         let turn = self.hand.fetch_add(1, Ordering::Relaxed) % self.shards.len();
+        if turn == 0 {
+            self.round_began.store(now.get(), Ordering::Relaxed);
+        }
         if turn + 1 == self.shards.len() {
-            self.next_sweep.store(now.saturating_add(SWEEP_EVERY).get(), Ordering::Relaxed);
-            self.overflow.lock().retain(|_, state| !state.is_stale(now));
+            let began = Nanos::new(self.round_began.load(Ordering::Relaxed));
+            self.next_sweep.store(began.saturating_add(SWEEP_EVERY).get(), Ordering::Relaxed);
+            let mut shared = self.overflow.lock();
+            shared.retain(|_, state| !state.is_stale(now));
+            self.sharing.store(!shared.is_empty(), Ordering::Relaxed);
         }
         if let Some(shard) = self.shards.get(turn)
             && let Some(mut shard) = shard.0.try_lock()
@@ -256,7 +304,6 @@ impl Store for MemoryStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        const ALL: &[Algorithm] = &[Algorithm::Bucket, Algorithm::Concurrent, Algorithm::Fixed];
-        Capabilities::new(ALL, usize::MAX).local()
+        Capabilities::new(&Algorithm::ALL, usize::MAX).local()
     }
 }

@@ -1,26 +1,44 @@
 //! One shard: the cells of some of the keys, under one lock.
 
-use crate::algorithm::{Params, State};
+use std::sync::Arc;
+
+use crate::algorithm::{Algorithm, Params, State};
 use crate::time::Nanos;
 
+use super::logs::{Allowance, Logs};
 use super::table::Table;
 
-/// Two tables: buckets need one number a key, everything else three.
+/// Two tables: buckets need one number a key, everything else three. Exact logs live apart.
 pub(super) struct Shard {
     narrow: Table<Nanos>,
     wide: Table<State>,
+    pub(super) logs: Logs,
 }
 
-/// A cell: its fingerprint, and which of the two tables holds it.
-pub(super) type Victim = (u64, bool);
+/// A cell: its fingerprint, and where it is.
+pub(super) type Victim = (u64, Home);
+
+/// Which part of the shard holds a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Home {
+    Log,
+    Narrow,
+    Wide,
+}
+
+/// Whether a rule's cells are exact logs.
+#[inline]
+pub(super) fn is_log(params: &Params) -> bool {
+    params.algorithm() == Algorithm::Log
+}
 
 impl Shard {
-    pub(super) fn new() -> Self {
-        Shard { narrow: Table::new(), wide: Table::new() }
+    pub(super) fn new(allowance: Arc<Allowance>) -> Self {
+        Shard { narrow: Table::new(), wide: Table::new(), logs: Logs::new(allowance) }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.narrow.len() + self.wide.len()
+        self.narrow.len() + self.wide.len() + self.logs.len()
     }
 
     #[inline]
@@ -38,32 +56,41 @@ impl Shard {
     }
 
     pub(super) fn remove(&mut self, params: &Params, fingerprint: u64) -> bool {
+        if is_log(params) {
+            return self.logs.remove(fingerprint);
+        }
         if params.is_wide() { self.wide.remove(fingerprint) } else { self.narrow.remove(fingerprint) }
     }
 
     /// Drops what is stale; says how many cells that were.
     pub(super) fn sweep(&mut self, now: Nanos) -> usize {
-        self.narrow.sweep(now) + self.wide.sweep(now)
+        self.narrow.sweep(now) + self.wide.sweep(now) + self.logs.sweep(now)
     }
 
     /// When the first cell becomes stale, if nothing touches it.
     pub(super) fn earliest(&self) -> Nanos {
-        self.narrow.earliest().min(self.wide.earliest())
+        self.narrow.earliest().min(self.wide.earliest()).min(self.logs.earliest())
     }
 
     /// The cell to give up for a new key: of a few from a place that the new key chooses, the one
     /// nearest to idle.
     pub(super) fn victim(&self, fingerprint: u64, keep: &[u64]) -> Option<Victim> {
-        let narrow = self.narrow.nearest_to_idle(fingerprint, keep).map(|(found, at)| (at, (found, false)));
-        let wide = self.wide.nearest_to_idle(fingerprint, keep).map(|(found, at)| (at, (found, true)));
-        narrow.into_iter().chain(wide).min_by_key(|(at, _)| *at).map(|(_, victim)| victim)
+        let narrow = self.narrow.nearest_to_idle(fingerprint, keep).map(|(found, at)| (at, (found, Home::Narrow)));
+        let wide = self.wide.nearest_to_idle(fingerprint, keep).map(|(found, at)| (at, (found, Home::Wide)));
+        let log = self.logs.nearest_to_idle(keep).map(|(found, at)| (at, (found, Home::Log)));
+        narrow.into_iter().chain(wide).chain(log).min_by_key(|(at, _)| *at).map(|(_, victim)| victim)
     }
 
-    pub(super) fn evict(&mut self, (fingerprint, wide): Victim) {
-        if wide {
-            self.wide.remove(fingerprint);
-        } else {
-            self.narrow.remove(fingerprint);
-        }
+    /// The log to give up for a new one.
+    pub(super) fn log_victim(&self, keep: &[u64]) -> Option<Victim> {
+        self.logs.nearest_to_idle(keep).map(|(found, _)| (found, Home::Log))
+    }
+
+    pub(super) fn evict(&mut self, (fingerprint, home): Victim) {
+        match home {
+            Home::Log => self.logs.remove(fingerprint),
+            Home::Narrow => self.narrow.remove(fingerprint),
+            Home::Wide => self.wide.remove(fingerprint),
+        };
     }
 }

@@ -1,4 +1,4 @@
-//! Parts for tests, of this project and of its users: a clock that is moved by hand.
+//! A clock that is moved by hand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,11 +60,12 @@ impl ManualClock {
         self.times.wall.fetch_add(by, Ordering::SeqCst);
     }
 
-    /// Steps both times back, as broken machines do.
+    /// Steps both times back, as broken machines do; not beyond their origins.
     pub fn step_back(&self, by: Duration) {
         let by = Nanos::from(by).get();
-        self.times.monotonic.fetch_sub(by, Ordering::SeqCst);
-        self.times.wall.fetch_sub(by, Ordering::SeqCst);
+        for time in [&self.times.monotonic, &self.times.wall] {
+            let _ = time.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |at| Some(at.saturating_sub(by)));
+        }
     }
 
     /// Sets the wall time alone, as an administrator or a time daemon does.

@@ -1,0 +1,165 @@
+//! The exact logs of one shard, counted in bytes.
+//!
+//! Logs differ from the other cells in that they grow. All shards draw on one allowance of bytes;
+//! where it is used up, a log that cannot grow remembers less exactly, against its caller, and new
+//! logs are treated as new keys in a full table are.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::algorithm::log::Log;
+use crate::algorithm::{Params, State, Step};
+use crate::time::{Nanos, Now};
+
+/// Bytes that all logs of a store may take together.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    taken: AtomicUsize,
+    ceiling: usize,
+}
+
+impl Allowance {
+    pub(super) fn new(ceiling: usize) -> Arc<Self> {
+        Arc::new(Allowance { taken: AtomicUsize::new(0), ceiling })
+    }
+
+    pub(super) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    fn has(&self, bytes: usize) -> bool {
+        self.taken().saturating_add(bytes) <= self.ceiling
+    }
+
+    fn change(&self, before: usize, after: usize) {
+        if after >= before {
+            self.taken.fetch_add(after - before, Ordering::Relaxed);
+        } else {
+            self.taken.fetch_sub(before - after, Ordering::Relaxed);
+        }
+    }
+}
+
+struct Cell {
+    log: Log,
+    fresh_at: Nanos,
+}
+
+impl Cell {
+    fn bytes(&self) -> usize {
+        OVERHEAD + self.log.bytes()
+    }
+}
+
+/// What a log costs beside its entries: its place in the map, at the map's usual occupancy.
+const OVERHEAD: usize = 2 * (size_of::<Cell>() + size_of::<u64>());
+/// What a log costs to begin with.
+const SMALLEST: usize = OVERHEAD + 64;
+/// Cells looked at to find the one nearest to idle.
+const SAMPLE: usize = 8;
+
+pub(super) struct Logs {
+    cells: HashMap<u64, Cell>,
+    allowance: Arc<Allowance>,
+    /// No log is stale before this.
+    earliest: Nanos,
+}
+
+impl Logs {
+    pub(super) fn new(allowance: Arc<Allowance>) -> Self {
+        Logs { cells: HashMap::new(), allowance, earliest: Nanos::MAX }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    pub(super) fn earliest(&self) -> Nanos {
+        self.earliest
+    }
+
+    /// Whether a new log fits.
+    pub(super) fn has_room(&self) -> bool {
+        self.allowance.has(SMALLEST)
+    }
+
+    pub(super) fn contains(&self, fingerprint: u64) -> bool {
+        self.cells.contains_key(&fingerprint)
+    }
+
+    /// The numbers of a log, if the key has one.
+    pub(super) fn summary(&self, params: &Params, fingerprint: u64, now: Now) -> Option<State> {
+        Some(self.cells.get(&fingerprint)?.log.summary(params, now.monotonic, 0))
+    }
+
+    pub(super) fn decide(&self, params: &Params, fingerprint: u64, now: Now, pending: u64, cost: u64) -> Step {
+        match self.cells.get(&fingerprint) {
+            Some(cell) => cell.log.decide(params, now, pending, cost),
+            None => Log::default().decide(params, now, pending, cost),
+        }
+    }
+
+    pub(super) fn charge(&mut self, params: &Params, fingerprint: u64, now: Now, units: u64) {
+        self.change(params, fingerprint, |log, allowance| log.charge(params, now, units, |more| allowance.has(more)));
+    }
+
+    /// Counts a refused cost and says what the log then answers.
+    pub(super) fn penalize(&mut self, params: &Params, fingerprint: u64, now: Now, cost: u64) -> Step {
+        self.change(params, fingerprint, |log, allowance| {
+            log.charge_refused(params, now, cost, |more| allowance.has(more));
+        });
+        self.decide(params, fingerprint, now, 0, cost)
+    }
+
+    pub(super) fn give_back(&mut self, params: &Params, fingerprint: u64, at: Nanos, units: u64) {
+        if self.contains(fingerprint) {
+            self.change(params, fingerprint, |log, _| log.give_back(at, units));
+        }
+    }
+
+    pub(super) fn remove(&mut self, fingerprint: u64) -> bool {
+        let Some(cell) = self.cells.remove(&fingerprint) else { return false };
+        self.allowance.change(cell.bytes(), 0);
+        true
+    }
+
+    /// Drops the stale logs and gives memory back when little is left.
+    pub(super) fn sweep(&mut self, now: Nanos) -> usize {
+        if now < self.earliest {
+            return 0;
+        }
+        let before = self.cells.len();
+        let (allowance, mut earliest) = (&self.allowance, Nanos::MAX);
+        self.cells.retain(|_, cell| {
+            let live = cell.fresh_at > now;
+            if live {
+                earliest = earliest.min(cell.fresh_at);
+            } else {
+                allowance.change(cell.bytes(), 0);
+            }
+            live
+        });
+        self.earliest = earliest;
+        if self.cells.len() * 4 < self.cells.capacity() {
+            self.cells.shrink_to(self.cells.len() * 2);
+        }
+        before - self.cells.len()
+    }
+
+    /// The log nearest to idle among a few, leaving out `keep`.
+    pub(super) fn nearest_to_idle(&self, keep: &[u64]) -> Option<(u64, Nanos)> {
+        let cells = self.cells.iter().filter(|(fingerprint, _)| !keep.contains(fingerprint)).take(SAMPLE);
+        cells.map(|(fingerprint, cell)| (*fingerprint, cell.fresh_at)).min_by_key(|(_, fresh_at)| *fresh_at)
+    }
+
+    fn change(&mut self, params: &Params, fingerprint: u64, change: impl FnOnce(&mut Log, &Allowance)) {
+        let is_new = !self.contains(fingerprint);
+        let cell = self.cells.entry(fingerprint).or_insert_with(|| Cell { log: Log::default(), fresh_at: Nanos::ZERO });
+        let before = if is_new { 0 } else { cell.bytes() };
+        change(&mut cell.log, &self.allowance);
+        cell.fresh_at = cell.log.fresh_at(params);
+        self.earliest = self.earliest.min(cell.fresh_at);
+        self.allowance.change(before, cell.bytes());
+    }
+}

@@ -1,0 +1,119 @@
+//! The application's limiter, on its way with each request.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::{Context, Poll};
+use std::sync::OnceLock;
+
+use http::Request;
+use limiter_core::Limiter;
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Puts the application's [`Limiter`] into each request, where annotated handlers and layers
+/// without a limiter of their own find it. Of two such layers the inner one counts.
+///
+/// The first limiter given to such a layer is kept for as long as the process runs: it is told when
+/// requests end up with the process-wide default, which most often means a route that was added
+/// after the layer.
+///
+/// # Examples
+///
+/// ```
+/// use http::{Request, Response, StatusCode};
+/// use limiter_tower::{Global, Limiter, LimiterLayer, RateLimitLayer};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let limit = RateLimitLayer::builder().quota("1/min").key(Global).build()?;
+/// let application = || {
+///     ServiceBuilder::new()
+///         .layer(LimiterLayer::new(Limiter::in_memory()))
+///         .layer(limit.clone())
+///         .service(service_fn(async |_: Request<String>| Ok::<_, std::io::Error>(Response::new(String::new()))))
+/// };
+/// let (one, other) = (application(), application());
+///
+/// let request = || Request::new(String::new());
+/// assert_eq!(one.clone().oneshot(request()).await?.status(), StatusCode::OK);
+/// assert_eq!(one.oneshot(request()).await?.status(), StatusCode::TOO_MANY_REQUESTS);
+/// // Another limiter, other budgets, though the rules are the same.
+/// assert_eq!(other.oneshot(request()).await?.status(), StatusCode::OK);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct LimiterLayer {
+    limiter: Limiter,
+}
+
+impl LimiterLayer {
+    /// A layer that hands out `limiter`.
+    #[must_use]
+    pub fn new(limiter: Limiter) -> Self {
+        if limiter.requires_explicit() {
+            REQUIRED.store(true, Ordering::Relaxed);
+        }
+        let _: &Limiter = EXPLICIT.get_or_init(|| limiter.clone());
+        LimiterLayer { limiter }
+    }
+}
+
+impl<S> Layer<S> for LimiterLayer {
+    type Service = WithLimiter<S>;
+
+    fn layer(&self, inner: S) -> WithLimiter<S> {
+        WithLimiter { inner, limiter: self.limiter.clone() }
+    }
+}
+
+/// A service whose requests carry the application's [`Limiter`]. Made by [`LimiterLayer`].
+#[derive(Clone, Debug)]
+pub struct WithLimiter<S> {
+    inner: S,
+    limiter: Limiter,
+}
+
+impl<S, B> Service<Request<B>> for WithLimiter<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        request.extensions_mut().insert(self.limiter.clone());
+        self.inner.call(request)
+    }
+}
+
+/// The first limiter that was put into a layer: whoever runs the application listens there.
+static EXPLICIT: OnceLock<Limiter> = OnceLock::new();
+/// Whether a limiter of the process says that there must be an explicit one.
+static REQUIRED: AtomicBool = AtomicBool::new(false);
+/// Limits what no explicit limiter limits: in memory, trusting nobody.
+static DEFAULT: OnceLock<Limiter> = OnceLock::new();
+
+/// What to do with a request that carries no limiter.
+pub(crate) enum Fallback {
+    /// Limit it by the process-wide limiter.
+    Use(&'static Limiter),
+    /// Refuse it: the application says that a limiter must be there. The limiter is for the answer's
+    /// clock alone.
+    Refuse(&'static Limiter),
+}
+
+pub(crate) fn fallback() -> Fallback {
+    let limiter = DEFAULT.get_or_init(Limiter::in_memory);
+    if REQUIRED.load(Ordering::Relaxed) { Fallback::Refuse(limiter) } else { Fallback::Use(limiter) }
+}
+
+/// A limiter that the process was given, if any.
+pub(crate) fn explicit() -> Option<&'static Limiter> {
+    EXPLICIT.get()
+}

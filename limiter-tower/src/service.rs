@@ -1,0 +1,95 @@
+//! The limited service.
+
+use core::mem;
+use core::task::{Context, Poll};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_service::Service;
+
+use crate::body::ResponseBody;
+use crate::future::ResponseFuture;
+use crate::gate::{Entry, Gate, Verdict};
+
+/// A service whose requests are limited. Made by [`RateLimitLayer`](crate::RateLimitLayer).
+///
+/// It answers, it never queues: a refused request gets its response at once, and the inner service
+/// is not called.
+#[derive(Debug)]
+pub struct RateLimit<S> {
+    inner: S,
+    gate: Arc<Gate>,
+}
+
+impl<S> RateLimit<S> {
+    pub(crate) fn new(inner: S, gate: Arc<Gate>) -> Self {
+        RateLimit { inner, gate }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to be changed.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Gives the inner service back.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+// By hand, to say what a copy is: the budgets are shared, the readiness is not. The inner service's
+// own `Clone` hands out one that has yet to be polled ready, and a permit lives in the future and
+// the body of one request, never in a service.
+impl<S: Clone> Clone for RateLimit<S> {
+    fn clone(&self) -> Self {
+        RateLimit { inner: self.inner.clone(), gate: Arc::clone(&self.gate) }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for RateLimit<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: http_body::Body<Data = Bytes>,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
+        let (parts, body) = request.into_parts();
+        match self.gate.enter(&parts) {
+            Entry::Decided(Verdict::Admitted(pass)) => {
+                ResponseFuture::calling(self.inner.call(Request::from_parts(parts, body)), Some(pass))
+            }
+            Entry::Deciding(pending) => {
+                let gate = Arc::clone(&self.gate);
+                ResponseFuture::deciding(pending, gate, parts, body, self.take_ready())
+            }
+            Entry::Decided(Verdict::Refused(response)) => {
+                // What the inner service set aside when it said that it is ready (a slot, a place in
+                // a buffer) is not needed. Kept, it would be held as long as the connection is idle.
+                drop(self.take_ready());
+                ResponseFuture::refused(response)
+            }
+            Entry::Uncounted => ResponseFuture::calling(self.inner.call(Request::from_parts(parts, body)), None),
+        }
+    }
+}
+
+impl<S: Clone> RateLimit<S> {
+    /// Takes out the service that was polled ready and leaves a copy that was not.
+    fn take_ready(&mut self) -> S {
+        let unready = self.inner.clone();
+        mem::replace(&mut self.inner, unready)
+    }
+}

@@ -1,0 +1,66 @@
+//! Layers within layers: the outer decides first, and gives its charge back when the inner refuses.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use limiter_tower::{Global, Policy, Quota, RateLimitLayer, Rule};
+use support::{TestBody, get, limiter, ok, remaining, status};
+use tower::{Layer, ServiceBuilder, service_fn};
+
+fn layer_of(count: u64, limiter: &limiter_tower::Limiter) -> (RateLimitLayer, Policy) {
+    let policy = Policy::new("p", [Rule::new(Quota::per_minute(count)).key(Global)]).unwrap();
+    let layer = RateLimitLayer::builder().policy(policy.clone()).limiter(limiter.clone()).build().unwrap();
+    (layer, policy)
+}
+
+#[tokio::test]
+async fn an_inner_refusal_gives_the_outer_charge_back_whatever_store_it_came_from() {
+    let (outside, inside) = (limiter(), limiter());
+    let (outer, outer_policy) = layer_of(10, &outside);
+    let (inner, inner_policy) = layer_of(1, &inside);
+    let service = ServiceBuilder::new().layer(outer).layer(inner).service(service_fn(ok));
+
+    assert_eq!(status(&service, get("/")).await, StatusCode::OK);
+    assert_eq!(remaining(&outside, &outer_policy), 9);
+    for _ in 0..20 {
+        assert_eq!(status(&service, get("/")).await, StatusCode::TOO_MANY_REQUESTS);
+    }
+    assert_eq!(remaining(&outside, &outer_policy), 9);
+    assert_eq!(remaining(&inside, &inner_policy), 0);
+}
+
+#[tokio::test]
+async fn the_outermost_of_three_gets_its_charge_back_too() {
+    let limiter = limiter();
+    let (outermost, first) = layer_of(10, &limiter);
+    let (middle, second) = layer_of(10, &limiter);
+    let (inner, _) = layer_of(0, &limiter);
+    let service = ServiceBuilder::new().layer(outermost).layer(middle).layer(inner).service(service_fn(ok));
+    assert_eq!(status(&service, get("/")).await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!((remaining(&limiter, &first), remaining(&limiter, &second)), (10, 10));
+}
+
+#[tokio::test]
+async fn an_outer_refusal_never_reaches_the_inner_limit() {
+    let limiter = limiter();
+    let (outer, _) = layer_of(0, &limiter);
+    let (inner, untouched) = layer_of(5, &limiter);
+    let service = ServiceBuilder::new().layer(outer).layer(inner).service(service_fn(ok));
+    assert_eq!(status(&service, get("/")).await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(remaining(&limiter, &untouched), 5);
+}
+
+#[tokio::test]
+async fn a_429_of_the_handlers_own_is_an_answer_like_any_other() {
+    let limiter = limiter();
+    let (layer, policy) = layer_of(5, &limiter);
+    let service = layer.layer(service_fn(async |_: Request<TestBody>| {
+        let mut response = Response::new(Full::<bytes::Bytes>::default());
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        Ok::<_, std::convert::Infallible>(response)
+    }));
+    assert_eq!(status(&service, get("/")).await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(remaining(&limiter, &policy), 4);
+}
