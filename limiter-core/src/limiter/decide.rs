@@ -3,6 +3,7 @@
 
 use smallvec::SmallVec;
 
+use super::alone::Alone;
 use super::permit::{Permit, Receipt};
 use super::prepared::{Prepared, PreparedRule, Tier};
 use super::{Limiter, StoreHandle};
@@ -128,30 +129,47 @@ impl Limiter {
     /// With a store that answers later the rules' choice for store errors applies; use
     /// [`Limiter::decide_key`] there.
     #[must_use]
+    #[inline]
     pub fn check(&self, policy: &Policy, key: &Key) -> Decision {
-        self.at_once(policy, key, None, Mode::Charge).decision
+        self.decision(policy, key, None, Mode::Charge)
     }
 
     /// As [`Limiter::check`], for `cost` units of every rule.
     #[must_use]
     pub fn check_cost(&self, policy: &Policy, key: &Key, cost: u64) -> Decision {
-        self.at_once(policy, key, Some(cost), Mode::Charge).decision
+        self.decision(policy, key, Some(cost), Mode::Charge)
     }
 
     /// What [`Limiter::check_cost`] would say; takes nothing.
     #[must_use]
     pub fn peek(&self, policy: &Policy, key: &Key, cost: u64) -> Decision {
-        self.at_once(policy, key, Some(cost), Mode::Peek).decision
+        self.decision(policy, key, Some(cost), Mode::Peek)
     }
 
     /// Decides about one key and hands out what was charged, so that it can be released or refunded.
     pub fn decide_key(&self, policy: &Policy, key: &Key, cost: u64) -> Reply<Ruling> {
         match self.prepared(policy) {
-            Ok(prepared) => self.ask(policy, prepared, questions(prepared, key, Some(cost)), Mode::Charge, None),
+            Ok(prepared) => match self.alone(prepared) {
+                Some(alone) => alone.rule(key, cost, Mode::Charge),
+                None => self.ask(policy, prepared, questions(prepared, key, Some(cost)), Mode::Charge, None),
+            },
             Err(_) => Reply::Now(Ruling::default()),
         }
     }
 
+    #[inline]
+    fn decision(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
+        if let Ok(prepared) = self.prepared(policy)
+            && let Some(alone) = self.alone(prepared)
+            && alone.leaves_nothing()
+        {
+            return alone.decision(key, cost, mode);
+        }
+        self.at_once(policy, key, cost, mode).decision
+    }
+
+    #[cold]
+    #[inline(never)]
     fn at_once(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Ruling {
         let Ok(prepared) = self.prepared(policy) else { return Ruling::default() };
         match self.ask(policy, prepared, questions(prepared, key, cost), mode, None) {
@@ -172,6 +190,12 @@ impl Limiter {
         mode: Mode,
         request: Option<&KeyContext<'_>>,
     ) -> Reply<Ruling> {
+        if let [one] = asked.as_slice()
+            && let StoreHandle::Memory(store) = &self.inner.store
+            && let Some(rule) = prepared.rules.get(one.rule)
+        {
+            return Alone { limiter: self, store, rule, tier: one.tier, request }.rule(&one.key, one.cost, mode);
+        }
         if asked.is_empty() {
             return Reply::Now(Ruling::without_rules());
         }
@@ -260,15 +284,7 @@ impl Limiter {
                 for earlier in ruling.receipt.charges.iter_mut().filter(|earlier| one_cell(earlier)) {
                     earlier.until = earlier.until.saturating_sub(item.params.weight(item.cost));
                 }
-                let charge = Charged {
-                    budget: item.budget,
-                    subject: item.subject.clone(),
-                    params: item.params,
-                    cost: item.cost,
-                    at: op.now.monotonic,
-                    until: reply.state.fresh_at,
-                    place: reply.place,
-                };
+                let charge = charged(item, reply, op.now);
                 if item.params.algorithm() == Algorithm::Concurrent {
                     slots.push(charge);
                 } else {
@@ -353,9 +369,16 @@ impl Limiter {
     }
 
     fn tell(&self, asked: &Questions, decision: &Decision, request: Option<&KeyContext<'_>>) {
+        if self.inner.observer.is_some() {
+            let keys: SmallVec<[Key; 2]> = asked.iter().map(|one| one.key.clone()).collect();
+            self.tell_keys(&keys, decision, request);
+        }
+    }
+
+    #[inline]
+    pub(super) fn tell_keys(&self, keys: &[Key], decision: &Decision, request: Option<&KeyContext<'_>>) {
         let Some(observer) = &self.inner.observer else { return };
-        let keys: SmallVec<[Key; 2]> = asked.iter().map(|one| one.key.clone()).collect();
-        let event = Event { decision, keys: &keys, request: request.map(KeyContext::parts) };
+        let event = Event { decision, keys, request: request.map(KeyContext::parts) };
         if decision.is_allowed() {
             observer.on_allow(&event);
         } else {
@@ -420,7 +443,21 @@ fn unknown_reply() -> ItemReply {
     ItemReply { verdict: Verdict::Deny { retry: None }, state: State::default(), place: Place::Own }
 }
 
-fn usage(rule: &PreparedRule, item: &Item, reply: &ItemReply, now: Now) -> Usage {
+#[inline]
+pub(super) fn charged(item: &Item, reply: &ItemReply, now: Now) -> Charged {
+    Charged {
+        budget: item.budget,
+        subject: item.subject.clone(),
+        params: item.params,
+        cost: item.cost,
+        at: now.monotonic,
+        until: reply.state.fresh_at,
+        place: reply.place,
+    }
+}
+
+#[inline]
+pub(super) fn usage(rule: &PreparedRule, item: &Item, reply: &ItemReply, now: Now) -> Usage {
     let (outcome, retry) = match (reply.verdict, reply.place) {
         (Verdict::Allow, _) => (Outcome::Allowed, None),
         (Verdict::TooBig, _) => (Outcome::NeverFits, None),

@@ -1,6 +1,7 @@
 //! The engine that an application configures once: rules, store, clock and observer meet here and
 //! nowhere else.
 
+mod alone;
 mod decide;
 mod permit;
 mod prepared;
@@ -151,6 +152,7 @@ impl Limiter {
         }
     }
 
+    #[inline]
     fn prepared(&self, policy: &Policy) -> Result<&Prepared, &PolicyError> {
         if let Some(known) = self.inner.prepared.get(policy.index()) {
             return known.as_ref();

@@ -79,7 +79,7 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         None => (format!("policy {} {index} {shape:?}", policy.identity()), Some(policy.index())),
     };
     PreparedRule {
-        name: declared.name.clone(),
+        name: declared.name.interned(),
         index: u16::try_from(index).unwrap_or(u16::MAX),
         budget: limiter.inner.fingerprints.of_value(&(&identity, apart)),
         identity,
@@ -144,7 +144,7 @@ impl PreparedRule {
         let budget = if shape(&params) == shape(&self.params) {
             self.budget
         } else {
-            limiter.inner.seed.hash_one((self.budget, shape(&params)))
+            limiter.inner.fingerprints.of_value(&(self.budget, shape(&params)))
         };
         Some(Tier { params, budget })
     }

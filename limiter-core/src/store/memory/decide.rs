@@ -57,6 +57,12 @@ impl MemoryStore {
     /// Decides about one request.
     #[must_use]
     pub fn decide(&self, decide: &Decide) -> Decided {
+        if let [item] = decide.items.as_slice() {
+            let (allowed, reply) = self.decide_one(item, decide.now);
+            let mut decided = Decided { allowed, items: SmallVec::new() };
+            decided.items.push(reply);
+            return decided;
+        }
         self.maintain(decide.now.monotonic);
         self.evaluate(decide, true)
     }
@@ -67,7 +73,7 @@ impl MemoryStore {
         self.evaluate(decide, false)
     }
 
-    fn evaluate(&self, decide: &Decide, write: bool) -> Decided {
+    pub(super) fn evaluate(&self, decide: &Decide, write: bool) -> Decided {
         let now = decide.now;
         let fingerprints: SmallVec<[u64; 4]> = decide.items.iter().map(|item| fingerprint(&item.subject)).collect();
         // One global order: ascending by shard, each shard once.

@@ -13,6 +13,7 @@
 mod decide;
 mod logs;
 mod shard;
+mod single;
 mod table;
 
 use core::fmt;
@@ -146,7 +147,8 @@ impl MemoryStore {
             evicted: self.counters.evicted.load(Ordering::Relaxed),
             shared: self.counters.shared.load(Ordering::Relaxed),
             turned_away: self.counters.turned_away.load(Ordering::Relaxed),
-            pruned: self.counters.pruned.load(Ordering::Relaxed),
+            pruned: self.counters.pruned.load(Ordering::Relaxed)
+                + self.shards.iter().map(|shard| shard.0.lock().reused()).sum::<u64>(),
         }
     }
 

@@ -55,6 +55,19 @@ pub(super) struct Table<V> {
     len: usize,
     /// No cell is stale before this.
     earliest: Nanos,
+    /// Stale cells that new keys took over.
+    reused: u64,
+}
+
+/// Where a key sits, or may sit down. Good until the table changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seat {
+    /// In a free cell, if the table may hold one more.
+    Free(usize),
+    /// In its own cell.
+    Own(usize),
+    /// In the cell of a key that is as good as new, and forgotten with that.
+    Stale(usize),
 }
 
 const SMALLEST: usize = 8;
@@ -63,7 +76,7 @@ const SAMPLE: usize = 8;
 
 impl<V: Value> Table<V> {
     pub(super) fn new() -> Self {
-        Table { cells: Box::new([]), len: 0, earliest: Nanos::MAX }
+        Table { cells: Box::new([]), len: 0, earliest: Nanos::MAX, reused: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -74,12 +87,64 @@ impl<V: Value> Table<V> {
         self.earliest
     }
 
+    pub(super) fn reused(&self) -> u64 {
+        self.reused
+    }
+
+    /// Looks for a key, and on the way for the best cell for it if it is new.
+    #[inline]
+    pub(super) fn seek(&self, fingerprint: u64, now: Nanos) -> (Seat, State) {
+        let mut at = self.home(fingerprint);
+        let mut stale = None;
+        while let Some(cell) = self.cells.get(at) {
+            if cell.fingerprint == fingerprint {
+                return (Seat::Own(at), cell.value.unpack());
+            }
+            if cell.fingerprint == 0 {
+                break;
+            }
+            if stale.is_none() && cell.value.fresh_at() <= now {
+                stale = Some(at);
+            }
+            at = self.next(at);
+        }
+        (stale.map_or(Seat::Free(at), Seat::Stale), State::default())
+    }
+
+    /// Writes the state of a key to the seat that was found for it.
+    #[inline]
+    pub(super) fn sit(&mut self, seat: Seat, fingerprint: u64, state: State, now: Nanos) {
+        let value = V::pack(state);
+        let cell = match seat {
+            Seat::Own(at) | Seat::Stale(at) => self.cells.get_mut(at),
+            Seat::Free(_) if self.is_crowded() => None,
+            Seat::Free(at) => self.cells.get_mut(at),
+        };
+        let Some(cell) = cell else { return self.put(fingerprint, state, now) };
+        *cell = Cell { fingerprint, value };
+        self.earliest = self.earliest.min(state.fresh_at);
+        match seat {
+            Seat::Own(_) => {}
+            Seat::Free(_) => self.len += 1,
+            Seat::Stale(_) => self.reused += 1,
+        }
+    }
+
+    /// Whether another cell would fill it to more than three quarters: below that probes stay
+    /// short, and always end.
+    #[inline]
+    fn is_crowded(&self) -> bool {
+        (self.len + 1) * 4 > self.cells.len() * 3
+    }
+
     pub(super) fn get(&self, fingerprint: u64) -> Option<State> {
         let at = self.find(fingerprint)?;
         Some(self.cells.get(at)?.value.unpack())
     }
 
     /// Writes a state, adding the cell if it is new.
+    #[cold]
+    #[inline(never)]
     pub(super) fn put(&mut self, fingerprint: u64, state: State, now: Nanos) {
         self.earliest = self.earliest.min(state.fresh_at);
         if let Some(at) = self.find(fingerprint)
@@ -88,8 +153,7 @@ impl<V: Value> Table<V> {
             cell.value = V::pack(state);
             return;
         }
-        // At most three quarters full, so that probes stay short and always end.
-        if (self.len + 1) * 4 > self.cells.len() * 3 {
+        if self.is_crowded() {
             self.sweep(now);
             if (self.len + 1) * 2 > self.cells.len() {
                 self.rebuild((self.cells.len() + self.cells.len() / 2).max(SMALLEST));
