@@ -13,7 +13,7 @@ use governor::{Quota, RateLimiter};
 use limiter_core::algorithm::Params;
 use limiter_core::key::Fingerprints;
 use limiter_core::store::memory::MemoryStore;
-use limiter_core::store::{Decide, Item, Mode, Subject};
+use limiter_core::store::{Item, Mode, Subject};
 use limiter_core::time::{Clock, Nanos, Now, SystemClock};
 use limiter_core::{Algorithm, AtCeiling, Key, Limiter, Policy, Reply, Rule};
 
@@ -163,7 +163,7 @@ impl Rival for Gcra {
     }
 }
 
-/// Our store alone: clock, fingerprint, one operation of one item.
+/// Our store alone: clock, fingerprint, one item.
 pub struct OurStore {
     store: MemoryStore,
     clock: SystemClock,
@@ -194,9 +194,7 @@ impl OurStore {
             mode: Mode::Charge,
             at_ceiling: AtCeiling::Evict,
         };
-        let mut decide = Decide { now: Now { monotonic: now, wall: Nanos::ZERO }, items: Default::default() };
-        decide.items.push(item);
-        self.store.decide(&decide).allowed
+        self.store.decide_one(&item, Now { monotonic: now, wall: Nanos::ZERO }).0
     }
 
     /// The store.
@@ -278,7 +276,7 @@ whole!(
 whole!(
     /// `Limiter::decide_key` by address: with what is needed to refund the charge.
     OurDecideKey, IpAddr, |refuse| vec![Rule::new(ours(refuse))],
-    |limiter, policy, ip| matches!(limiter.decide_key(policy, &Key::from(*ip), 1), Reply::Now(r) if r.decision.is_allowed())
+    |limiter, policy, ip| passed(&limiter.decide_key(policy, &Key::from(*ip), 1))
 );
 whole!(
     /// `Limiter::check` by text.
@@ -298,13 +296,18 @@ whole!(
 whole!(
     /// A slot taken and given back.
     OurConcurrent, IpAddr, |_refuse| vec![Rule::concurrent(1000)],
-    |limiter, policy, _ip| matches!(limiter.decide_key(policy, &Key::everyone(), 1), Reply::Now(r) if r.decision.is_allowed())
+    |limiter, policy, _ip| passed(&limiter.decide_key(policy, &Key::everyone(), 1))
 );
 whole!(
     /// A slot of one client taken and given back.
     OurConcurrentByKey, IpAddr, |_refuse| vec![Rule::concurrent(1000).key(limiter_core::key::Ip::new())],
-    |limiter, policy, ip| matches!(limiter.decide_key(policy, &Key::from(*ip), 1), Reply::Now(r) if r.decision.is_allowed())
+    |limiter, policy, ip| passed(&limiter.decide_key(policy, &Key::from(*ip), 1))
 );
+
+#[inline]
+fn passed(reply: &Reply<limiter_core::Ruling>) -> bool {
+    matches!(reply, Reply::Now(ruling) if ruling.decision.is_allowed())
+}
 
 fn window(refuse: bool) -> limiter_core::Quota {
     format!("{}/h", burst(refuse)).parse().unwrap_or(limiter_core::Quota::UNLIMITED)

@@ -67,7 +67,6 @@ fn main() {
         }
     }
     let mut report = report::Report::new(options.date.clone());
-    let rounds = if options.quick { 5 } else { 9 };
     let wanted = |name: &str| options.only.as_ref().is_none_or(|word| name.contains(word.as_str()));
     for threads in [1, 2] {
         for scenario in scenarios(threads, options.quick) {
@@ -76,16 +75,16 @@ fn main() {
                 continue;
             }
             for contenders in [BY_ADDRESS, BY_TEXT, TWO_RULES] {
-                report.lines(&title, measure::compare(&scenario, contenders, rounds));
+                report.lines(&title, measure::compare(&scenario, contenders));
             }
             if scenario.name.starts_with("hot") {
-                report.lines(&title, measure::compare(&scenario, KEYLESS, rounds));
+                report.lines(&title, measure::compare(&scenario, KEYLESS));
             }
         }
         let title = format!("slot taken and given back, {threads} thread{}", if threads == 1 { "" } else { "s" });
         if wanted(&title) {
             let hot = &scenarios(threads, options.quick)[0];
-            report.lines(&title, measure::compare(hot, SLOTS, rounds));
+            report.lines(&title, measure::compare(hot, SLOTS));
         }
     }
     if wanted("memory") {
@@ -98,15 +97,10 @@ fn main() {
 }
 
 fn scenarios(threads: usize, quick: bool) -> Vec<Scenario> {
-    let decisions = if quick { 500_000 } else { 1_000_000 };
-    let scenario = |name, known, visits, refuse| Scenario {
-        name,
-        known,
-        visits,
-        decisions,
-        refuse,
-        threads,
-        fresh: false,
+    let scenario = |name, known: Keys, visits, refuse| {
+        let (decisions, rounds) = if known.visits() > 1000 { (100_000, 45) } else { (20_000, 151) };
+        let rounds = if quick { rounds / 3 } else { rounds };
+        Scenario { name, known, visits, decisions, rounds, refuse, threads, fresh: false }
     };
     vec![
         scenario("hot key, allowed", Keys::hot(), Keys::hot(), false),
@@ -118,6 +112,7 @@ fn scenarios(threads: usize, quick: bool) -> Vec<Scenario> {
         Scenario {
             fresh: true,
             decisions: 2_000_000 / threads,
+            rounds: if quick { 3 } else { 7 },
             ..scenario("2M new keys", Keys::each(0), Keys::each(2_000_000), false)
         },
     ]

@@ -15,8 +15,10 @@ pub(crate) struct Scenario {
     /// Seen before the clock starts.
     pub(crate) known: Keys,
     pub(crate) visits: Keys,
-    /// Decisions timed in a round, of each thread.
+    /// Decisions timed in a round, of each thread: few enough to be done before the scheduler
+    /// steps in, so that the median is of rounds that nobody disturbed.
     pub(crate) decisions: usize,
+    pub(crate) rounds: usize,
     pub(crate) refuse: bool,
     pub(crate) threads: usize,
     /// Whether every round starts with an empty limiter.
@@ -39,18 +41,23 @@ pub(crate) struct Contender {
 
 impl Contender {
     pub(crate) const fn new<R: Rival + 'static>(name: &'static str, against: usize) -> Self {
-        Contender { name, against, make: || Box::new(Run::<R>(None)) }
+        Contender { name, against, make: || Box::new(Run::<R> { rival: None, at: 0 }) }
     }
 }
 
-struct Run<R>(Option<R>);
+struct Run<R> {
+    rival: Option<R>,
+    /// The next visit.
+    at: usize,
+}
 
 impl<R: Rival> Runner for Run<R> {
     fn round(&mut self, scenario: &Scenario) -> f64 {
         if scenario.fresh {
-            self.0 = None;
+            self.rival = None;
+            self.at = 0;
         }
-        let rival = self.0.get_or_insert_with(|| {
+        let rival = self.rival.get_or_insert_with(|| {
             let rival = R::new(scenario.refuse);
             for key in R::Key::of(&scenario.known) {
                 rival.check(key);
@@ -58,8 +65,10 @@ impl<R: Rival> Runner for Run<R> {
             rival
         });
         let keys = R::Key::of(&scenario.visits);
+        let from = self.at;
+        self.at = (self.at + scenario.decisions) % keys.len();
         if scenario.threads == 1 {
-            return timed(rival, keys, 0, scenario.decisions);
+            return timed(rival, keys, from, scenario.decisions);
         }
         let barrier = Barrier::new(scenario.threads);
         let (rival, barrier) = (&*rival, &barrier);
@@ -68,7 +77,7 @@ impl<R: Rival> Runner for Run<R> {
             let work = |at: usize| {
                 move || {
                     barrier.wait();
-                    timed(rival, keys, at * share, scenario.decisions)
+                    timed(rival, keys, (from + at * share) % keys.len(), scenario.decisions)
                 }
             };
             let running: Vec<_> = (0..scenario.threads).map(|at| scope.spawn(work(at))).collect();
@@ -104,16 +113,16 @@ pub(crate) struct Line {
     pub(crate) against: &'static str,
 }
 
-/// Medians over `rounds` rounds, after one that does not count.
-pub(crate) fn compare(scenario: &Scenario, contenders: &[Contender], rounds: usize) -> Vec<Line> {
+/// Medians over the rounds, after a few that do not count.
+pub(crate) fn compare(scenario: &Scenario, contenders: &[Contender]) -> Vec<Line> {
     let mut runners: Vec<_> = contenders.iter().map(|contender| (contender.make)()).collect();
     let mut times = vec![Vec::new(); contenders.len()];
-    for round in 0..=rounds {
+    for round in 0..scenario.rounds + WARM_UP {
         let mut order: Vec<usize> = (0..runners.len()).collect();
         order.rotate_left(round % runners.len());
         for at in order {
             let time = runners[at].round(scenario);
-            if round > 0 {
+            if round >= WARM_UP {
                 times[at].push(time);
             }
         }
@@ -126,6 +135,8 @@ pub(crate) fn compare(scenario: &Scenario, contenders: &[Contender], rounds: usi
     });
     lines.collect()
 }
+
+const WARM_UP: usize = 2;
 
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);

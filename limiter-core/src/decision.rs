@@ -9,9 +9,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use smallvec::SmallVec;
 
 use crate::algorithm::{Algorithm, Params, State};
+use crate::few::Few;
 use crate::time::{Nanos, Now};
 
 /// A name that is either part of the program or shared at run time; cheap to clone.
@@ -232,7 +232,7 @@ pub struct Decision {
     pub(crate) allowed: bool,
     pub(crate) source: Source,
     pub(crate) degraded: bool,
-    pub(crate) usages: SmallVec<[Usage; 4]>,
+    pub(crate) usages: Few<[Usage; 4]>,
 }
 
 impl Decision {

@@ -1,17 +1,17 @@
 //! The common case: one rule applies, and the store is in this process. The same decision as the
 //! general one, made in place: nothing is collected, cloned or moved.
 
-use smallvec::SmallVec;
-
 use super::decide::{Ruling, charged, usage};
-use super::permit::Permit;
+use super::permit::{Permit, Receipt};
 use super::prepared::{Prepared, PreparedRule, Tier};
 use super::{Limiter, StoreHandle};
 use crate::algorithm::{Algorithm, Verdict};
-use crate::decision::Decision;
+use crate::decision::{Decision, Source};
+use crate::few::Few;
 use crate::key::{Key, KeyContext};
 use crate::store::memory::MemoryStore;
-use crate::store::{Charged, Item, Mode, Reply, Subject};
+use crate::store::{Charged, Item, ItemReply, Mode, Reply, Subject};
+use crate::time::Now;
 
 /// One rule, and where it is counted.
 pub(super) struct Alone<'a> {
@@ -45,34 +45,47 @@ impl Alone<'_> {
     /// Decides, and forgets what was charged.
     #[inline]
     pub(super) fn decision(&self, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
-        let mut decision = Decision::default();
-        let cost = cost.unwrap_or_else(|| self.rule.cost.constant());
-        self.decide(key, cost, mode, &mut decision);
-        self.limiter.tell_keys(core::slice::from_ref(key), &decision, self.request);
-        decision
+        let asked = self.ask(key, cost.unwrap_or_else(|| self.rule.cost.constant()), mode);
+        if self.limiter.inner.observer.is_some() {
+            self.tell(key, &asked.decision(self.rule));
+        }
+        asked.decision(self.rule)
     }
 
     /// Decides, and hands out what was charged.
-    pub(super) fn rule(&self, key: &Key, cost: u64, mode: Mode) -> Reply<Ruling> {
-        let mut reply = Reply::Now(Ruling::default());
-        if let Reply::Now(ruling) = &mut reply {
-            let charge = self.decide(key, cost, mode, &mut ruling.decision);
-            match charge {
-                None => {}
-                Some(slot) if !self.leaves_nothing() => {
-                    let mut slots = SmallVec::new();
-                    slots.push(slot);
-                    ruling.permit = Some(Permit::new(self.limiter.clone(), slots, false));
-                }
-                Some(charge) => ruling.receipt.charges.push(charge),
-            }
-            self.limiter.tell_keys(core::slice::from_ref(key), &ruling.decision, self.request);
+    #[inline]
+    pub(super) fn ruling(&self, key: &Key, cost: u64, mode: Mode) -> Reply<Ruling> {
+        let asked = self.ask(key, cost, mode);
+        if self.limiter.inner.observer.is_some() {
+            self.tell(key, &asked.decision(self.rule));
         }
-        reply
+        if !asked.holds() {
+            let receipt = Receipt { charges: Few::new(), local: false };
+            return Reply::Now(Ruling { decision: asked.decision(self.rule), receipt, permit: None });
+        }
+        if self.leaves_nothing() {
+            return Reply::Now(Ruling {
+                decision: asked.decision(self.rule),
+                receipt: Receipt { charges: Few::one(asked.charge()), local: false },
+                permit: None,
+            });
+        }
+        let slots = core::iter::once(asked.charge()).collect();
+        Reply::Now(Ruling {
+            decision: asked.decision(self.rule),
+            receipt: Receipt { charges: Few::new(), local: false },
+            permit: Some(Permit::new(self.limiter.clone(), slots, false)),
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell(&self, key: &Key, decision: &Decision) {
+        self.limiter.tell_keys(core::slice::from_ref(key), decision, self.request);
     }
 
     #[inline]
-    fn decide(&self, key: &Key, cost: u64, mode: Mode, decision: &mut Decision) -> Option<Charged> {
+    fn ask(&self, key: &Key, cost: u64, mode: Mode) -> Asked {
         let Tier { params, budget } = self.tier;
         let item = Item {
             budget,
@@ -84,9 +97,38 @@ impl Alone<'_> {
         };
         let now = self.limiter.inner.clock.read(params.needs_wall());
         let (allowed, reply) = self.store.decide_one(&item, now);
-        decision.allowed = allowed;
-        decision.usages.push(usage(self.rule, &item, &reply, now));
-        let holds = allowed && reply.verdict == Verdict::Allow && item.mode != Mode::Peek && cost > 0;
-        holds.then(|| charged(&item, &reply, now))
+        Asked { item, now, allowed, reply }
+    }
+}
+
+/// What was asked and answered.
+struct Asked {
+    item: Item,
+    now: Now,
+    allowed: bool,
+    reply: ItemReply,
+}
+
+impl Asked {
+    /// Whether the caller holds something that can be given back.
+    #[inline]
+    fn holds(&self) -> bool {
+        let charged = self.item.mode != Mode::Peek && self.item.cost > 0;
+        self.allowed && self.reply.verdict == Verdict::Allow && charged
+    }
+
+    #[inline(always)]
+    fn decision(&self, rule: &PreparedRule) -> Decision {
+        Decision {
+            allowed: self.allowed,
+            source: Source::Store,
+            degraded: false,
+            usages: Few::one(usage(rule, &self.item, &self.reply, self.now)),
+        }
+    }
+
+    #[inline]
+    fn charge(&self) -> Charged {
+        charged(&self.item, &self.reply, self.now)
     }
 }

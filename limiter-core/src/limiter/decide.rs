@@ -148,38 +148,34 @@ impl Limiter {
 
     /// Decides about one key and hands out what was charged, so that it can be released or refunded.
     pub fn decide_key(&self, policy: &Policy, key: &Key, cost: u64) -> Reply<Ruling> {
-        match self.prepared(policy) {
-            Ok(prepared) => match self.alone(prepared) {
-                Some(alone) => alone.rule(key, cost, Mode::Charge),
-                None => self.ask(policy, prepared, questions(prepared, key, Some(cost)), Mode::Charge, None),
-            },
-            Err(_) => Reply::Now(Ruling::default()),
+        let Ok(prepared) = self.prepared(policy) else { return Reply::Now(Ruling::default()) };
+        if let Some(alone) = self.alone(prepared) {
+            return alone.ruling(key, cost, Mode::Charge);
         }
+        self.ask(policy, prepared, questions(prepared, key, Some(cost)), Mode::Charge, None)
     }
 
     #[inline]
     fn decision(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
-        if let Ok(prepared) = self.prepared(policy)
-            && let Some(alone) = self.alone(prepared)
-            && alone.leaves_nothing()
-        {
-            return alone.decision(key, cost, mode);
+        match self.prepared(policy).ok().and_then(|prepared| self.alone(prepared)) {
+            Some(alone) if alone.leaves_nothing() => alone.decision(key, cost, mode),
+            _ => self.at_once(policy, key, cost, mode),
         }
-        self.at_once(policy, key, cost, mode).decision
     }
 
     #[cold]
     #[inline(never)]
-    fn at_once(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Ruling {
-        let Ok(prepared) = self.prepared(policy) else { return Ruling::default() };
-        match self.ask(policy, prepared, questions(prepared, key, cost), mode, None) {
+    fn at_once(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
+        let Ok(prepared) = self.prepared(policy) else { return Decision::default() };
+        let ruling = match self.ask(policy, prepared, questions(prepared, key, cost), mode, None) {
             Reply::Now(ruling) => ruling,
             Reply::Later(_) => {
                 let asked = questions(prepared, key, cost);
                 let op = self.operation(prepared, &asked, mode);
                 self.without_store(prepared, &op, &asked, &StoreError::unsupported(), None)
             }
-        }
+        };
+        ruling.decision
     }
 
     fn ask(
@@ -194,7 +190,8 @@ impl Limiter {
             && let StoreHandle::Memory(store) = &self.inner.store
             && let Some(rule) = prepared.rules.get(one.rule)
         {
-            return Alone { limiter: self, store, rule, tier: one.tier, request }.rule(&one.key, one.cost, mode);
+            let alone = Alone { limiter: self, store, rule, tier: one.tier, request };
+            return alone.ruling(&one.key, one.cost, mode);
         }
         if asked.is_empty() {
             return Reply::Now(Ruling::without_rules());

@@ -6,12 +6,12 @@ use crate::algorithm::{Algorithm, Params, State};
 use crate::time::Nanos;
 
 use super::logs::{Allowance, Logs};
-use super::table::{Seat, Table};
+use super::table::Table;
 
 /// Two tables: buckets need one number a key, everything else three. Exact logs live apart.
 pub(super) struct Shard {
-    narrow: Table<Nanos>,
-    wide: Table<State>,
+    pub(super) narrow: Table<Nanos>,
+    pub(super) wide: Table<State>,
     pub(super) logs: Logs,
 }
 
@@ -39,22 +39,6 @@ impl Shard {
 
     pub(super) fn len(&self) -> usize {
         self.narrow.len() + self.wide.len() + self.logs.len()
-    }
-
-    /// Looks for a key, and on the way for a cell for it if it is new.
-    #[inline]
-    pub(super) fn seek(&self, params: &Params, fingerprint: u64, now: Nanos) -> (Seat, State) {
-        if params.is_wide() { self.wide.seek(fingerprint, now) } else { self.narrow.seek(fingerprint, now) }
-    }
-
-    /// Writes the state of a key to the seat that was found for it.
-    #[inline]
-    pub(super) fn sit(&mut self, params: &Params, seat: Seat, fingerprint: u64, state: State, now: Nanos) {
-        if params.is_wide() {
-            self.wide.sit(seat, fingerprint, state, now);
-        } else {
-            self.narrow.sit(seat, fingerprint, state, now);
-        }
     }
 
     /// Stale cells that new keys took over.

@@ -3,24 +3,17 @@
 //! Whatever is not common (no room, exact logs, refusals that are counted) is left to the general
 //! way, which gives the same answers.
 
+use core::sync::atomic::Ordering;
+
 use smallvec::SmallVec;
 
-use super::shard::{Shard, is_log};
-use super::table::Seat;
+use super::shard::is_log;
+use super::table::{Seat, Table, Value};
 use super::{MemoryStore, fingerprint};
-use crate::algorithm::{State, Step, Verdict};
+use crate::algorithm::{State, Verdict};
 use crate::rule::AtCeiling;
 use crate::store::{Decide, Item, ItemReply, Mode, Place};
 use crate::time::Now;
-
-use std::sync::atomic::Ordering;
-
-/// What is known of an item before anything is written.
-struct Look {
-    seat: Seat,
-    stored: State,
-    step: Step,
-}
 
 impl MemoryStore {
     /// Decides about a request to which one rule applies, as [`decide`](Self::decide) would: whether
@@ -33,16 +26,15 @@ impl MemoryStore {
         if !is_log(&item.params)
             && let Some(shard) = self.shard(fingerprint)
         {
-            let mut shard = shard.lock();
-            if let Some(look) = self.try_look(&shard, item, fingerprint, now) {
-                let passes = look.step.verdict == Verdict::Allow;
-                let charged = passes && item.mode != Mode::Peek;
-                if charged && item.cost > 0 {
-                    shard.sit(&item.params, look.seat, fingerprint, look.step.state, now.monotonic);
-                }
-                let state = if charged { look.step.state } else { look.stored };
-                let allowed = passes || item.mode == Mode::Shadow;
-                return (allowed, ItemReply { verdict: look.step.verdict, state, place: Place::Own });
+            let shard = &mut *shard.lock();
+            let room = shard.len() < self.per_shard;
+            let reply = if item.params.is_wide() {
+                self.decide_in(&mut shard.wide, room, item, fingerprint, now)
+            } else {
+                self.decide_in(&mut shard.narrow, room, item, fingerprint, now)
+            };
+            if let Some(reply) = reply {
+                return (reply.verdict == Verdict::Allow || item.mode == Mode::Shadow, reply);
             }
         }
         self.decide_rare(item, now)
@@ -59,23 +51,38 @@ impl MemoryStore {
     }
 
     /// `None` if the case is not common.
-    #[inline]
-    fn try_look(&self, shard: &Shard, item: &Item, fingerprint: u64, now: Now) -> Option<Look> {
-        let (seat, stored) = shard.seek(&item.params, fingerprint, now.monotonic);
-        if !matches!(seat, Seat::Own(_)) && !self.has_room(shard, seat, item) {
+    #[inline(always)]
+    fn decide_in<V: Value>(
+        &self,
+        table: &mut Table<V>,
+        room: bool,
+        item: &Item,
+        fingerprint: u64,
+        now: Now,
+    ) -> Option<ItemReply> {
+        let (seat, stored) = table.seek(fingerprint, now.monotonic);
+        if !matches!(seat, Seat::Own(_)) && !self.may_sit(seat, room, item) {
             return None;
         }
-        let step = item.params.decide(stored, now, item.cost);
-        if item.mode == Mode::Penalty && matches!(step.verdict, Verdict::Deny { .. }) {
-            return None;
+        let step = V::decide(&item.params, stored, now, item.cost);
+        let mut reply = ItemReply { verdict: step.verdict, state: stored, place: Place::Own };
+        match step.verdict {
+            Verdict::Allow if item.mode != Mode::Peek => {
+                reply.state = step.state;
+                if item.cost > 0 {
+                    table.sit(seat, fingerprint, step.state, now.monotonic);
+                }
+            }
+            Verdict::Deny { .. } if item.mode == Mode::Penalty => return None,
+            _ => {}
         }
-        Some(Look { seat, stored, step })
+        Some(reply)
     }
 
     /// Whether a new key may sit there, without asking what the rule says about a full table.
     #[inline]
-    fn has_room(&self, shard: &Shard, seat: Seat, item: &Item) -> bool {
+    fn may_sit(&self, seat: Seat, room: bool, item: &Item) -> bool {
         let shares = item.at_ceiling == AtCeiling::Overflow && self.sharing.load(Ordering::Relaxed);
-        !shares && (matches!(seat, Seat::Stale(_)) || shard.len() < self.per_shard)
+        !shares && (room || matches!(seat, Seat::Stale(_)))
     }
 }

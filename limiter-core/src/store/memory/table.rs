@@ -4,14 +4,16 @@
 //! behind it back. Capacity is any number, so the table grows by half, and shrinks when most of it
 //! is gone.
 
-use crate::algorithm::State;
-use crate::time::Nanos;
+use crate::algorithm::{Params, State, Step};
+use crate::time::{Nanos, Now};
 
 /// What a cell keeps of a [`State`].
 pub(super) trait Value: Copy + Default {
     fn pack(state: State) -> Self;
     fn unpack(self) -> State;
     fn fresh_at(self) -> Nanos;
+    /// Decides by an algorithm whose states are kept like this.
+    fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step;
 }
 
 /// Buckets need the one number alone.
@@ -27,6 +29,11 @@ impl Value for Nanos {
     fn fresh_at(self) -> Nanos {
         self
     }
+
+    #[inline]
+    fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
+        params.decide_bucket(state, now, cost)
+    }
 }
 
 impl Value for State {
@@ -40,6 +47,11 @@ impl Value for State {
 
     fn fresh_at(self) -> Nanos {
         self.fresh_at
+    }
+
+    #[inline]
+    fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
+        params.decide(state, now, cost)
     }
 }
 
@@ -122,11 +134,13 @@ impl<V: Value> Table<V> {
         };
         let Some(cell) = cell else { return self.put(fingerprint, state, now) };
         *cell = Cell { fingerprint, value };
-        self.earliest = self.earliest.min(state.fresh_at);
         match seat {
             Seat::Own(_) => {}
             Seat::Free(_) => self.len += 1,
             Seat::Stale(_) => self.reused += 1,
+        }
+        if state.fresh_at < self.earliest {
+            self.earliest = state.fresh_at;
         }
     }
 
