@@ -33,7 +33,7 @@ pub trait Rival: Sync {
 const PERIOD: Duration = Duration::from_secs(60);
 const BURST: u32 = 50_000_000;
 /// Room for every key of every pattern: what happens at the ceiling has rows of its own.
-pub const ROOM: usize = 8_000_000;
+pub const ROOM: usize = 4_500_000;
 
 fn burst(refuse: bool) -> NonZeroU32 {
     NonZeroU32::new(if refuse { 1 } else { BURST }).unwrap_or(NonZeroU32::MIN)

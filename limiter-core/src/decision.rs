@@ -4,6 +4,7 @@
 //! store again.
 
 use core::fmt;
+use core::hash::BuildHasher;
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use parking_lot::Mutex;
 
 use crate::algorithm::{Algorithm, Params, State};
 use crate::few::Few;
+use crate::store::Subject;
 use crate::time::{Nanos, Now};
 
 /// A name that is either part of the program or shared at run time; cheap to clone.
@@ -138,6 +140,7 @@ pub struct Usage {
     pub(crate) retry: Option<Nanos>,
     pub(crate) per_client: bool,
     pub(crate) index: u16,
+    pub(crate) subject: Subject,
 }
 
 impl Usage {
@@ -175,6 +178,13 @@ impl Usage {
     #[must_use]
     pub fn is_per_client(&self) -> bool {
         self.per_client
+    }
+
+    /// A number that tells one caller's budget from another's, hashed with the secret of `hasher`:
+    /// without that secret nobody finds out from it who the caller is.
+    #[must_use]
+    pub fn partition(&self, hasher: &impl BuildHasher) -> u64 {
+        hasher.hash_one(&self.subject)
     }
 
     /// Units the request asked for.

@@ -9,7 +9,6 @@ use smallvec::{Array, SmallVec};
 
 pub(crate) struct Few<A: Array>(Repr<A>);
 
-/// A single item is always `One`.
 enum Repr<A: Array> {
     Many(SmallVec<A>),
     One(A::Item),
@@ -27,13 +26,12 @@ impl<A: Array> Few<A> {
     }
 
     pub(crate) fn push(&mut self, item: A::Item) {
-        match core::mem::replace(&mut self.0, Repr::Many(SmallVec::new())) {
-            Repr::Many(items) if items.is_empty() => self.0 = Repr::One(item),
-            Repr::Many(mut items) => {
-                items.push(item);
-                self.0 = Repr::Many(items);
+        match &mut self.0 {
+            Repr::Many(items) => items.push(item),
+            Repr::One(_) => {
+                let one = core::mem::replace(&mut self.0, Repr::Many(SmallVec::new()));
+                self.0 = Repr::Many(Few(one).into_items().into_iter().chain([item]).collect());
             }
-            Repr::One(first) => self.0 = Repr::Many([first, item].into_iter().collect()),
         }
     }
 

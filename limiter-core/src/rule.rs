@@ -290,10 +290,11 @@ impl Rule {
     /// function returns it, and, with a warning, where the one returned does not fit the algorithm.
     /// [`Quota::UNLIMITED`] exempts the request.
     ///
-    /// What a key has used stays used when its quota changes but for the period, so that changing
-    /// back and forth admits no more than the larger quota does. Units count for what they cost at
-    /// the time: with algorithm `bucket` that is exact for quotas without an explicit burst.
-    /// Quotas of another period or alignment are separate budgets.
+    /// What a key has used stays used when its quota changes within the same period, so that
+    /// changing back and forth admits no more than the larger quota does. It is the units that stay,
+    /// or with algorithm `bucket` the used share: a key that has spent half of `10/min` has half of
+    /// `100/min` left. Bursts should then stand in the same proportion to their counts. Quotas of
+    /// another period or alignment are separate budgets.
     ///
     /// ```
     /// use limiter_core::{Quota, Rule};

@@ -6,18 +6,20 @@ use core::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use limiter_core::Permit;
 use pin_project_lite::pin_project;
+
+use crate::slots::Held;
 
 pin_project! {
     /// The body of a limited service's answers.
     ///
-    /// Slots of concurrent limits are free again when it has ended, failed, or is dropped.
+    /// Slots of concurrent limits are free again when it has ended, failed, or is dropped; those of an
+    /// upgraded connection when its [`Slots`](crate::Slots) are dropped too.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
         kind: Kind<B>,
-        permit: Option<Permit>,
+        held: Option<Held>,
     }
 }
 
@@ -33,15 +35,27 @@ pin_project! {
 impl<B> ResponseBody<B> {
     pub(crate) fn refusal(bytes: Bytes) -> Self {
         let bytes = if bytes.is_empty() { None } else { Some(bytes) };
-        ResponseBody { kind: Kind::Refusal { bytes }, permit: None }
+        ResponseBody { kind: Kind::Refusal { bytes }, held: None }
     }
 }
 
 impl<B: Body> ResponseBody<B> {
-    pub(crate) fn inner(body: B, permit: Option<Permit>) -> Self {
+    pub(crate) fn inner(body: B, held: Option<Held>) -> Self {
         // Nobody has to poll a body that says it is at its end.
-        let permit = permit.filter(|_| !body.is_end_stream());
-        ResponseBody { kind: Kind::Inner { body }, permit }
+        let held = held.filter(|_| !body.is_end_stream());
+        ResponseBody { kind: Kind::Inner { body }, held }
+    }
+}
+
+#[cfg(feature = "axum")]
+impl ResponseBody<axum::body::Body> {
+    /// The body as axum has it. It is wrapped only where there is a slot to hold.
+    pub(crate) fn into_axum(self) -> axum::body::Body {
+        match self {
+            ResponseBody { kind: Kind::Inner { body }, held: None } => body,
+            ResponseBody { kind: Kind::Refusal { bytes }, .. } => bytes.unwrap_or_default().into(),
+            holding => axum::body::Body::new(holding),
+        }
     }
 }
 
@@ -58,7 +72,7 @@ where
             KindProjection::Inner { mut body } => {
                 let frame = ready!(body.as_mut().poll_frame(cx));
                 if !matches!(frame, Some(Ok(_))) || body.is_end_stream() {
-                    drop(this.permit.take());
+                    drop(this.held.take());
                 }
                 Poll::Ready(frame)
             }

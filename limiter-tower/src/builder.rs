@@ -12,8 +12,9 @@ use limiter_core::{Decision, Limiter, MethodClass, Name, Policy, PolicyError, Ru
 
 use crate::exempt::{Exempt, ExemptError};
 use crate::gate::Gate;
+use crate::headers::Wire;
 use crate::layer::{DEFAULT_NAME, RateLimitLayer, read_write_rules};
-use crate::response::OnLimited;
+use crate::response::{Body, Denial};
 
 /// Configures a [`RateLimitLayer`]. Started by [`RateLimitLayer::builder`].
 ///
@@ -63,7 +64,8 @@ pub struct RateLimitBuilder {
     trusted_key: bool,
     limiter: Option<Limiter>,
     exempt: Exempt,
-    on_limited: Option<OnLimited>,
+    wire: Option<Wire>,
+    on_limited: Option<Body>,
     mistake: Option<LayerError>,
 }
 
@@ -167,13 +169,22 @@ impl RateLimitBuilder {
         self
     }
 
-    /// Answers refused requests in your own way. The fields of a refusal are added to the answer.
+    /// What responses say: which fields, and what refusals look like. Without this it is what a
+    /// [`LimiterLayer`](crate::LimiterLayer) further out says, or else the default.
+    pub fn wire(mut self, wire: Wire) -> Self {
+        self.wire = Some(wire);
+        self
+    }
+
+    /// Answers refused requests in your own way, but for gRPC calls. The fields of a refusal are
+    /// added to the answer, and its status takes the place of a 200.
     pub fn on_limited<F, B>(mut self, answer: F) -> Self
     where
         F: Fn(&Decision, &Parts) -> Response<B> + Send + Sync + 'static,
         B: Into<Bytes>,
     {
-        self.on_limited = Some(Arc::new(move |decision, parts| answer(decision, parts).map(Into::into)));
+        let answer = Arc::new(move |denial: &Denial<'_>| answer(denial.decision(), denial.request()).map(Into::into));
+        self.on_limited = Some(Body::Custom(answer));
         self
     }
 
@@ -204,7 +215,7 @@ impl RateLimitBuilder {
         if let Some(limiter) = &self.limiter {
             limiter.prepare(&policy)?;
         }
-        let gate = Gate::new(policy, self.limiter, self.exempt, self.on_limited);
+        let gate = Gate::new(policy, self.limiter, self.exempt).telling(self.wire, self.on_limited);
         Ok(RateLimitLayer::from_gate(gate))
     }
 

@@ -98,10 +98,10 @@ where
                 StateProjection::Deciding { waiting } => {
                     let Some(asking) = waiting.as_mut() else { return Poll::Pending };
                     let ruling = ready!(asking.pending.ruling.as_mut().poll(cx));
-                    let Some(Waiting { pending, gate, parts, body, mut service }) = waiting.take() else {
+                    let Some(Waiting { pending, gate, mut parts, body, mut service }) = waiting.take() else {
                         return Poll::Pending;
                     };
-                    match gate.verdict(ruling, &parts, pending.limiter) {
+                    match gate.verdict(ruling, &mut parts, pending.limiter) {
                         Verdict::Admitted(pass) => {
                             State::Calling { answer: service.call(Request::from_parts(parts, body)), pass: Some(pass) }
                         }

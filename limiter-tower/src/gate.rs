@@ -3,6 +3,7 @@
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
@@ -14,9 +15,11 @@ use limiter_core::{Decision, Limiter, Policy, Receipt, Reply, Ruling, Warning};
 
 use crate::body::ResponseBody;
 use crate::exempt::Exempt;
+use crate::headers::{self, Refused, Wire};
 use crate::limiter_layer::{self, Fallback};
 use crate::peer::peer_of;
-use crate::response::{self, OnLimited};
+use crate::response::{self, Body};
+use crate::slots::Held;
 
 /// All that the copies of one layer share.
 pub(crate) struct Gate {
@@ -24,7 +27,10 @@ pub(crate) struct Gate {
     /// `None`: the one that travels with the request.
     limiter: Option<Limiter>,
     exempt: Exempt,
-    on_limited: Option<OnLimited>,
+    /// `None`: the one that travels with the request.
+    wire: Option<Arc<Wire>>,
+    /// This layer's own answer to refused requests, whatever the wire says.
+    on_limited: Option<Body>,
     /// Whether the use of the process-wide limiter was reported, so that it costs nothing later.
     warned: AtomicBool,
 }
@@ -58,20 +64,31 @@ pub(crate) struct Pending {
 /// What an admitted request holds until it is answered.
 pub(crate) struct Pass {
     limiter: Limiter,
-    ruling: Ruling,
+    decision: Decision,
+    receipt: Receipt,
+    held: Option<Held>,
+    /// `None`: the default.
+    wire: Option<Arc<Wire>>,
+    /// Whether the answer lists its fields for scripts of another origin.
+    exposed: bool,
 }
 
-/// In a response's extensions: a limiter refused the request, so that limiters further out give
-/// back what they charged.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Refused;
+/// What is said where nothing else was chosen.
+static DEFAULT: LazyLock<Wire> = LazyLock::new(Wire::new);
 
 impl Gate {
-    pub(crate) fn new(policy: Policy, limiter: Option<Limiter>, exempt: Exempt, on_limited: Option<OnLimited>) -> Self {
-        Gate { policy, limiter, exempt, on_limited, warned: AtomicBool::new(false) }
+    pub(crate) fn new(policy: Policy, limiter: Option<Limiter>, exempt: Exempt) -> Self {
+        Gate { policy, limiter, exempt, wire: None, on_limited: None, warned: AtomicBool::new(false) }
     }
 
-    pub(crate) fn enter(&self, parts: &Parts) -> Entry {
+    /// What is said about its decisions.
+    pub(crate) fn telling(mut self, wire: Option<Wire>, on_limited: Option<Body>) -> Self {
+        self.wire = wire.map(Arc::new);
+        self.on_limited = on_limited;
+        self
+    }
+
+    pub(crate) fn enter(&self, parts: &mut Parts) -> Entry {
         if is_preflight(parts) || self.exempt.contains(parts) {
             return Entry::Uncounted;
         }
@@ -89,25 +106,35 @@ impl Gate {
             },
         };
         let context = KeyContext::new(parts, peer_of(&parts.extensions), limiter.client_ip());
-        match limiter.decide(&self.policy, &context) {
-            Reply::Now(ruling) => Entry::Decided(self.verdict(ruling, parts, limiter.clone())),
-            Reply::Later(ruling) => Entry::Deciding(Pending { ruling, limiter: limiter.clone() }),
+        let reply = limiter.decide(&self.policy, &context);
+        let limiter = limiter.clone();
+        match reply {
+            Reply::Now(ruling) => Entry::Decided(self.verdict(ruling, parts, limiter)),
+            Reply::Later(ruling) => Entry::Deciding(Pending { ruling, limiter }),
         }
     }
 
     /// What follows from a ruling.
-    pub(crate) fn verdict(&self, ruling: Ruling, parts: &Parts, limiter: Limiter) -> Verdict {
+    pub(crate) fn verdict(&self, ruling: Ruling, parts: &mut Parts, limiter: Limiter) -> Verdict {
         if ruling.decision.is_allowed() {
-            Verdict::Admitted(Pass { limiter, ruling })
+            let Ruling { decision, receipt, permit } = ruling;
+            let held = permit.map(|permit| Held::new(permit, parts));
+            let wire = self.wire(parts);
+            let exposed = wire.is_some_and(|wire| wire.exposes_to(&parts.headers));
+            Verdict::Admitted(Pass { limiter, decision, receipt, held, wire: wire.cloned(), exposed })
         } else {
             Verdict::Refused(self.refuse(&ruling.decision, parts, &limiter))
         }
     }
 
     fn refuse(&self, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
-        let mut response = response::denied(decision, parts, limiter, self.on_limited.as_ref());
-        response.extensions_mut().insert(Refused);
-        response
+        let wire = self.wire(parts).map_or(&*DEFAULT, |wire| &**wire);
+        let body = self.on_limited.as_ref().unwrap_or(&wire.body);
+        response::denied_with(wire, body, decision, parts, limiter)
+    }
+
+    fn wire<'a>(&'a self, parts: &'a Parts) -> Option<&'a Arc<Wire>> {
+        self.wire.as_ref().or_else(|| parts.extensions.get())
     }
 
     fn warn_default(&self) {
@@ -119,6 +146,12 @@ impl Gate {
             explicit.warn(Warning::DefaultLimiter { policy: self.policy.identity().into() });
         }
     }
+}
+
+/// What the application says about limits in its answers, where no layer says otherwise.
+#[cfg(feature = "axum")]
+pub(crate) fn wire_of(parts: &Parts) -> &Wire {
+    parts.extensions.get::<Arc<Wire>>().map_or(&*DEFAULT, |wire| &**wire)
 }
 
 impl fmt::Debug for Gate {
@@ -137,15 +170,18 @@ impl Pass {
     where
         B: http_body::Body,
     {
-        let Pass { limiter, ruling: Ruling { decision, receipt, permit } } = self;
+        let Pass { limiter, decision, receipt, held, wire, exposed } = self;
         if response.extensions().get::<Refused>().is_some() {
-            // The refusal shows the violated rules alone, and these were not.
             limiter.refund(receipt);
         } else {
             Receipt::keep(receipt);
-            response::allowed(&mut response, &decision, &limiter);
         }
-        response.map(|body| ResponseBody::inner(body, permit))
+        let wire = wire.as_deref().unwrap_or(&DEFAULT);
+        headers::allowed(wire, &mut response, &decision, &limiter);
+        if exposed {
+            headers::expose(wire, response.headers_mut());
+        }
+        response.map(|body| ResponseBody::inner(body, held))
     }
 }
 

@@ -81,7 +81,7 @@ impl RateLimitLayer {
     /// The rules of a policy.
     #[must_use]
     pub fn from_policy(policy: Policy) -> Self {
-        Self::from_gate(Gate::new(policy, None, Exempt::default(), None))
+        Self::from_gate(Gate::new(policy, None, Exempt::default()))
     }
 
     /// Starts a configuration: other keys, exemptions, a limiter, answers of your own.

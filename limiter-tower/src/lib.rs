@@ -37,16 +37,23 @@
 //! applications need of it is named at the root here; the rest is in its own modules, such as
 //! [`key`] and [`store`].
 
+#[cfg(feature = "axum")]
+mod axum;
 mod body;
 mod builder;
+#[cfg(feature = "client")]
+pub mod client;
 mod exempt;
 mod future;
 mod gate;
+mod grpc;
+pub mod headers;
 mod layer;
 mod limiter_layer;
 mod peer;
-mod response;
+pub mod response;
 mod service;
+mod slots;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -59,6 +66,7 @@ pub use crate::{
     limiter_layer::{LimiterLayer, WithLimiter},
     peer::{PeerAddr, PeerUnix},
     service::RateLimit,
+    slots::Slots,
 };
 
 pub use limiter_core::key::client_ip::{ClientIp, Peer};
@@ -68,3 +76,13 @@ pub use limiter_core::{
     PolicyError, Quota, Rule, Usage, Warning,
 };
 pub use limiter_core::{event, key, quota, store, time};
+
+#[cfg(feature = "axum")]
+pub use limiter_macros::rate_limit;
+
+/// What the code of [`rate_limit`] calls; it changes with the attribute.
+#[cfg(feature = "axum")]
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::axum::*;
+}

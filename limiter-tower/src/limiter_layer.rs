@@ -2,12 +2,14 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use http::Request;
 use limiter_core::Limiter;
 use tower_layer::Layer;
 use tower_service::Service;
+
+use crate::headers::Wire;
 
 /// Puts the application's [`Limiter`] into each request, where annotated handlers and layers
 /// without a limiter of their own find it. Of two such layers the inner one counts.
@@ -45,6 +47,7 @@ use tower_service::Service;
 #[derive(Clone, Debug)]
 pub struct LimiterLayer {
     limiter: Limiter,
+    wire: Option<Arc<Wire>>,
 }
 
 impl LimiterLayer {
@@ -55,7 +58,14 @@ impl LimiterLayer {
             REQUIRED.store(true, Ordering::Relaxed);
         }
         let _: &Limiter = EXPLICIT.get_or_init(|| limiter.clone());
-        LimiterLayer { limiter }
+        LimiterLayer { limiter, wire: None }
+    }
+
+    /// What the responses of everything below say about limits, where no layer says otherwise.
+    #[must_use]
+    pub fn wire(mut self, wire: Wire) -> Self {
+        self.wire = Some(Arc::new(wire));
+        self
     }
 }
 
@@ -63,7 +73,7 @@ impl<S> Layer<S> for LimiterLayer {
     type Service = WithLimiter<S>;
 
     fn layer(&self, inner: S) -> WithLimiter<S> {
-        WithLimiter { inner, limiter: self.limiter.clone() }
+        WithLimiter { inner, limiter: self.limiter.clone(), wire: self.wire.clone() }
     }
 }
 
@@ -72,6 +82,7 @@ impl<S> Layer<S> for LimiterLayer {
 pub struct WithLimiter<S> {
     inner: S,
     limiter: Limiter,
+    wire: Option<Arc<Wire>>,
 }
 
 impl<S, B> Service<Request<B>> for WithLimiter<S>
@@ -88,6 +99,9 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> S::Future {
         request.extensions_mut().insert(self.limiter.clone());
+        if let Some(wire) = &self.wire {
+            request.extensions_mut().insert(Arc::clone(wire));
+        }
         self.inner.call(request)
     }
 }

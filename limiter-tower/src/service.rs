@@ -15,7 +15,32 @@ use crate::gate::{Entry, Gate, Verdict};
 /// A service whose requests are limited. Made by [`RateLimitLayer`](crate::RateLimitLayer).
 ///
 /// It answers, it never queues: a refused request gets its response at once, and the inner service
-/// is not called.
+/// is not called. It may stand around any service of HTTP requests that can be cloned, with bodies
+/// of any make.
+///
+/// # Examples
+///
+/// ```
+/// use http::{Request, Response, StatusCode};
+/// use limiter_tower::{Global, Limiter, RateLimit, RateLimitLayer};
+/// use tower::{Layer, Service, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let layer = RateLimitLayer::builder().quota("1/min").key(Global).limiter(Limiter::in_memory()).build()?;
+/// let mut limited: RateLimit<_> =
+///     layer.layer(service_fn(async |_: Request<String>| Ok::<_, std::io::Error>(Response::new(String::new()))));
+///
+/// assert_eq!(limited.ready().await?.call(Request::new(String::new())).await?.status(), StatusCode::OK);
+/// let refused = limited.ready().await?.call(Request::new(String::new())).await?;
+/// assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+///
+/// // The inner service itself is as it was.
+/// let mut unlimited = limited.into_inner();
+/// assert_eq!(unlimited.ready().await?.call(Request::new(String::new())).await?.status(), StatusCode::OK);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct RateLimit<S> {
     inner: S,
@@ -66,8 +91,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
-        let (parts, body) = request.into_parts();
-        match self.gate.enter(&parts) {
+        let (mut parts, body) = request.into_parts();
+        match self.gate.enter(&mut parts) {
             Entry::Decided(Verdict::Admitted(pass)) => {
                 ResponseFuture::calling(self.inner.call(Request::from_parts(parts, body)), Some(pass))
             }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Frame;
-use limiter_tower::ResponseBody;
+use limiter_tower::{ResponseBody, Slots};
 use support::{TestBody, get, is_free, limiter, ok, one_at_a_time, status};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -124,6 +124,47 @@ async fn a_copy_of_the_service_does_not_hold_the_slot() {
     assert!(is_free(&limiter, &policy));
     drop((service, copy));
     assert!(is_free(&limiter, &policy));
+}
+
+#[tokio::test]
+async fn an_upgraded_connection_holds_its_slot_as_long_as_the_handler_keeps_it() {
+    let limiter = limiter();
+    let (layer, policy) = one_at_a_time(&limiter);
+    let (give, mut given) = tokio::sync::mpsc::unbounded_channel();
+    let service = layer.layer(service_fn(move |request: Request<TestBody>| {
+        give.send(request.extensions().get::<Slots>().cloned()).unwrap();
+        async { Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())) }
+    }));
+    let by_field = Request::get("/").header("upgrade", "websocket").body(TestBody::default()).unwrap();
+    let by_method = Request::connect("/").body(TestBody::default()).unwrap();
+    for request in [by_field, by_method] {
+        drop(service.clone().oneshot(request).await.unwrap());
+        let slots = given.recv().await.unwrap();
+        assert!(slots.is_some());
+        assert!(!is_free(&limiter, &policy));
+        drop(slots);
+        assert!(is_free(&limiter, &policy));
+    }
+    // Nobody has to know of them where the body ends the request.
+    drop(service.clone().oneshot(get("/")).await.unwrap());
+    assert!(given.recv().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn one_handle_holds_the_slots_of_all_layers() {
+    let limiter = limiter();
+    let ((outer, of_outer), (inner, of_inner)) = (one_at_a_time(&limiter), one_at_a_time(&limiter));
+    let (give, mut given) = tokio::sync::mpsc::unbounded_channel();
+    let service = outer.layer(inner.layer(service_fn(move |request: Request<TestBody>| {
+        give.send(request.extensions().get::<Slots>().cloned()).unwrap();
+        async { Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())) }
+    })));
+    let request = Request::get("/").header("upgrade", "websocket").body(TestBody::default()).unwrap();
+    drop(service.oneshot(request).await.unwrap());
+    let slots = given.recv().await.unwrap();
+    assert!(!is_free(&limiter, &of_outer) && !is_free(&limiter, &of_inner));
+    drop(slots);
+    assert!(is_free(&limiter, &of_outer) && is_free(&limiter, &of_inner));
 }
 
 async fn next<B>(body: &mut ResponseBody<B>) -> Option<Bytes>

@@ -64,7 +64,7 @@ async fn axum_serves_a_limited_router_to_peers_it_knows() {
     let refused = client.get().await;
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(refused.headers()["retry-after"], "30");
-    let length = refused.headers()["content-length"].to_str().unwrap().parse().unwrap();
+    let length: usize = refused.headers()["content-length"].to_str().unwrap().parse().unwrap();
     let body = refused.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body.len(), length);
     assert!(!body.is_empty());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{any, get};
+use http::request::Parts;
 use http::{Method, Request, StatusCode};
 use limiter_core::testing::ManualClock;
 use limiter_tower::{Global, Limiter, LimiterLayer, RateLimitLayer};
@@ -106,4 +107,22 @@ async fn several_quotas_are_charged_together_or_not_at_all() {
     assert_eq!(status(&service, support::get("/")).await, OK);
     clock.advance(Duration::from_secs(1));
     assert_eq!(status(&service, support::get("/")).await, LIMITED);
+}
+
+#[tokio::test]
+async fn a_function_of_the_request_can_be_the_key() {
+    #[derive(Clone, Copy)]
+    struct Account(u64);
+
+    let by_account = |parts: &Parts| parts.extensions.get::<Account>().map(|account| account.0);
+    let layer = RateLimitLayer::builder().quota("1/min").key(by_account).limiter(limiter()).build().unwrap();
+    let service = layer.layer(service_fn(ok));
+    let of = |account: u64| {
+        let mut request = support::get("/");
+        request.extensions_mut().insert(Account(account));
+        request
+    };
+    assert_eq!(status(&service, of(1)).await, OK);
+    assert_eq!(status(&service, of(1)).await, LIMITED);
+    assert_eq!(status(&service, of(2)).await, OK);
 }

@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use limiter_tower::{Global, Policy, Quota, RateLimitLayer, Rule};
 use support::{TestBody, get, limiter, ok, remaining, status};
-use tower::{Layer, ServiceBuilder, service_fn};
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 
 fn layer_of(count: u64, limiter: &limiter_tower::Limiter) -> (RateLimitLayer, Policy) {
     let policy = Policy::new("p", [Rule::new(Quota::per_minute(count)).key(Global)]).unwrap();
@@ -62,5 +62,15 @@ async fn a_429_of_the_handlers_own_is_an_answer_like_any_other() {
         Ok::<_, std::convert::Infallible>(response)
     }));
     assert_eq!(status(&service, get("/")).await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(remaining(&limiter, &policy), 4);
+}
+
+#[tokio::test]
+async fn a_charge_stands_when_the_inner_service_fails() {
+    let limiter = limiter();
+    let (layer, policy) = layer_of(5, &limiter);
+    let service = layer
+        .layer(service_fn(async |_: Request<TestBody>| Err::<Response<TestBody>, _>(std::io::Error::other("broken"))));
+    assert!(service.oneshot(get("/")).await.is_err());
     assert_eq!(remaining(&limiter, &policy), 4);
 }

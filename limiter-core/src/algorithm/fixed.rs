@@ -73,7 +73,7 @@ fn left(params: &Params, open: State, now: Now) -> Nanos {
 }
 
 /// How far the two clocks may drift apart within one aligned window.
-fn slack(params: &Params) -> u64 {
+pub(super) fn slack(params: &Params) -> u64 {
     params.period / 1024
 }
 

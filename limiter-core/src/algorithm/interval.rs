@@ -7,7 +7,8 @@
 //!
 //! This is not a bucket that drips: units taken just before an edge are back a moment later.
 
-use super::{Params, State, Step, Verdict, fixed::window_start};
+use super::fixed::{slack, window_start};
+use super::{Params, State, Step, Verdict};
 use crate::time::{Nanos, Now};
 
 /// Moves `edge` on by the whole periods that have passed and gives back what they brought. A clock
@@ -29,19 +30,18 @@ pub(super) fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step
     match open.used.checked_add(cost).filter(|used| *used <= params.capacity) {
         Some(_) if cost == 0 => Step { verdict: Verdict::Allow, state },
         Some(used) => Step { verdict: Verdict::Allow, state: with_used(params, open, now, used) },
-        None => Step { verdict: Verdict::Deny { retry: Some(wait(params, open, now, cost)) }, state: open },
+        None => Step { verdict: Verdict::Deny { retry: Some(wait(params, open, now, cost)) }, state },
     }
 }
 
 pub(super) fn settle(params: &Params, state: State, now: Now, until: Nanos, units: i64) -> State {
     let open = enter(params, state, now);
-    if units >= 0 {
-        return with_used(params, open, now, open.used.saturating_add_signed(units));
-    }
-    // What an edge has brought back is not given back again: the last of these units return at `until`.
-    let edges = until.saturating_sub(now.monotonic).get().div_ceil(params.period.max(1));
-    let left = units.unsigned_abs().min(edges.saturating_mul(params.count));
-    with_used(params, open, now, open.used.saturating_sub(left))
+    // What edges have brought back since the charge is not given back again.
+    let left = until.saturating_sub(now.monotonic).saturating_sub(drift(params));
+    let edges = left.get().div_ceil(params.period.max(1));
+    let missing = i64::try_from(edges.saturating_mul(params.count)).unwrap_or(i64::MAX);
+    let units = units.max(-missing);
+    with_used(params, open, now, open.used.saturating_add_signed(units))
 }
 
 pub(super) fn remaining(params: &Params, state: State, now: Now) -> u64 {
@@ -50,7 +50,7 @@ pub(super) fn remaining(params: &Params, state: State, now: Now) -> u64 {
 
 pub(super) fn reset_after(params: &Params, state: State, now: Now) -> Nanos {
     let open = enter(params, state, now);
-    if open.used == 0 { Nanos::ZERO } else { open.fresh_at.saturating_sub(now.monotonic) }
+    until(params, open.mark, now, if open.used == 0 { 0 } else { periods_for(open.used, params.count) })
 }
 
 pub(super) fn next_unit_after(params: &Params, state: State, now: Now) -> Option<Nanos> {
@@ -92,12 +92,21 @@ fn enter(params: &Params, state: State, now: Now) -> State {
     }
     // A wall clock that steps back into an earlier period carries the count along.
     let (_, used) = refill(state.mark, state.used, params.count, params.period, edge);
-    with_used(params, State { mark: edge, ..state }, now, used)
+    let open = State { fresh_at: now.monotonic, mark: edge, used };
+    if used == 0 { open } else { with_used(params, open, now, used) }
 }
 
 fn with_used(params: &Params, open: State, now: Now, used: u64) -> State {
+    if used == 0 {
+        return State::default();
+    }
     let left = until(params, open.mark, now, periods_for(used, params.count));
-    State { fresh_at: now.monotonic.saturating_add(left), used, ..open }
+    State { fresh_at: now.monotonic.saturating_add(left).saturating_add(drift(params)), used, ..open }
+}
+
+/// The wall clock says when aligned edges come; a cell is kept until it must have said so.
+fn drift(params: &Params) -> Nanos {
+    Nanos::new(if params.offset.is_some() { slack(params) } else { 0 })
 }
 
 #[cfg(test)]
@@ -148,6 +157,19 @@ mod tests {
         assert_eq!(params.remaining(spent, at(109)), 0);
         assert_eq!(params.remaining(spent, at(110)), 1);
         assert_eq!(params.remaining(spent, at(120)), 2);
+    }
+
+    #[test]
+    fn an_aligned_edge_is_where_the_wall_clock_says_though_the_other_clock_is_ahead() {
+        let params = interval("1/10s burst 2 aligned");
+        let spent = params.decide(State::default(), at(109), 2).state;
+        let ahead = |nanos: u64| Now {
+            monotonic: at(120).monotonic.saturating_add(Nanos::new(5_000_000)),
+            wall: Nanos::new(120_000_000_000 - nanos),
+        };
+        assert_eq!(params.remaining(spent, ahead(1)), 1);
+        assert_eq!(params.reset_after(spent, ahead(1)), Some(Nanos::new(1)));
+        assert_eq!(params.remaining(spent, ahead(0)), 2);
     }
 
     #[test]

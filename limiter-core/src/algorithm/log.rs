@@ -139,6 +139,12 @@ impl Log {
         self.entries.capacity() * size_of::<Entry>()
     }
 
+    /// Units in the log, those included that have left the window since it was last written.
+    #[must_use]
+    pub fn units(&self) -> u64 {
+        self.entries.back().map_or(0, |entry| entry.total.saturating_sub(self.before))
+    }
+
     /// When the last unit leaves the window.
     #[must_use]
     pub fn fresh_at(&self, params: &Params) -> Nanos {
@@ -179,13 +185,14 @@ pub(super) fn decide_summary(params: &Params, state: State, now: Now, cost: u64)
     }
 }
 
-pub(super) fn settle_summary(params: &Params, state: State, now: Now, units: i64) -> State {
-    let used = used(state, now).saturating_add_signed(units);
-    let changed = State { used, ..state };
-    match units {
-        _ if used == 0 => State::default(),
-        1.. => summary_of(params, now, used),
-        _ => changed,
+pub(super) fn settle_summary(params: &Params, state: State, now: Now, until: Nanos, units: i64) -> State {
+    if units < 0 && until <= now.monotonic {
+        return state;
+    }
+    match used(state, now).saturating_add_signed(units) {
+        0 => State::default(),
+        used if units > 0 => summary_of(params, now, used),
+        used => State { used, ..state },
     }
 }
 

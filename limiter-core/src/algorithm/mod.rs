@@ -9,12 +9,14 @@ pub mod concurrent;
 pub mod fixed;
 pub mod interval;
 pub mod log;
+mod mismatch;
 pub mod sliding;
 
 use core::fmt;
 
 use crate::quota::{Alignment, Quota};
 use crate::time::{Nanos, Now};
+pub use mismatch::Mismatch;
 
 /// How a quota is counted. What each promises is said where it is named.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -252,7 +254,7 @@ impl Params {
             Algorithm::Concurrent => concurrent::settle(state, units),
             Algorithm::Fixed => fixed::settle(self, state, now, until, units),
             Algorithm::Interval => interval::settle(self, state, now, until, units),
-            Algorithm::Log => log::settle_summary(self, state, now, units),
+            Algorithm::Log => log::settle_summary(self, state, now, until, units),
             Algorithm::Sliding => sliding::settle(self, state, now, until, units),
         }
     }
@@ -351,47 +353,3 @@ pub struct Step {
     /// The state to keep.
     pub state: State,
 }
-
-/// A quota that its algorithm cannot count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Mismatch {
-    /// A bucket refills continuously: there is no window to align.
-    AlignedBucket,
-    /// A sliding window has no edges to align.
-    AlignedSliding,
-    /// A window admits its count and no burst above it.
-    BurstOnWindow,
-    /// More units than an exact log remembers.
-    LogTooLong {
-        /// The count asked for.
-        count: u64,
-    },
-    /// A refusal holds no slot that could be counted.
-    PenaltyOnConcurrent,
-    /// A concurrent limit counts slots, not requests per time.
-    QuotaOnConcurrent,
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Mismatch::LogTooLong { count } => {
-                return write!(
-                    f,
-                    "a count of {count} is more than an exact log remembers; accepted: up to {}, or algorithm `sliding`",
-                    log::MAX_LOG_UNITS
-                );
-            }
-            Mismatch::AlignedSliding => "a sliding window has no edges and cannot be `aligned`; use algorithm `fixed`",
-            Mismatch::AlignedBucket => "a bucket refills continuously and cannot be `aligned`; use algorithm `fixed`",
-            Mismatch::BurstOnWindow => {
-                "a window admits its count and has no `burst`; use algorithm `bucket`, or leave the burst out"
-            }
-            Mismatch::PenaltyOnConcurrent => "a concurrent limit counts slots held, and a refusal holds none; leave `penalty` out",
-            Mismatch::QuotaOnConcurrent => "a concurrent limit takes a number of slots, not a quota per time",
-        })
-    }
-}
-
-impl std::error::Error for Mismatch {}

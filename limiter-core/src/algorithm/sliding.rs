@@ -36,21 +36,24 @@ pub(super) fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step
 
 pub(super) fn settle(params: &Params, state: State, now: Now, until: Nanos, units: i64) -> State {
     let mut windows = Windows::at(params, state, now);
-    // A charge leaves a state that is fresh two periods after its window opened.
-    let opened = until.get().saturating_sub(params.period.saturating_mul(2));
-    if units >= 0 || opened == windows.start {
+    if units >= 0 || until == windows.after(params, 2) {
         windows.current = windows.current.saturating_add_signed(units);
-    } else if opened.saturating_add(params.period) == windows.start {
+    } else if until == windows.after(params, 1) {
         windows.previous = windows.previous.saturating_add_signed(units);
+    } else {
+        // What was charged in an earlier window went with it.
+        return state;
     }
     windows.state(params)
 }
 
-/// Counts a refused cost, up to a full window.
+/// Counts a refused cost until the estimate is at the limit or less than a unit above it.
 pub(super) fn saturate(params: &Params, state: State, now: Now, cost: u64) -> State {
     let windows = Windows::at(params, state, now);
-    let most = windows.current.max(params.capacity);
-    Windows { current: windows.current.saturating_add(cost).min(most), ..windows }.state(params)
+    let weight = windows.weight(params, now) / u128::from(params.period.max(1));
+    let most = params.capacity.saturating_sub(u64::try_from(weight).unwrap_or(u64::MAX));
+    let counted = windows.current.saturating_add(cost).min(most);
+    Windows { current: windows.current.max(counted), ..windows }.state(params)
 }
 
 pub(super) fn remaining(params: &Params, state: State, now: Now) -> u64 {

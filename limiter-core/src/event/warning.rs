@@ -8,6 +8,13 @@ use crate::decision::Name;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Warning {
+    /// The rules of an annotated function make no policy, so it refuses all requests.
+    BrokenPolicy {
+        /// The function.
+        policy: Name,
+        /// Why.
+        reason: String,
+    },
     /// A rule's quota function returned a quota that the rule's algorithm cannot count.
     CallerQuota {
         /// The rule.
@@ -52,6 +59,7 @@ impl Warning {
             Warning::DefaultLimiter { .. } => "L004",
             Warning::Override { .. } => "L005",
             Warning::CallerQuota { .. } => "L006",
+            Warning::BrokenPolicy { .. } => "L007",
         }
     }
 }
@@ -60,6 +68,9 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "limiter warning {}: ", self.code())?;
         match self {
+            Warning::BrokenPolicy { policy, reason } => {
+                write!(f, "`{policy}` refuses all requests, since its limit cannot be built: {reason}")
+            }
             Warning::CallerQuota { rule, reason } => write!(
                 f,
                 "the quota function of rule `{rule}` returned a quota that does not fit, so the declared one holds: {reason}"

@@ -191,17 +191,25 @@ pub enum Missing {
 }
 
 /// What a user's key function may return: anything that converts into a [`Key`], or an `Option` of it.
+#[diagnostic::on_unimplemented(
+    message = "a key function cannot return `{Self}`",
+    label = "its result does not convert into a key",
+    note = "accepted: texts, numbers, addresses, header values, tuples of them, and an `Option` of any; \
+            the function is not `async`, and `Option` says that the key may be missing"
+)]
 pub trait IntoKey {
     /// Converts.
     fn into_key(self) -> Extracted;
 }
 
+#[diagnostic::do_not_recommend]
 impl<K: Into<Key>> IntoKey for K {
     fn into_key(self) -> Extracted {
         Extracted::Key(self.into())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<K: Into<Key>> IntoKey for Option<K> {
     fn into_key(self) -> Extracted {
         self.map_or(Extracted::Missing, |key| Extracted::Key(key.into()))

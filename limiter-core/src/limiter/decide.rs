@@ -219,21 +219,23 @@ impl Limiter {
         }
     }
 
-    fn operation(&self, prepared: &Prepared, asked: &Questions, mode: Mode) -> Decide {
-        let items = asked
-            .iter()
-            .filter_map(|one| Some((one, prepared.rules.get(one.rule)?)))
-            .map(|(one, rule)| Item {
+    fn operation(&self, prepared: &Prepared, asked: &[Asked], mode: Mode) -> Decide {
+        let mut wall = prepared.wall;
+        let mut op = Decide { now: Now::default(), items: SmallVec::new() };
+        for one in asked {
+            let Some(rule) = prepared.rules.get(one.rule) else { continue };
+            wall |= one.tier.params.needs_wall();
+            op.items.push(Item {
                 budget: one.tier.budget,
                 subject: self.subject(one.tier.budget, rule, &one.tier.params, &one.key),
                 params: one.tier.params,
                 cost: one.cost,
                 mode: if rule.penalty && mode == Mode::Charge { Mode::Penalty } else { mode },
                 at_ceiling: rule.at_ceiling,
-            })
-            .collect();
-        let wall = prepared.wall || asked.iter().any(|one| one.tier.params.needs_wall());
-        Decide { now: self.inner.clock.read(wall), items }
+            });
+        }
+        op.now = self.inner.clock.read(wall);
+        op
     }
 
     fn answer(
@@ -426,14 +428,16 @@ impl Limiter {
 
 /// Every rule, asked about one key: at a stated cost, or at the rule's own.
 fn questions(prepared: &Prepared, key: &Key, cost: Option<u64>) -> Questions {
-    let rules = prepared.rules.iter().filter(|rule| !rule.lifted);
-    let asked = |rule: &PreparedRule| Asked {
-        rule: usize::from(rule.index),
-        key: key.clone(),
-        cost: cost.unwrap_or_else(|| rule.cost.constant()),
-        tier: rule.default_tier(),
-    };
-    rules.map(asked).collect()
+    let mut asked = Questions::new();
+    for rule in prepared.rules.iter().filter(|rule| !rule.lifted) {
+        asked.push(Asked {
+            rule: usize::from(rule.index),
+            key: key.clone(),
+            cost: cost.unwrap_or_else(|| rule.cost.constant()),
+            tier: rule.default_tier(),
+        });
+    }
+    asked
 }
 
 fn unknown_reply() -> ItemReply {
@@ -471,5 +475,6 @@ pub(super) fn usage(rule: &PreparedRule, item: &Item, reply: &ItemReply, now: No
         retry,
         per_client: rule.per_client,
         index: rule.index,
+        subject: item.subject.clone(),
     }
 }

@@ -49,6 +49,10 @@ impl Prepared {
                 let what = format!("count by algorithm `{algorithm}`");
                 return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
             }
+            if declared.rule.penalty && !capabilities.penalties() {
+                let what = "count refused requests".to_owned();
+                return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
+            }
             if index >= capabilities.rules_per_decision() {
                 let what = format!("decide about more than {index} rules at once");
                 return Err(PolicyError::Unsupported { name: declared.name.clone(), what });

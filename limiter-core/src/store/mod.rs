@@ -5,7 +5,7 @@
 //!
 //! # Promises
 //!
-//! Every store keeps these. The [contract](contract) suite checks them.
+//! Every store keeps these. The [contract] suite checks them.
 //!
 //! 1. **Atomic.** A [`Decide`] is one indivisible step: however many callers decide at once, no
 //!    more is admitted than one after the other would be.
@@ -20,6 +20,8 @@
 //! 9. **Independent keys.** What one key does changes nothing for another, but for the store's
 //!    stated ceiling.
 //! 10. **Errors are errors.** A store that cannot decide says so; it never answers with a refusal.
+//! 11. **Penalties.** A store that declares them counts what a rule refuses under one, up to the
+//!     capacity, and tells the wait that then holds.
 
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
@@ -180,7 +182,7 @@ pub struct Charged {
 pub enum Operation {
     /// Decide about one request.
     Decide(Decide),
-    /// Show the state of a key without touching it. Items as in a decision; costs are ignored.
+    /// Show the state of keys without touching it, and what a decision about these items would be.
     Inspect(Decide),
     /// Give slots back.
     Release {
@@ -219,19 +221,27 @@ pub struct Capabilities {
     algorithms: &'static [Algorithm],
     rules_per_decision: usize,
     local: bool,
+    penalties: bool,
 }
 
 impl Capabilities {
     /// Exact algorithms, and how many rules one decision may hold.
     #[must_use]
     pub const fn new(algorithms: &'static [Algorithm], rules_per_decision: usize) -> Self {
-        Capabilities { algorithms, rules_per_decision, local: false }
+        Capabilities { algorithms, rules_per_decision, local: false, penalties: false }
     }
 
     /// Says that the state stays in this process, so that hashed subjects are enough.
     #[must_use]
     pub const fn local(mut self) -> Self {
         self.local = true;
+        self
+    }
+
+    /// Says that [`Mode::Penalty`] is known.
+    #[must_use]
+    pub const fn with_penalties(mut self) -> Self {
+        self.penalties = true;
         self
     }
 
@@ -245,6 +255,12 @@ impl Capabilities {
     #[must_use]
     pub const fn rules_per_decision(&self) -> usize {
         self.rules_per_decision
+    }
+
+    /// Whether refused costs can be counted.
+    #[must_use]
+    pub const fn penalties(&self) -> bool {
+        self.penalties
     }
 
     /// Whether the state stays in this process.

@@ -42,8 +42,10 @@ impl Slot {
         let Reply::Now(ruling) = self.limiter.decide_key(&self.policy, &Key::everyone(), 1) else {
             panic!("memory answers at once")
         };
-        assert!(ruling.permit.is_some());
-        ResponseBody::inner(Script { frames: frames.into_iter().collect(), tells_its_end }, ruling.permit)
+        let mut parts = http::Request::new(()).into_parts().0;
+        let held = ruling.permit.map(|permit| Held::new(permit, &mut parts));
+        assert!(held.is_some());
+        ResponseBody::inner(Script { frames: frames.into_iter().collect(), tells_its_end }, held)
     }
 
     fn is_free(&self) -> bool {

@@ -1,88 +1,135 @@
-//! What a decision looks like on the wire: the fields of an answer, and the answer to a refused request.
+//! What a refused request gets back.
+//!
+//! 429 if a caller's quota is spent, 503 if it is the service that is short; `Retry-After` in
+//! whole seconds, rounded up and never 0, and absent where waiting cannot help; `Cache-Control:
+//! no-store`; the fields of the [`headers`]; and by default a problem document
+//! (RFC 9457):
+//!
+//! ```text
+//! {"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Quota Exceeded",
+//!  "status":429,"error":"rate_limit_exceeded","violated-policies":["api"]}
+//! ```
+//!
+//! Nothing in it names the caller. gRPC calls get an answer that gRPC clients understand.
+//!
+//! ```
+//! use limiter_tower::headers::Wire;
+//! use limiter_tower::response::{Body, Detail};
+//!
+//! // {"error":"rate_limit_exceeded"} and nothing else.
+//! let wire = Wire::new().body(Body::PlainJson);
+//! // A problem document that also says "Try again in 5 seconds."
+//! let wire = Wire::new().detail(Detail::Wait);
+//! ```
 
-use std::sync::Arc;
+mod body;
+mod denial;
+mod json;
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use limiter_core::algorithm::Algorithm;
-use limiter_core::{Decision, Limiter, Outcome, Usage};
+use http::{Method, Response, StatusCode};
+use limiter_core::{Decision, Limiter};
 
-/// Builds the answer to a refused request.
-pub(crate) type OnLimited = Arc<dyn Fn(&Decision, &Parts) -> Response<Bytes> + Send + Sync>;
+pub use body::{Body, Content, Detail, MakeResponse};
+pub use denial::Denial;
+pub(crate) use denial::title;
 
-const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
-const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+use crate::grpc;
+use crate::headers::view::{View, Wait, secs_to_wait};
+use crate::headers::{self, Reason, Refused, Wire};
 
-/// Adds the fields of an allowed request to its answer.
-pub(crate) fn allowed<B>(response: &mut Response<B>, decision: &Decision, limiter: &Limiter) {
-    let status = response.status();
-    if status.is_informational() || status.is_redirection() {
-        return;
-    }
-    let fewest = counted(decision).min_by_key(|usage| (usage.remaining(), core::cmp::Reverse(usage.reset_after())));
-    if let Some(usage) = fewest {
-        trio(response.headers_mut(), usage, limiter);
-    }
+/// The answer to a request that a decision refuses, with the body of the wire.
+pub(crate) fn denied(wire: &Wire, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
+    denied_with(wire, &wire.body, decision, parts, limiter)
 }
 
-/// The answer to a refused request: the user's, or the default, with the fields of the refusal.
-pub(crate) fn denied(
+/// The answer to a request that a decision refuses.
+pub(crate) fn denied_with(
+    wire: &Wire,
+    body: &Body,
     decision: &Decision,
     parts: &Parts,
     limiter: &Limiter,
-    on_limited: Option<&OnLimited>,
 ) -> Response<Bytes> {
-    let mut response = match on_limited {
-        Some(on_limited) => on_limited(decision, parts),
-        None => problem(decision, parts),
+    let view = View::of(wire, decision);
+    let asked = Asked { decision, parts, body };
+    respond(wire, &view, asked, headers::unix(wire, limiter), jitter(wire.jitter))
+}
+
+/// What is refused, and which body it gets.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) decision: &'a Decision,
+    pub(crate) parts: &'a Parts,
+    pub(crate) body: &'a Body,
+}
+
+/// The answer, from plain numbers.
+pub(crate) fn respond(
+    wire: &Wire,
+    view: &View<'_>,
+    asked: Asked<'_>,
+    unix: Duration,
+    jitter: Duration,
+) -> Response<Bytes> {
+    let reason = view.refused.unwrap_or(Reason::ReducedCapacity);
+    let mut response = match grpc::content_type(&asked.parts.headers) {
+        Some(content_type) => grpc::refusal(wire, view, reason, content_type),
+        None => plain(wire, view, asked, reason, jitter),
     };
+    let status = response.status();
+    headers::write(wire, view, unix, status, false, response.headers_mut());
+    if wire.exposes_to(&asked.parts.headers) {
+        headers::expose(wire, response.headers_mut());
+    }
+    response.extensions_mut().insert(Refused);
+    response
+}
+
+fn plain(wire: &Wire, view: &View<'_>, asked: Asked<'_>, reason: Reason, jitter: Duration) -> Response<Bytes> {
+    let retry_after = match view.wait() {
+        Wait::After(wait) => Some(secs_to_wait(wait.saturating_add(jitter))),
+        Wait::Never | Wait::Unknown => None,
+    };
+    let denial = Denial::new(wire, view, asked.decision, reason, retry_after, asked.parts);
+    let mut response = asked.body.make(&denial);
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = status(reason);
+    }
+    // The answer to HEAD has the fields of the answer to GET, and no body.
+    if asked.parts.method == Method::HEAD {
+        *response.body_mut() = Bytes::new();
+    }
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(wait) = decision.retry_after() {
-        let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    if let Some(seconds) = retry_after {
+        let _full = headers.try_insert(RETRY_AFTER, HeaderValue::from(seconds)).is_err();
     }
-    let longest = counted(decision).filter(|usage| usage.is_violated()).max_by_key(|usage| usage.retry_after());
-    if let Some(usage) = longest {
-        trio(headers, usage, limiter);
-    }
+    // RFC 6585 forbids storing a 429; a 503 must not stick either.
+    let _full = headers.try_insert(CACHE_CONTROL, HeaderValue::from_static("no-store")).is_err();
     response
 }
 
-fn problem(decision: &Decision, parts: &Parts) -> Response<Bytes> {
-    let status = status(decision);
-    let body = if status == StatusCode::TOO_MANY_REQUESTS {
-        r#"{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","status":429,"error":"rate_limit_exceeded"}"#
-    } else {
-        r#"{"type":"https://iana.org/assignments/http-problem-types#temporary-reduced-capacity","status":503,"error":"over_capacity"}"#
-    };
-    let body = if parts.method == Method::HEAD { Bytes::new() } else { Bytes::from_static(body.as_bytes()) };
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    response
-}
-
-/// 429 when the caller's quota is spent, 503 when the service is short.
-fn status(decision: &Decision) -> StatusCode {
-    let callers_fault = |usage: &Usage| {
-        usage.outcome() != Outcome::StoreFailed && (usage.is_per_client() || usage.algorithm() != Algorithm::Concurrent)
-    };
-    if decision.violated().any(callers_fault) { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::SERVICE_UNAVAILABLE }
-}
-
-fn counted(decision: &Decision) -> impl Iterator<Item = &Usage> {
-    decision.usages().iter().filter(|usage| usage.algorithm() != Algorithm::Concurrent)
-}
-
-fn trio(headers: &mut HeaderMap, usage: &Usage, limiter: &Limiter) {
-    headers.insert(LIMIT, HeaderValue::from(usage.limit()));
-    headers.insert(REMAINING, HeaderValue::from(usage.remaining()));
-    if let Some(reset) = usage.reset_after() {
-        let at = core::time::Duration::from_nanos(limiter.wall().get()).saturating_add(reset);
-        headers.insert(RESET, HeaderValue::from(at.as_secs().saturating_add(u64::from(at.subsec_nanos() > 0))));
+fn status(reason: Reason) -> StatusCode {
+    match reason {
+        Reason::AbnormalUsage | Reason::QuotaExceeded => StatusCode::TOO_MANY_REQUESTS,
+        Reason::ReducedCapacity => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
+
+/// A random time up to `most`. The keys of a `RandomState` differ each time one is made.
+fn jitter(most: Duration) -> Duration {
+    if most.is_zero() {
+        return Duration::ZERO;
+    }
+    let random = u128::from(RandomState::new().hash_one(0u8));
+    let nanos = most.as_nanos().saturating_add(1).saturating_mul(random) >> 64;
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)).min(most)
+}
+
+#[cfg(test)]
+mod tests;

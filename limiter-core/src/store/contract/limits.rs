@@ -32,13 +32,13 @@ pub(super) fn of(algorithm: Algorithm) -> Vec<Limit> {
     match algorithm {
         Algorithm::Bucket => timed("a bucket", quota).into_iter().collect(),
         Algorithm::Concurrent => vec![Limit { name: "a concurrent limit", params: Params::concurrent(CAPACITY) }],
-        Algorithm::Fixed => {
-            timed("a first-hit window", quota).into_iter().chain(timed("an aligned window", aligned)).collect()
-        }
         Algorithm::Interval => {
             timed("an interval", quota).into_iter().chain(timed("an aligned interval", aligned)).collect()
         }
         Algorithm::Log => timed("an exact log", quota).into_iter().collect(),
         Algorithm::Sliding => timed("a sliding window", quota).into_iter().collect(),
+        Algorithm::Fixed => {
+            timed("a first-hit window", quota).into_iter().chain(timed("an aligned window", aligned)).collect()
+        }
     }
 }

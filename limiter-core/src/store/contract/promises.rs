@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 
 use super::limits::{self, CAPACITY, Limit};
-use super::settling::{settling, slots_come_back};
+use super::settling::{penalties, settling, slots_come_back};
 use super::trial::{Trial, Verified, expect};
 use super::{Broken, StoreUnderTest};
 use crate::algorithm::{Algorithm, Params};
@@ -12,7 +12,7 @@ use crate::time::Nanos;
 
 type Promise = (u8, &'static str, fn(&Trial<'_>) -> Verified);
 
-const PROMISES: [Promise; 10] = [
+const PROMISES: [Promise; 11] = [
     (1, "atomic", atomic),
     (2, "all or nothing", all_or_nothing),
     (3, "refusals are free", refusals_are_free),
@@ -23,6 +23,7 @@ const PROMISES: [Promise; 10] = [
     (8, "slots come back", slots_come_back),
     (9, "independent keys", independent_keys),
     (10, "errors are errors", errors_are_errors),
+    (11, "penalties", penalties),
 ];
 
 /// What is broken, for everything that the store declares.

@@ -2,6 +2,8 @@
 
 use super::limits::CAPACITY;
 use super::trial::{Trial, Verified, expect};
+use crate::algorithm::Verdict;
+use crate::store::Mode;
 
 /// 7. What was charged can be given back, or charged more; never below nothing, and never into a
 ///    later window.
@@ -58,4 +60,27 @@ pub(super) fn slots_come_back(trial: &Trial<'_>) -> Verified {
     trial.release(&again)?;
     trial.release(&rest)?;
     expect("free slots after all were released", trial.remaining(&one)?, CAPACITY)
+}
+
+/// 11. Where the store says so: what a rule refuses under a penalty uses its quota up, the wait that
+///     is told is the one that then holds, and what another rule refuses is not counted.
+pub(super) fn penalties(trial: &Trial<'_>) -> Verified {
+    if !trial.subject().store().capabilities().penalties() || !trial.limit.is_timed() {
+        return Ok(());
+    }
+    let (account, other) = (trial.account(), trial.account());
+    let _ = trial.take(&account, CAPACITY - 2)?;
+    let _ = trial.take(&other, CAPACITY)?;
+    let both = trial.decide(&[trial.item(&account, 1, Mode::Penalty), trial.item(&other, 1, Mode::Charge)])?;
+    expect("whether a request passed that another rule refuses", both.allowed, false)?;
+    expect("remaining after another rule refused", trial.remaining(&account)?, 2)?;
+
+    let (allowed, reply) = trial.one(&account, 3, Mode::Penalty)?;
+    let Verdict::Deny { retry: Some(wait) } = reply.verdict else {
+        return Err(format!("a cost of 3 does not fit, but the answer is {:?}", reply.verdict));
+    };
+    expect("whether a cost that does not fit passed", allowed, false)?;
+    expect("remaining after a counted refusal", trial.remaining(&account)?, 0)?;
+    trial.advance(wait);
+    expect("whether it passes after the wait it was told", trial.would_pass(&account, 3)?, true)
 }

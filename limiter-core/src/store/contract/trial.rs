@@ -124,7 +124,7 @@ impl<'a> Trial<'a> {
     }
 
     /// One item; whether all passed and the item's own reply.
-    fn one(&self, account: &Account, cost: u64, mode: Mode) -> Result<(bool, ItemReply), String> {
+    pub(super) fn one(&self, account: &Account, cost: u64, mode: Mode) -> Result<(bool, ItemReply), String> {
         let decided = self.decide(&[self.item(account, cost, mode)])?;
         match decided.items.first() {
             Some(reply) => Ok((decided.allowed, *reply)),

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
+use super::lock::Guard;
 use super::shard::{Shard, Victim, is_log};
 use super::{MemoryStore, fingerprint};
 use crate::algorithm::{Algorithm, State, Step, Verdict};
@@ -64,10 +65,15 @@ impl MemoryStore {
             return decided;
         }
         self.maintain(decide.now.monotonic);
+        if let Ok(pair) = <&[Item; 2]>::try_from(decide.items.as_slice())
+            && let Some(decided) = self.decide_pair(pair, decide.now)
+        {
+            return decided;
+        }
         self.evaluate(decide, true)
     }
 
-    /// Shows what would be decided, and changes nothing.
+    /// Shows what would be decided and what is held, and changes nothing.
     #[must_use]
     pub fn inspect(&self, decide: &Decide) -> Decided {
         self.evaluate(decide, false)
@@ -80,7 +86,7 @@ impl MemoryStore {
         let mut order: SmallVec<[usize; 4]> = fingerprints.iter().map(|f| self.shard_of(*f)).collect();
         order.sort_unstable();
         order.dedup();
-        let mut guards: SmallVec<[MutexGuard<'_, Shard>; 4]> =
+        let mut guards: SmallVec<[Guard<'_, Shard>; 4]> =
             order.iter().filter_map(|at| self.shards.get(*at)).map(|shard| shard.0.lock()).collect();
 
         let mut overflow: Overflow<'_> = None;
@@ -94,21 +100,24 @@ impl MemoryStore {
 
         let allowed = evaluated.iter().zip(&decide.items).all(|(one, item)| one.passes() || item.mode == Mode::Shadow);
         let mut reply = Decided { allowed, items: SmallVec::new() };
-        let charged = |one: &Evaluated| allowed && one.passes() && one.mode != Mode::Peek;
+        let charged = |one: &Evaluated| write && allowed && one.passes() && one.mode != Mode::Peek;
         for (one, item) in evaluated.iter().zip(&decide.items) {
-            let mut penalized = None;
-            if write && charged(one) {
-                self.write(item, one, guards.get_mut(one.guard), &mut overflow, now);
-            } else if write && item.mode == Mode::Penalty && matches!(one.step.verdict, Verdict::Deny { .. }) {
-                penalized = self.penalize(item, one, guards.get_mut(one.guard), &mut overflow, now);
-            } else if write && !one.passes() {
-                self.count_refusal(one);
-            }
             // Items that share a cell all report what the last of them left there.
             let last = evaluated.iter().rev().find(|other| charged(other) && other.same_cell(one));
-            let state = last.map_or(one.stored, |last| last.step.state);
-            let step = penalized.unwrap_or(Step { verdict: one.step.verdict, state });
-            reply.items.push(ItemReply { verdict: step.verdict, state: step.state, place: one.place });
+            let mut verdict = one.step.verdict;
+            let mut state = last.map_or(one.stored, |last| last.step.state);
+            if charged(one) {
+                self.write(item, one, guards.get_mut(one.guard), &mut overflow, now);
+            } else if write && !one.passes() {
+                self.count_refusal(one);
+                if item.mode == Mode::Penalty
+                    && matches!(verdict, Verdict::Deny { .. })
+                    && let Some(step) = self.penalize(item, one, guards.get_mut(one.guard), &mut overflow, now)
+                {
+                    (verdict, state) = (step.verdict, step.state);
+                }
+            }
+            reply.items.push(ItemReply { verdict, state, place: one.place });
         }
         reply
     }
@@ -155,7 +164,7 @@ impl MemoryStore {
             }
             let no_bytes = is_log(&item.params) && !shard.logs.has_room();
             if shard.len() + coming >= self.per_shard || no_bytes {
-                self.at_ceiling(item, &mut one, shard, overflow, earlier, all);
+                self.at_ceiling(item, &mut one, shard, overflow, now, earlier, all);
             } else if item.at_ceiling == AtCeiling::Overflow && self.sharing.load(Ordering::Relaxed) {
                 self.after_sharing(item, &mut one, overflow, now);
             }
@@ -166,7 +175,7 @@ impl MemoryStore {
             let retry = earliest.map(|earliest| earliest.saturating_sub(now.monotonic));
             one.step = Step { verdict: Verdict::Deny { retry }, state: State::default() };
         } else if is_log(&item.params) && one.place == Place::Own {
-            let pending = twin.map_or(0, |_| pending(earlier, fingerprint, item.mode));
+            let pending = pending(earlier, fingerprint, item.mode);
             one.step = shard.logs.decide(&item.params, fingerprint, now, pending, item.cost);
         } else {
             one.step = item.params.decide(one.before, now, item.cost);
@@ -175,12 +184,14 @@ impl MemoryStore {
     }
 
     /// The table is full and every cell is live: the rule chooses.
+    #[expect(clippy::too_many_arguments, reason = "as above")]
     fn at_ceiling<'a>(
         &'a self,
         item: &Item,
         one: &mut Evaluated,
         shard: &Shard,
         overflow: &mut Overflow<'a>,
+        now: Now,
         earlier: &[Evaluated],
         all: &[u64],
     ) {
@@ -190,9 +201,10 @@ impl MemoryStore {
                 let mut keep: SmallVec<[u64; 8]> = SmallVec::from_slice(all);
                 keep.extend(earlier.iter().filter_map(|e| e.victim).map(|(fingerprint, _)| fingerprint));
                 one.victim = if is_log(&item.params) && !shard.logs.has_room() {
-                    shard.log_victim(&keep)
+                    // It is bytes that are short: another cell would not help.
+                    shard.log_victim(&keep, now.monotonic)
                 } else {
-                    shard.victim(one.fingerprint, &keep)
+                    shard.victim(&item.params, one.fingerprint, &keep, now.monotonic)
                 };
                 if one.victim.is_none() {
                     // Every cell holds a slot of a concurrent limit, and slots are not given up.
@@ -221,8 +233,9 @@ impl MemoryStore {
         let Some(shared) = cells.get(&item.budget).filter(|state| !state.is_stale(now.monotonic)) else { return };
         one.stored = *shared;
         one.before = *shared;
-        if item.params.algorithm() == Algorithm::Concurrent || is_log(&item.params) {
-            // Slots go back to where they were taken, and a log has no room for a sum: neither moves.
+        if matches!(item.params.algorithm(), Algorithm::Concurrent | Algorithm::Log) {
+            // Slots go back to where they were taken, so they cannot move to another cell;
+            // a log cannot be made from its summary.
             one.place = Place::Shared;
             one.is_new = false;
         }
@@ -232,7 +245,7 @@ impl MemoryStore {
         &self,
         item: &Item,
         one: &Evaluated,
-        shard: Option<&mut MutexGuard<'_, Shard>>,
+        shard: Option<&mut Guard<'_, Shard>>,
         overflow: &mut Overflow<'_>,
         now: Now,
     ) {
@@ -266,28 +279,24 @@ impl MemoryStore {
         &self,
         item: &Item,
         one: &Evaluated,
-        shard: Option<&mut MutexGuard<'_, Shard>>,
+        shard: Option<&mut Guard<'_, Shard>>,
         overflow: &mut Overflow<'_>,
         now: Now,
     ) -> Option<Step> {
         let shard = shard?;
+        let known = shard.holds(&item.params, one.fingerprint);
+        if one.place == Place::NoRoom || (one.place == Place::Own && !known && shard.len() >= self.per_shard) {
+            return None;
+        }
         if one.place == Place::Own && is_log(&item.params) {
             return Some(shard.logs.penalize(&item.params, one.fingerprint, now, item.cost));
         }
-        let step = item.params.penalize(one.before, now, item.cost);
-        match one.place {
-            Place::NoRoom => {
-                self.counters.turned_away.fetch_add(1, Ordering::Relaxed);
-                return None;
-            }
-            Place::Own => shard.put(&item.params, one.fingerprint, step.state, now.monotonic),
-            Place::Shared => {
-                self.counters.shared.fetch_add(1, Ordering::Relaxed);
-                if let Some(cells) = overflow {
-                    cells.insert(item.budget, step.state);
-                    self.sharing.store(true, Ordering::Relaxed);
-                }
-            }
+        let step = item.params.penalize(one.stored, now, item.cost);
+        if one.place == Place::Own {
+            shard.put(&item.params, one.fingerprint, step.state, now.monotonic);
+        } else if let Some(cells) = overflow {
+            cells.insert(item.budget, step.state);
+            self.sharing.store(true, Ordering::Relaxed);
         }
         Some(step)
     }

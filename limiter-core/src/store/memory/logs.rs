@@ -148,9 +148,10 @@ impl Logs {
     }
 
     /// The log nearest to idle among a few, leaving out `keep`.
-    pub(super) fn nearest_to_idle(&self, keep: &[u64]) -> Option<(u64, Nanos)> {
+    pub(super) fn nearest_to_idle(&self, keep: &[u64], now: Nanos) -> Option<u64> {
+        let loss = |cell: &Cell| u128::from(cell.fresh_at.saturating_sub(now).get()) * u128::from(cell.log.units());
         let cells = self.cells.iter().filter(|(fingerprint, _)| !keep.contains(fingerprint)).take(SAMPLE);
-        cells.map(|(fingerprint, cell)| (*fingerprint, cell.fresh_at)).min_by_key(|(_, fresh_at)| *fresh_at)
+        cells.min_by_key(|(_, cell)| loss(cell)).map(|(fingerprint, _)| *fingerprint)
     }
 
     fn change(&mut self, params: &Params, fingerprint: u64, change: impl FnOnce(&mut Log, &Allowance)) {

@@ -26,6 +26,16 @@ pub(super) enum Home {
     Wide,
 }
 
+impl Home {
+    fn of(params: &Params) -> Self {
+        match params.algorithm() {
+            Algorithm::Log => Home::Log,
+            _ if params.is_wide() => Home::Wide,
+            _ => Home::Narrow,
+        }
+    }
+}
+
 /// Whether a rule's cells are exact logs.
 #[inline]
 pub(super) fn is_log(params: &Params) -> bool {
@@ -60,6 +70,10 @@ impl Shard {
         }
     }
 
+    pub(super) fn holds(&self, params: &Params, fingerprint: u64) -> bool {
+        if is_log(params) { self.logs.contains(fingerprint) } else { self.get(params, fingerprint).is_some() }
+    }
+
     pub(super) fn remove(&mut self, params: &Params, fingerprint: u64) -> bool {
         if is_log(params) {
             return self.logs.remove(fingerprint);
@@ -79,16 +93,23 @@ impl Shard {
 
     /// The cell to give up for a new key: of a few from a place that the new key chooses, the one
     /// nearest to idle.
-    pub(super) fn victim(&self, fingerprint: u64, keep: &[u64]) -> Option<Victim> {
-        let narrow = self.narrow.nearest_to_idle(fingerprint, keep).map(|(found, at)| (at, (found, Home::Narrow)));
-        let wide = self.wide.nearest_to_idle(fingerprint, keep).map(|(found, at)| (at, (found, Home::Wide)));
-        let log = self.logs.nearest_to_idle(keep).map(|(found, at)| (at, (found, Home::Log)));
-        narrow.into_iter().chain(wide).chain(log).min_by_key(|(at, _)| *at).map(|(_, victim)| victim)
+    ///
+    /// One of the same kind where there is any: losses of different kinds do not compare, and a
+    /// flood of windows is to forget windows, not buckets.
+    pub(super) fn victim(&self, params: &Params, fingerprint: u64, keep: &[u64], now: Nanos) -> Option<Victim> {
+        let narrow = || self.narrow.nearest_to_idle(fingerprint, keep, now).map(|found| (found, Home::Narrow));
+        let wide = || self.wide.nearest_to_idle(fingerprint, keep, now).map(|found| (found, Home::Wide));
+        let log = || self.log_victim(keep, now);
+        match Home::of(params) {
+            Home::Log => log().or_else(wide).or_else(narrow),
+            Home::Narrow => narrow().or_else(wide).or_else(log),
+            Home::Wide => wide().or_else(narrow).or_else(log),
+        }
     }
 
     /// The log to give up for a new one.
-    pub(super) fn log_victim(&self, keep: &[u64]) -> Option<Victim> {
-        self.logs.nearest_to_idle(keep).map(|(found, _)| (found, Home::Log))
+    pub(super) fn log_victim(&self, keep: &[u64], now: Nanos) -> Option<Victim> {
+        self.logs.nearest_to_idle(keep, now).map(|found| (found, Home::Log))
     }
 
     pub(super) fn evict(&mut self, (fingerprint, home): Victim) {

@@ -81,7 +81,7 @@ impl MemoryStore {
 
     /// Whether a new key may sit there, without asking what the rule says about a full table.
     #[inline]
-    fn may_sit(&self, seat: Seat, room: bool, item: &Item) -> bool {
+    pub(super) fn may_sit(&self, seat: Seat, room: bool, item: &Item) -> bool {
         let shares = item.at_ceiling == AtCeiling::Overflow && self.sharing.load(Ordering::Relaxed);
         !shares && (room || matches!(seat, Seat::Stale(_)))
     }

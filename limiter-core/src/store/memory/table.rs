@@ -14,6 +14,8 @@ pub(super) trait Value: Copy + Default {
     fn fresh_at(self) -> Nanos;
     /// Decides by an algorithm whose states are kept like this.
     fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step;
+    /// What is forgotten if the cell is given up; 0 when it is stale.
+    fn loss(self, now: Nanos) -> u128;
 }
 
 /// Buckets need the one number alone.
@@ -34,6 +36,10 @@ impl Value for Nanos {
     fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
         params.decide_bucket(state, now, cost)
     }
+
+    fn loss(self, now: Nanos) -> u128 {
+        u128::from(self.saturating_sub(now).get())
+    }
 }
 
 impl Value for State {
@@ -52,6 +58,12 @@ impl Value for State {
     #[inline]
     fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
         params.decide(state, now, cost)
+    }
+
+    /// Windows all last as long: by time alone an old window that is spent would go before a new
+    /// one that has seen a single request.
+    fn loss(self, now: Nanos) -> u128 {
+        u128::from(self.fresh_at.saturating_sub(now).get()) * u128::from(self.used)
     }
 }
 
@@ -210,9 +222,9 @@ impl<V: Value> Table<V> {
         before - self.len
     }
 
-    /// The cell nearest to idle among a few from `start` on, leaving out `keep` and cells that
-    /// hold slots.
-    pub(super) fn nearest_to_idle(&self, start: u64, keep: &[u64]) -> Option<(u64, Nanos)> {
+    /// The cell nearest to idle among a few from `start` on, leaving out `keep` and cells that hold
+    /// slots.
+    pub(super) fn nearest_to_idle(&self, start: u64, keep: &[u64], now: Nanos) -> Option<u64> {
         let from = self.home(start);
         let (head, tail) = self.cells.split_at_checked(from)?;
         tail.iter()
@@ -220,8 +232,8 @@ impl<V: Value> Table<V> {
             .filter(|cell| cell.fingerprint != 0 && cell.value.fresh_at() < Nanos::MAX)
             .filter(|cell| !keep.contains(&cell.fingerprint))
             .take(SAMPLE)
-            .map(|cell| (cell.fingerprint, cell.value.fresh_at()))
-            .min_by_key(|(_, fresh_at)| *fresh_at)
+            .min_by_key(|cell| cell.value.loss(now))
+            .map(|cell| cell.fingerprint)
     }
 
     #[inline]

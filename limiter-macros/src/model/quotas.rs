@@ -1,0 +1,174 @@
+//! How much: the quotas of one attribute.
+
+use limiter_core::quota::{Quota, QuotaList, parse_period};
+use proc_macro2::Span;
+use syn::LitStr;
+
+use super::{Class, Limit};
+use crate::errors::Errors;
+use crate::names::Name;
+use crate::parse::{Arguments, Value, integer, unfit};
+
+const MINUTE: u64 = 60_000_000_000;
+
+/// A limit, where it was written, and what it counts.
+pub(super) struct Amount {
+    pub(super) class: Class,
+    pub(super) limit: Limit,
+    pub(super) span: Span,
+    /// Whether the attribute's own `per` and `burst` can apply: a bare integer has neither.
+    is_bare: bool,
+}
+
+/// The limits that an attribute states.
+pub(super) fn amounts(arguments: &Arguments, errors: &mut Errors) -> Vec<Amount> {
+    let period = period(arguments, errors);
+    let mut amounts = Vec::new();
+    if let Some(text) = &arguments.quotas {
+        list(text, None, Class::Any, &mut amounts, errors);
+        for name in [Name::Read, Name::Write] {
+            if let Some(argument) = arguments.named(name) {
+                let word = name.text();
+                errors.on(
+                    &argument.word,
+                    format!(
+                        "`{word}` beside a quota that counts every request; write `read = .., write = ..` alone to count \
+                         them apart, or stack a second `#[rate_limit({word} = ..)]` to have both"
+                    ),
+                );
+            }
+        }
+    } else {
+        by_class(arguments, Name::Read, Class::Read, period, &mut amounts, errors);
+        by_class(arguments, Name::Write, Class::Write, period, &mut amounts, errors);
+    }
+    unused_period(arguments, &amounts, errors);
+    burst(arguments, &mut amounts, errors);
+    concurrent(arguments, &mut amounts, errors);
+    amounts
+}
+
+fn by_class(
+    arguments: &Arguments,
+    name: Name,
+    class: Class,
+    period: u64,
+    amounts: &mut Vec<Amount>,
+    errors: &mut Errors,
+) {
+    match arguments.value(name, errors) {
+        None => {}
+        Some(Value::Str(text)) => list(text, Some(name), class, amounts, errors),
+        Some(Value::Int(number)) => {
+            let Some((count, span)) = integer(name, number, limiter_core::quota::MAX_COUNT, errors) else { return };
+            let word = name.text();
+            if count == 0 {
+                errors.at(
+                    span,
+                    format!("`{word} = 0` refuses every {word}; if that is meant, say so: `{word} = \"0/min\"`"),
+                );
+                return;
+            }
+            match Quota::from_nanos(count, period) {
+                Ok(quota) => amounts.push(Amount { class, limit: Limit::Rate(quota), span, is_bare: true }),
+                Err(error) => errors.at(span, format!("`{word} = {count}`: {error}")),
+            }
+        }
+        Some(value) => errors.on(value, unfit(name, "a number or a quota", value)),
+    }
+}
+
+fn list(text: &LitStr, name: Option<Name>, class: Class, amounts: &mut Vec<Amount>, errors: &mut Errors) {
+    match text.value().parse::<QuotaList>() {
+        Ok(quotas) => amounts.extend(quotas.into_iter().map(|quota| Amount {
+            class,
+            limit: Limit::Rate(quota),
+            span: text.span(),
+            is_bare: false,
+        })),
+        Err(error) => match name {
+            Some(name) => errors.on(text, format!("`{}`: {error}", name.text())),
+            None => errors.on(text, error),
+        },
+    }
+}
+
+fn period(arguments: &Arguments, errors: &mut Errors) -> u64 {
+    match arguments.value(Name::Per, errors) {
+        None => return MINUTE,
+        Some(Value::Str(text)) => match parse_period(&text.value()) {
+            Ok(nanos) => return nanos,
+            Err(error) => errors.on(text, format!("`per`: {error}")),
+        },
+        Some(value) => errors.on(value, unfit(Name::Per, "a period as a string", value)),
+    }
+    MINUTE
+}
+
+fn unused_period(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) {
+    let Some(per) = arguments.named(Name::Per) else { return };
+    if amounts.iter().any(|amount| amount.is_bare) || is_bare(arguments, Name::Read) || is_bare(arguments, Name::Write)
+    {
+        return;
+    }
+    let message = if amounts.is_empty() {
+        "`per` goes with a bare number: `read = 1000, write = 10, per = \"min\"`"
+    } else {
+        "`per` goes with a bare number such as `read = 1000`, and a quota in a string says per what itself; leave `per` out"
+    };
+    errors.on(&per.word, message);
+}
+
+/// Whether the argument is a bare number, be it a refused one.
+fn is_bare(arguments: &Arguments, name: Name) -> bool {
+    matches!(arguments.named(name), Some(argument) if matches!(argument.value, Some(Value::Int(_))))
+}
+
+fn burst(arguments: &Arguments, amounts: &mut [Amount], errors: &mut Errors) {
+    let Some((burst, span)) = arguments.integer(Name::Burst, limiter_core::quota::MAX_COUNT, errors) else { return };
+    let is_list = amounts.iter().any(|a| amounts.iter().filter(|b| b.class == a.class).count() > 1);
+    if is_list {
+        errors.at(
+            span,
+            "`burst` beside several quotas; write it behind the one it belongs to: \"10/s burst 20, 1000/h\"",
+        );
+        return;
+    }
+    if amounts.is_empty() {
+        if !arguments.is_partial {
+            errors.at(span, "`burst` goes with a quota: `read = 1000, burst = 50`");
+        }
+        return;
+    }
+    for amount in amounts {
+        let Limit::Rate(quota) = amount.limit else { continue };
+        if quota.has_burst() {
+            errors.at(span, format!("`burst` is given twice: `{quota}` has one; leave one of them out"));
+            return;
+        }
+        match quota.with_burst(burst) {
+            Ok(quota) => amount.limit = Limit::Rate(quota),
+            Err(error) => {
+                errors.at(span, format!("`burst = {burst}`: {error}"));
+                return;
+            }
+        }
+    }
+}
+
+fn concurrent(arguments: &Arguments, amounts: &mut Vec<Amount>, errors: &mut Errors) {
+    let Some((slots, span)) = arguments.integer(Name::Concurrent, u64::from(u32::MAX), errors) else { return };
+    if slots == 0 {
+        errors.at(span, "`concurrent = 0` admits nothing; accepted: 1 or more");
+        return;
+    }
+    if !amounts.is_empty() {
+        errors.at(
+            arguments.named(Name::Concurrent).map_or(span, |argument| argument.word.span()),
+            "`concurrent` beside a quota; stack a second `#[rate_limit(concurrent = ..)]`, so that each says its own key",
+        );
+        return;
+    }
+    let slots = u32::try_from(slots).unwrap_or(u32::MAX);
+    amounts.push(Amount { class: Class::Any, limit: Limit::Concurrent(slots), span, is_bare: false });
+}

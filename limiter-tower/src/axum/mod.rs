@@ -1,0 +1,23 @@
+//! What the code of `#[rate_limit]` calls. Not for use by hand: it changes with the attribute, and
+//! the two are released together.
+//!
+//! | file | role |
+//! |---|---|
+//! | `site.rs` | one annotated function: its rules, and the layer that is made of them once |
+//! | `call.rs` | one call of an annotated handler: the layer around "extract, then call" |
+//! | `arguments.rs` | 0 to 16 extractors as one tuple |
+//! | `group.rs` | an annotated function's router |
+
+mod arguments;
+mod call;
+mod group;
+mod site;
+
+pub use ::axum::extract::{FromRequest, FromRequestParts};
+pub use ::axum::response::Response;
+pub use limiter_core::Algorithm;
+
+pub use arguments::Arguments;
+pub use call::Call;
+pub use group::{Group, limited};
+pub use site::{Site, Spec, key_source};

@@ -1,0 +1,97 @@
+//! From a decision to what the wire shows of it.
+
+use std::time::Duration;
+
+use limiter_core::{Algorithm, Decision, Outcome, Usage};
+
+use super::choice::Reason;
+use super::view::{Numbers, PolicyView, Row, View, Wait};
+use super::wire::Wire;
+
+impl<'a> View<'a> {
+    pub(crate) fn of(wire: &'a Wire, decision: &'a Decision) -> Self {
+        let refused = (!decision.is_allowed()).then(|| {
+            // A refusal without a rule behind it is ours, not the caller's.
+            decision.violated().map(|usage| reason(wire, usage)).max().unwrap_or(Reason::ReducedCapacity)
+        });
+        let rows = decision.usages().iter().map(|usage| {
+            // A rule that is tried out may refuse without consequence.
+            let wait = (refused.is_some() && usage.is_violated()).then(|| wait(usage));
+            Row { policy: policy(wire, usage), numbers: numbers(usage), wait }
+        });
+        View { rows: rows.collect(), refused }
+    }
+}
+
+fn policy<'a>(wire: &'a Wire, usage: &'a Usage) -> PolicyView<'a> {
+    let own = wire.of_rule(usage.name()).and_then(|rule| rule.unit.as_ref());
+    let unit = match (own, usage.algorithm()) {
+        (Some(unit), _) => unit.on_wire(),
+        (None, Algorithm::Concurrent) => Some(super::CONCURRENT),
+        (None, _) => None,
+    };
+    PolicyView {
+        name: usage.name(),
+        quota: usage.limit(),
+        window: usage.window().map(|window| whole(window, usage.limit())),
+        unit,
+        partition: wire.partition.as_ref().map(|secret| usage.partition(secret).to_be_bytes().into()),
+    }
+}
+
+/// Intervals are rounded up to whole nanoseconds, so that the window of `7/s` comes out 1 ns too
+/// long: that is still one second. Anything further off is not.
+fn whole(window: Duration, limit: u64) -> Duration {
+    let rounding = Duration::from_nanos(limit).min(Duration::from_micros(window.as_secs().saturating_mul(1000)));
+    if window.subsec_nanos() > 0 && Duration::from_nanos(u64::from(window.subsec_nanos())) < rounding {
+        return Duration::from_secs(window.as_secs());
+    }
+    window
+}
+
+fn numbers(usage: &Usage) -> Option<Numbers> {
+    match usage.outcome() {
+        // Nobody's budget was read: there is nothing to tell.
+        Outcome::NoKey | Outcome::NoRoom | Outcome::StoreFailed => None,
+        _ => {
+            let remaining = usage.remaining();
+            Some(Numbers { remaining, pace: pace(usage, remaining), reset: usage.reset_after() })
+        }
+    }
+}
+
+/// The time in which no more than `remaining` may be used. A window says when it ends. Whatever
+/// refills as time goes on says how long the remaining units last at the sustained rate, so that a
+/// client that spreads them over this time never has to wait. Nothing for a whole quota.
+fn pace(usage: &Usage, remaining: u64) -> Option<Duration> {
+    let next = usage.next_unit_after()?;
+    match usage.algorithm() {
+        Algorithm::Fixed => usage.reset_after(),
+        _ => {
+            let window = usage.window()?.as_nanos();
+            // Below 2^64 each: windows end within 100 years.
+            let share = window.saturating_mul(u128::from(remaining)).div_ceil(u128::from(usage.limit().max(1)));
+            Some(next.max(Duration::from_nanos(u64::try_from(share).unwrap_or(u64::MAX))))
+        }
+    }
+}
+
+fn wait(usage: &Usage) -> Wait {
+    match (usage.outcome(), usage.retry_after()) {
+        (Outcome::NeverFits | Outcome::NoKey, _) => Wait::Never,
+        (_, Some(wait)) => Wait::After(wait),
+        (_, None) => Wait::Unknown,
+    }
+}
+
+/// Whose fault a refusal is: the client's, if the limit is a client's own.
+fn reason(wire: &Wire, usage: &Usage) -> Reason {
+    if let Some(reason) = wire.of_rule(usage.name()).and_then(|rule| rule.reason) {
+        return reason;
+    }
+    match usage.outcome() {
+        Outcome::NoRoom | Outcome::StoreFailed => Reason::ReducedCapacity,
+        _ if usage.algorithm() == Algorithm::Concurrent && !usage.is_per_client() => Reason::ReducedCapacity,
+        _ => Reason::QuotaExceeded,
+    }
+}

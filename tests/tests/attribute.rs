@@ -1,0 +1,9 @@
+//! Annotated handlers and groups in a running router.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod attribute {
+    pub mod driver;
+    pub mod groups;
+    pub mod handlers;
+    pub mod policies;
+}

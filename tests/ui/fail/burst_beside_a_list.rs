@@ -1,0 +1,6 @@
+use limiter_tower::rate_limit;
+
+#[rate_limit("10/s, 1000/h", burst = 20)]
+async fn sessions() {}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use limiter_tower::rate_limit;
+
+struct Api;
+
+impl Api {
+    #[rate_limit("100/min")]
+    async fn sessions(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use limiter_tower::rate_limit;
+
+#[rate_limit("100/min")]
+extern "C" fn api() -> u32 {
+    5
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use limiter_tower::rate_limit;
+
+#[rate_limit(read = 0, write = 10)]
+async fn sessions() {}
+
+fn main() {}
