@@ -82,7 +82,7 @@ impl Limiter {
             asked.push(Asked { rule: index, key, cost: rule.cost.of(request.parts()), tier });
         }
         if searches.is_empty() {
-            return self.ask(policy, prepared, asked, Mode::Charge, Some(request));
+            return self.ask(policy, prepared, &mut asked, Mode::Charge, Some(request));
         }
         let (limiter, policy, peer) = (self.clone(), policy.clone(), request.peer());
         Reply::Later(Box::pin(async move { limiter.ask_when_found(&policy, peer, asked, searches).await }))
@@ -117,7 +117,7 @@ impl Limiter {
             };
             complete.push(Asked { key, ..one });
         }
-        match self.ask(policy, prepared, complete, Mode::Charge, None) {
+        match self.ask(policy, prepared, &mut complete, Mode::Charge, None) {
             Reply::Now(ruling) => ruling,
             Reply::Later(ruling) => ruling.await,
         }
@@ -152,7 +152,7 @@ impl Limiter {
         if let Some(alone) = self.alone(prepared) {
             return alone.ruling(key, cost, Mode::Charge);
         }
-        self.ask(policy, prepared, questions(prepared, key, Some(cost)), Mode::Charge, None)
+        self.ask(policy, prepared, &mut questions(prepared, key, Some(cost)), Mode::Charge, None)
     }
 
     #[inline]
@@ -167,7 +167,17 @@ impl Limiter {
     #[inline(never)]
     fn at_once(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
         let Ok(prepared) = self.prepared(policy) else { return Decision::default() };
-        let ruling = match self.ask(policy, prepared, questions(prepared, key, cost), mode, None) {
+        if let StoreHandle::Memory(store) = &self.inner.store {
+            let asked = questions(prepared, key, cost);
+            if asked.is_empty() {
+                return Decision::exempt();
+            }
+            let op = self.operation(prepared, &asked, mode);
+            let mut ruling = Ruling::default();
+            self.rule(prepared, &op, &asked, &store.decide(&op), Source::Store, None, &mut ruling);
+            return ruling.decision;
+        }
+        let ruling = match self.ask(policy, prepared, &mut questions(prepared, key, cost), mode, None) {
             Reply::Now(ruling) => ruling,
             Reply::Later(_) => {
                 let asked = questions(prepared, key, cost);
@@ -182,7 +192,7 @@ impl Limiter {
         &self,
         policy: &Policy,
         prepared: &Prepared,
-        asked: Questions,
+        asked: &mut Questions,
         mode: Mode,
         request: Option<&KeyContext<'_>>,
     ) -> Reply<Ruling> {
@@ -196,18 +206,20 @@ impl Limiter {
         if asked.is_empty() {
             return Reply::Now(Ruling::without_rules());
         }
-        let op = self.operation(prepared, &asked, mode);
+        let op = self.operation(prepared, asked, mode);
         let store = match &self.inner.store {
             StoreHandle::Memory(store) => {
-                let decided = store.decide(&op);
-                return Reply::Now(self.rule(prepared, &op, &asked, decided, Source::Store, request));
+                let mut ruling = Ruling::default();
+                self.rule(prepared, &op, asked, &store.decide(&op), Source::Store, request, &mut ruling);
+                return Reply::Now(ruling);
             }
             StoreHandle::Other(store) => store,
         };
         match store.submit(Operation::Decide(op.clone())) {
-            Reply::Now(answer) => Reply::Now(self.answer(prepared, &op, &asked, answer, request)),
+            Reply::Now(answer) => Reply::Now(self.answer(prepared, &op, asked, answer, request)),
             Reply::Later(answer) => {
                 let (limiter, policy) = (self.clone(), policy.clone());
+                let asked = core::mem::take(asked);
                 Reply::Later(Box::pin(async move {
                     let answer = answer.await;
                     match limiter.prepared(&policy) {
@@ -248,7 +260,9 @@ impl Limiter {
     ) -> Ruling {
         match answer {
             Ok(Answer::Decided(decided)) if decided.items.len() == op.items.len() => {
-                self.rule(prepared, op, asked, decided, Source::Store, request)
+                let mut ruling = Ruling::default();
+                self.rule(prepared, op, asked, &decided, Source::Store, request, &mut ruling);
+                ruling
             }
             Ok(_) => self.without_store(prepared, op, asked, &StoreError::unsupported(), request),
             Err(error) => self.without_store(prepared, op, asked, &error, request),
@@ -256,16 +270,17 @@ impl Limiter {
     }
 
     /// Turns a store's numbers into a ruling and tells the observer.
+    #[expect(clippy::too_many_arguments, reason = "a ruling is large, so it is filled where it will stay")]
     fn rule(
         &self,
         prepared: &Prepared,
         op: &Decide,
         asked: &Questions,
-        decided: Decided,
+        decided: &Decided,
         source: Source,
         request: Option<&KeyContext<'_>>,
-    ) -> Ruling {
-        let mut ruling = Ruling::default();
+        ruling: &mut Ruling,
+    ) {
         ruling.decision.allowed = decided.allowed;
         ruling.decision.source = source;
         ruling.decision.degraded = source != Source::Store;
@@ -295,7 +310,6 @@ impl Limiter {
             ruling.permit = Some(Permit::new(self.clone(), slots, ruling.receipt.local));
         }
         self.tell(asked, &ruling.decision, request);
-        ruling
     }
 
     /// The store failed: each rule says what happens. Rules that close refuse; the others pass if
@@ -337,7 +351,9 @@ impl Limiter {
                 ruling
             } else {
                 let decided = self.inner.local.get_or_init(MemoryStore::new).decide(&local_op);
-                self.rule(prepared, &local_op, &local_asked, decided, Source::Local, request)
+                let mut ruling = Ruling::default();
+                self.rule(prepared, &local_op, &local_asked, &decided, Source::Local, request, &mut ruling);
+                ruling
             }
         };
         ruling.decision.degraded = true;

@@ -152,7 +152,8 @@ impl MemoryStore {
             before: twin.map_or(stored, |twin| twin.step.state),
             step: Step { verdict: Verdict::TooBig, state: State::default() },
             place: twin.map_or(Place::Own, |twin| twin.place),
-            is_new: known.is_none(),
+            // A question to a new key takes no cell: what is charged after it still has to find one.
+            is_new: twin.map_or(known.is_none(), |twin| twin.is_new && twin.cost == 0),
             victim: None,
         };
         // A question is answered as the charge would be. One that needs no room is never turned away.

@@ -17,6 +17,8 @@ mod logs;
 mod shard;
 mod single;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use core::fmt;
 use std::collections::HashMap;
