@@ -36,10 +36,8 @@ const TWO_RULES: &[Contender] = &[
     Contender::new::<TwoGovernors>("governor, dashmap, twice", 0),
     Contender::new::<OurTwoRules>("**ours, check, two rules**", 0),
 ];
-const KEYLESS: &[Contender] = &[
-    Contender::new::<GovernorDirect>("governor, direct", 0),
-    Contender::new::<Ratelimit>("ratelimit", 0),
-];
+const KEYLESS: &[Contender] =
+    &[Contender::new::<GovernorDirect>("governor, direct", 0), Contender::new::<Ratelimit>("ratelimit", 0)];
 const SLOTS: &[Contender] = &[
     Contender::new::<Semaphore>("tokio semaphore", 0),
     Contender::new::<OurConcurrent>("**ours, concurrent, global**", 0),
@@ -112,7 +110,7 @@ fn scenarios(threads: usize, quick: bool) -> Vec<Scenario> {
         Scenario {
             fresh: true,
             decisions: 2_000_000 / threads,
-            rounds: if quick { 3 } else { 7 },
+            rounds: if quick { 5 } else { 9 },
             ..scenario("2M new keys", Keys::each(0), Keys::each(2_000_000), false)
         },
     ]

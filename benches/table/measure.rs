@@ -117,12 +117,13 @@ pub(crate) struct Line {
 pub(crate) fn compare(scenario: &Scenario, contenders: &[Contender]) -> Vec<Line> {
     let mut runners: Vec<_> = contenders.iter().map(|contender| (contender.make)()).collect();
     let mut times = vec![Vec::new(); contenders.len()];
-    for round in 0..scenario.rounds + WARM_UP {
+    let warm_up = if scenario.fresh { 0 } else { WARM_UP };
+    for round in 0..scenario.rounds + warm_up {
         let mut order: Vec<usize> = (0..runners.len()).collect();
         order.rotate_left(round % runners.len());
         for at in order {
             let time = runners[at].round(scenario);
-            if round >= WARM_UP {
+            if round >= warm_up {
                 times[at].push(time);
             }
         }

@@ -69,9 +69,13 @@ pub(crate) fn pauses(report: &mut Report) {
         report.table(&format!("worst insert while growing to {}M keys", count / MILLION), HEAD);
         worst(report, "nothing at all", keys, |_| {});
         let governor = Governor::<IpAddr, std::hash::RandomState>::new(false);
-        worst(report, "governor, dashmap", keys, |key| { black_box(governor.check(key)); });
+        worst(report, "governor, dashmap", keys, |key| {
+            black_box(governor.check(key));
+        });
         let ours = OurStore::new(false);
-        worst(report, "**ours, store**", keys, |key| { black_box(ours.check(key)); });
+        worst(report, "**ours, store**", keys, |key| {
+            black_box(ours.check(key));
+        });
     }
     for count in [MILLION, 4 * MILLION] {
         report.table(&format!("worst call while half of {}M keys are pruned", count / MILLION), HEAD);
@@ -162,6 +166,15 @@ fn prune_ours(report: &mut Report, count: u32) {
         ours.check_at(key, later.saturating_sub(Nanos::new(1)));
     }
     let now = later.saturating_add(Nanos::new(1_000_000_000));
-    let times = new.iter().cycle().take(1_000_000).map(|key| timed(|| { black_box(ours.check_at(key, now)); })).collect();
+    let times = new
+        .iter()
+        .cycle()
+        .take(1_000_000)
+        .map(|key| {
+            timed(|| {
+                black_box(ours.check_at(key, now));
+            })
+        })
+        .collect();
     say(report, "**ours, store**", times, Some(live_bytes().saturating_sub(before)));
 }

@@ -14,7 +14,8 @@ impl Report {
     pub(crate) fn new(date: Option<String>) -> Self {
         let date = date.unwrap_or_else(|| output("date", &["-u", "+%Y-%m-%d"]));
         let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
+        let model =
+            cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
         let mut report = Report { text: String::new(), section: String::new() };

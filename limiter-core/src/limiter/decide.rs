@@ -200,7 +200,8 @@ impl Limiter {
             && let StoreHandle::Memory(store) = &self.inner.store
             && let Some(rule) = prepared.rules.get(one.rule)
         {
-            let alone = Alone { limiter: self, store, rule, tier: one.tier, request };
+            let alone =
+                Alone { limiter: self, store, rule, params: &one.tier.params, budget: one.tier.budget, request };
             return alone.ruling(&one.key, one.cost, mode);
         }
         if asked.is_empty() {
@@ -473,7 +474,7 @@ pub(super) fn charged(item: &Item, reply: &ItemReply, now: Now) -> Charged {
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn usage(rule: &PreparedRule, item: &Item, reply: &ItemReply, now: Now) -> Usage {
     let (outcome, retry) = match (reply.verdict, reply.place) {
         (Verdict::Allow, _) => (Outcome::Allowed, None),

@@ -15,8 +15,8 @@ use dashmap::{DashMap, DashSet};
 
 use crate::algorithm::Params;
 use crate::event::{Observer, WarnOnly, Warning};
-use crate::key::{Fingerprints, Key};
 use crate::key::client_ip::ClientIp;
+use crate::key::{Fingerprints, Key};
 use crate::policy::{Policy, PolicyError};
 use crate::quota::Quota;
 use crate::store::memory::MemoryStore;

@@ -12,8 +12,8 @@
 
 mod decide;
 mod lock;
-mod pair;
 mod logs;
+mod pair;
 mod shard;
 mod single;
 mod table;
@@ -30,8 +30,8 @@ use parking_lot::Mutex;
 use super::{Answer, Capabilities, Charged, Operation, Place, Reply, Store, StoreError, Subject};
 use crate::algorithm::{Algorithm, State};
 use crate::time::{Nanos, Now};
-use logs::Allowance;
 use lock::Lock;
+use logs::Allowance;
 use shard::{Shard, is_log};
 
 /// Keys held by default.

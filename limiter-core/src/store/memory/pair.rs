@@ -32,8 +32,10 @@ impl MemoryStore {
         let [first, second] = prints.map(|print| self.shard_of(print));
         if first == second {
             let mut shard = self.shard(prints[0])?.lock();
-            let looks =
-                [self.look_at(&shard, 0, &items[0], prints[0], now)?, self.look_at(&shard, 1, &items[1], prints[1], now)?];
+            let looks = [
+                self.look_at(&shard, 0, &items[0], prints[0], now)?,
+                self.look_at(&shard, 1, &items[1], prints[1], now)?,
+            ];
             return Some(settle(items, &looks, |at| {
                 // The first may have taken the seat that was found for the second.
                 let (item, print) = (&items[at], prints[at]);

@@ -19,7 +19,7 @@ impl MemoryStore {
     /// Decides about a request to which one rule applies, as [`decide`](Self::decide) would: whether
     /// it is allowed, and the reply to the item.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn decide_one(&self, item: &Item, now: Now) -> (bool, ItemReply) {
         self.maintain(now.monotonic);
         let fingerprint = fingerprint(&item.subject);

@@ -13,9 +13,8 @@ fn params() -> impl Strategy<Value = Params> {
     const RATES: &[Algorithm] =
         &[Algorithm::Bucket, Algorithm::Fixed, Algorithm::Interval, Algorithm::Sliding, Algorithm::Log];
     prop_oneof![
-        (prop::sample::select(RATES), 1u32..5).prop_map(|(algorithm, count)| {
-            Params::new(algorithm, format!("{count}/s").parse().unwrap()).unwrap()
-        }),
+        (prop::sample::select(RATES), 1u32..5)
+            .prop_map(|(algorithm, count)| { Params::new(algorithm, format!("{count}/s").parse().unwrap()).unwrap() }),
         (1u64..4).prop_map(Params::concurrent),
     ]
 }
