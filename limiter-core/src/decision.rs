@@ -5,13 +5,15 @@
 
 use core::fmt;
 use core::hash::BuildHasher;
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use smallvec::SmallVec;
+use parking_lot::Mutex;
 
 use crate::access::Denied;
 use crate::algorithm::{Algorithm, Params, State};
+use crate::few::Few;
 use crate::store::Subject;
 use crate::time::{Nanos, Now};
 
@@ -30,6 +32,20 @@ impl Name {
     #[must_use]
     pub const fn from_static(name: &'static str) -> Self {
         Name(Repr::Static(name))
+    }
+
+    /// The same name as part of the program, so that a clone of it touches no counter that other
+    /// threads touch. Each name is kept once, for as long as the process lives.
+    pub(crate) fn interned(&self) -> Self {
+        static KEPT: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
+        let Repr::Shared(name) = &self.0 else { return self.clone() };
+        let mut kept = KEPT.lock();
+        if let Some(known) = kept.get(&**name) {
+            return Name::from_static(known);
+        }
+        let new: &'static str = Box::leak(Box::from(&**name));
+        kept.insert(new);
+        Name::from_static(new)
     }
 
     /// The text.
@@ -230,7 +246,7 @@ pub struct Decision {
     pub(crate) source: Source,
     pub(crate) degraded: bool,
     pub(crate) denied: Option<Denied>,
-    pub(crate) usages: SmallVec<[Usage; 4]>,
+    pub(crate) usages: Few<[Usage; 4]>,
 }
 
 impl Decision {

@@ -17,6 +17,8 @@ pub mod decision;
 #[cfg(feature = "std")]
 pub mod event;
 #[cfg(feature = "std")]
+mod few;
+#[cfg(feature = "std")]
 pub mod key;
 #[cfg(feature = "std")]
 pub mod limiter;

@@ -2,7 +2,6 @@
 //! and again around a route in it.
 
 use core::sync::atomic::{AtomicU32, Ordering};
-use std::hash::BuildHasher;
 
 use http::request::Parts;
 use smallvec::SmallVec;
@@ -39,8 +38,9 @@ impl AppliedWatch {
         let Ok(prepared) = limiter.prepared(policy) else { return };
         let class = MethodClass::of(parts);
         let charged = prepared.rules.iter().filter(|rule| !rule.lifted && rule.class.counts(class));
-        let charged: SmallVec<[_; 4]> =
-            charged.map(|rule| (rule, limiter.inner.seed.hash_one((rule.budget, rule.key.describe())))).collect();
+        let charged: SmallVec<[_; 4]> = charged
+            .map(|rule| (rule, limiter.inner.fingerprints.of_value(&(rule.budget, rule.key.describe()))))
+            .collect();
         for (rule, budget) in &charged {
             if applied.0.contains(budget) {
                 limiter.warn(Warning::AppliedTwice { rule: rule.name.clone() });

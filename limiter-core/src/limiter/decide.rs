@@ -3,6 +3,7 @@
 
 use smallvec::SmallVec;
 
+use super::alone::Alone;
 use super::permit::{Permit, Receipt};
 use super::prepared::{Prepared, PreparedRule, Tier};
 use super::{Limiter, StoreHandle};
@@ -86,7 +87,7 @@ impl Limiter {
             asked.push(Asked { rule: index, key, cost: rule.cost.of(request.parts()), tier });
         }
         if searches.is_empty() {
-            return self.ask(policy, prepared, asked, Mode::Charge, Some(request));
+            return self.ask(policy, prepared, &mut asked, Mode::Charge, Some(request));
         }
         let (limiter, policy, no_client) = (self.clone(), policy.clone(), request.client_error());
         Reply::Later(Box::pin(async move { limiter.ask_when_found(&policy, no_client, asked, searches).await }))
@@ -121,7 +122,7 @@ impl Limiter {
             };
             complete.push(Asked { key, ..one });
         }
-        match self.ask(policy, prepared, complete, Mode::Charge, None) {
+        match self.ask(policy, prepared, &mut complete, Mode::Charge, None) {
             Reply::Now(ruling) => ruling,
             Reply::Later(ruling) => ruling.await,
         }
@@ -133,65 +134,98 @@ impl Limiter {
     /// With a store that answers later the rules' choice for store errors applies; use
     /// [`Limiter::decide_key`] there.
     #[must_use]
+    #[inline]
     pub fn check(&self, policy: &Policy, key: &Key) -> Decision {
-        self.at_once(policy, key, None, Mode::Charge).decision
+        self.decision(policy, key, None, Mode::Charge)
     }
 
     /// As [`Limiter::check`], for `cost` units of every rule.
     #[must_use]
     pub fn check_cost(&self, policy: &Policy, key: &Key, cost: u64) -> Decision {
-        self.at_once(policy, key, Some(cost), Mode::Charge).decision
+        self.decision(policy, key, Some(cost), Mode::Charge)
     }
 
     /// What [`Limiter::check_cost`] would say; takes nothing.
     #[must_use]
     pub fn peek(&self, policy: &Policy, key: &Key, cost: u64) -> Decision {
-        self.at_once(policy, key, Some(cost), Mode::Peek).decision
+        self.decision(policy, key, Some(cost), Mode::Peek)
     }
 
     /// Decides about one key and hands out what was charged, so that it can be released or refunded.
     pub fn decide_key(&self, policy: &Policy, key: &Key, cost: u64) -> Reply<Ruling> {
-        match self.prepared(policy) {
-            Ok(prepared) => self.ask(policy, prepared, questions(prepared, key, Some(cost)), Mode::Charge, None),
-            Err(_) => Reply::Now(Ruling::default()),
+        let Ok(prepared) = self.prepared(policy) else { return Reply::Now(Ruling::default()) };
+        if let Some(alone) = self.alone(prepared) {
+            return alone.ruling(key, cost, Mode::Charge);
+        }
+        self.ask(policy, prepared, &mut questions(prepared, key, Some(cost)), Mode::Charge, None)
+    }
+
+    #[inline]
+    fn decision(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
+        match self.prepared(policy).ok().and_then(|prepared| self.alone(prepared)) {
+            Some(alone) if alone.leaves_nothing() => alone.decision(key, cost, mode),
+            _ => self.at_once(policy, key, cost, mode),
         }
     }
 
-    fn at_once(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Ruling {
-        let Ok(prepared) = self.prepared(policy) else { return Ruling::default() };
-        match self.ask(policy, prepared, questions(prepared, key, cost), mode, None) {
+    #[cold]
+    #[inline(never)]
+    fn at_once(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
+        let Ok(prepared) = self.prepared(policy) else { return Decision::default() };
+        if let StoreHandle::Memory(store) = &self.inner.store {
+            let asked = questions(prepared, key, cost);
+            if asked.is_empty() {
+                return Decision::exempt();
+            }
+            let op = self.operation(prepared, &asked, mode);
+            let mut ruling = Ruling::default();
+            self.rule(prepared, &op, &asked, &store.decide(&op), Source::Store, None, &mut ruling);
+            return ruling.decision;
+        }
+        let ruling = match self.ask(policy, prepared, &mut questions(prepared, key, cost), mode, None) {
             Reply::Now(ruling) => ruling,
             Reply::Later(_) => {
                 let asked = questions(prepared, key, cost);
                 let op = self.operation(prepared, &asked, mode);
                 self.without_store(prepared, &op, &asked, &StoreError::unsupported(), None)
             }
-        }
+        };
+        ruling.decision
     }
 
     fn ask(
         &self,
         policy: &Policy,
         prepared: &Prepared,
-        asked: Questions,
+        asked: &mut Questions,
         mode: Mode,
         request: Option<&KeyContext<'_>>,
     ) -> Reply<Ruling> {
+        if let [one] = asked.as_slice()
+            && let StoreHandle::Memory(store) = &self.inner.store
+            && let Some(rule) = prepared.rules.get(one.rule)
+        {
+            let alone =
+                Alone { limiter: self, store, rule, params: &one.tier.params, budget: one.tier.budget, request };
+            return alone.ruling(&one.key, one.cost, mode);
+        }
         if asked.is_empty() {
             return Reply::Now(Ruling::without_rules());
         }
-        let op = self.operation(prepared, &asked, mode);
+        let op = self.operation(prepared, asked, mode);
         let store = match &self.inner.store {
             StoreHandle::Memory(store) => {
-                let decided = store.decide(&op);
-                return Reply::Now(self.rule(prepared, &op, &asked, decided, Source::Store, request));
+                let mut ruling = Ruling::default();
+                self.rule(prepared, &op, asked, &store.decide(&op), Source::Store, request, &mut ruling);
+                return Reply::Now(ruling);
             }
             StoreHandle::Other(store) => store,
         };
         match store.submit(Operation::Decide(op.clone())) {
-            Reply::Now(answer) => Reply::Now(self.answer(prepared, &op, &asked, answer, request)),
+            Reply::Now(answer) => Reply::Now(self.answer(prepared, &op, asked, answer, request)),
             Reply::Later(answer) => {
                 let (limiter, policy) = (self.clone(), policy.clone());
+                let asked = core::mem::take(asked);
                 Reply::Later(Box::pin(async move {
                     let answer = answer.await;
                     match limiter.prepared(&policy) {
@@ -203,21 +237,23 @@ impl Limiter {
         }
     }
 
-    fn operation(&self, prepared: &Prepared, asked: &Questions, mode: Mode) -> Decide {
-        let items = asked
-            .iter()
-            .filter_map(|one| Some((one, prepared.rules.get(one.rule)?)))
-            .map(|(one, rule)| Item {
+    fn operation(&self, prepared: &Prepared, asked: &[Asked], mode: Mode) -> Decide {
+        let mut wall = prepared.wall;
+        let mut op = Decide { now: Now::default(), items: SmallVec::new() };
+        for one in asked {
+            let Some(rule) = prepared.rules.get(one.rule) else { continue };
+            wall |= one.tier.params.needs_wall();
+            op.items.push(Item {
                 budget: one.tier.budget,
                 subject: self.subject(one.tier.budget, rule, &one.tier.params, &one.key),
                 params: one.tier.params,
                 cost: one.cost,
                 mode: if rule.penalty && mode == Mode::Charge { Mode::Penalty } else { mode },
                 at_ceiling: rule.at_ceiling,
-            })
-            .collect();
-        let wall = prepared.wall || asked.iter().any(|one| one.tier.params.needs_wall());
-        Decide { now: self.inner.clock.read(wall), items }
+            });
+        }
+        op.now = self.inner.clock.read(wall);
+        op
     }
 
     fn answer(
@@ -230,7 +266,9 @@ impl Limiter {
     ) -> Ruling {
         match answer {
             Ok(Answer::Decided(decided)) if decided.items.len() == op.items.len() => {
-                self.rule(prepared, op, asked, decided, Source::Store, request)
+                let mut ruling = Ruling::default();
+                self.rule(prepared, op, asked, &decided, Source::Store, request, &mut ruling);
+                ruling
             }
             Ok(_) => self.without_store(prepared, op, asked, &StoreError::unsupported(), request),
             Err(error) => self.without_store(prepared, op, asked, &error, request),
@@ -238,16 +276,17 @@ impl Limiter {
     }
 
     /// Turns a store's numbers into a ruling and tells the observer.
+    #[expect(clippy::too_many_arguments, reason = "a ruling is large, so it is filled where it will stay")]
     fn rule(
         &self,
         prepared: &Prepared,
         op: &Decide,
         asked: &Questions,
-        decided: Decided,
+        decided: &Decided,
         source: Source,
         request: Option<&KeyContext<'_>>,
-    ) -> Ruling {
-        let mut ruling = Ruling::default();
+        ruling: &mut Ruling,
+    ) {
         ruling.decision.allowed = decided.allowed;
         ruling.decision.source = source;
         ruling.decision.degraded = source != Source::Store;
@@ -265,15 +304,7 @@ impl Limiter {
                 for earlier in ruling.receipt.charges.iter_mut().filter(|earlier| one_cell(earlier)) {
                     earlier.until = earlier.until.saturating_sub(item.params.weight(item.cost));
                 }
-                let charge = Charged {
-                    budget: item.budget,
-                    subject: item.subject.clone(),
-                    params: item.params,
-                    cost: item.cost,
-                    at: op.now.monotonic,
-                    until: reply.state.fresh_at,
-                    place: reply.place,
-                };
+                let charge = charged(item, reply, op.now);
                 if item.params.algorithm() == Algorithm::Concurrent {
                     slots.push(charge);
                 } else {
@@ -285,7 +316,6 @@ impl Limiter {
             ruling.permit = Some(Permit::new(self.clone(), slots, ruling.receipt.local));
         }
         self.tell(asked, &ruling.decision, request);
-        ruling
     }
 
     /// The store failed: each rule says what happens. Rules that close refuse; the others pass if
@@ -327,7 +357,9 @@ impl Limiter {
                 ruling
             } else {
                 let decided = self.inner.local.get_or_init(MemoryStore::new).decide(&local_op);
-                self.rule(prepared, &local_op, &local_asked, decided, Source::Local, request)
+                let mut ruling = Ruling::default();
+                self.rule(prepared, &local_op, &local_asked, &decided, Source::Local, request, &mut ruling);
+                ruling
             }
         };
         ruling.decision.degraded = true;
@@ -358,9 +390,16 @@ impl Limiter {
     }
 
     fn tell(&self, asked: &Questions, decision: &Decision, request: Option<&KeyContext<'_>>) {
+        if self.inner.observer.is_some() {
+            let keys: SmallVec<[Key; 2]> = asked.iter().map(|one| one.key.clone()).collect();
+            self.tell_keys(&keys, decision, request);
+        }
+    }
+
+    #[inline]
+    pub(super) fn tell_keys(&self, keys: &[Key], decision: &Decision, request: Option<&KeyContext<'_>>) {
         let Some(observer) = &self.inner.observer else { return };
-        let keys: SmallVec<[Key; 2]> = asked.iter().map(|one| one.key.clone()).collect();
-        let event = Event { decision, keys: &keys, request: request.map(KeyContext::parts) };
+        let event = Event { decision, keys, request: request.map(KeyContext::parts) };
         if decision.is_allowed() {
             observer.on_allow(&event);
         } else {
@@ -411,21 +450,37 @@ impl Limiter {
 
 /// Every rule, asked about one key: at a stated cost, or at the rule's own.
 fn questions(prepared: &Prepared, key: &Key, cost: Option<u64>) -> Questions {
-    let rules = prepared.rules.iter().filter(|rule| !rule.lifted);
-    let asked = |rule: &PreparedRule| Asked {
-        rule: usize::from(rule.index),
-        key: key.clone(),
-        cost: cost.unwrap_or_else(|| rule.cost.constant()),
-        tier: rule.default_tier(),
-    };
-    rules.map(asked).collect()
+    let mut asked = Questions::new();
+    for rule in prepared.rules.iter().filter(|rule| !rule.lifted) {
+        asked.push(Asked {
+            rule: usize::from(rule.index),
+            key: key.clone(),
+            cost: cost.unwrap_or_else(|| rule.cost.constant()),
+            tier: rule.default_tier(),
+        });
+    }
+    asked
 }
 
 fn unknown_reply() -> ItemReply {
     ItemReply { verdict: Verdict::Deny { retry: None }, state: State::default(), place: Place::Own }
 }
 
-fn usage(rule: &PreparedRule, item: &Item, reply: &ItemReply, now: Now) -> Usage {
+#[inline]
+pub(super) fn charged(item: &Item, reply: &ItemReply, now: Now) -> Charged {
+    Charged {
+        budget: item.budget,
+        subject: item.subject.clone(),
+        params: item.params,
+        cost: item.cost,
+        at: now.monotonic,
+        until: reply.state.fresh_at,
+        place: reply.place,
+    }
+}
+
+#[inline(always)]
+pub(super) fn usage(rule: &PreparedRule, item: &Item, reply: &ItemReply, now: Now) -> Usage {
     let (outcome, retry) = match (reply.verdict, reply.place) {
         (Verdict::Allow, _) => (Outcome::Allowed, None),
         (Verdict::TooBig, _) => (Outcome::NeverFits, None),

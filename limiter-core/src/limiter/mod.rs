@@ -1,6 +1,7 @@
 //! The engine that an application configures once: rules, store, clock and observer meet here and
 //! nowhere else.
 
+mod alone;
 mod applied;
 mod decide;
 mod doors;
@@ -10,7 +11,6 @@ mod slots;
 
 use core::fmt;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
 
 use dashmap::{DashMap, DashSet};
@@ -19,8 +19,8 @@ use crate::access::AccessList;
 use crate::algorithm::Params;
 use crate::event::doctor::Doctor;
 use crate::event::{Observer, WarnOnly, Warning};
-use crate::key::Key;
 use crate::key::client_ip::ClientIp;
+use crate::key::{Fingerprints, Key};
 use crate::policy::{Policy, PolicyError};
 use crate::quota::Quota;
 use crate::store::memory::MemoryStore;
@@ -68,7 +68,7 @@ pub(crate) struct Inner {
     scopes: DashMap<String, u64>,
     warned: DashSet<Warning>,
     require: bool,
-    seed: RandomState,
+    fingerprints: Fingerprints,
 }
 
 enum StoreHandle {
@@ -159,6 +159,7 @@ impl Limiter {
         }
     }
 
+    #[inline]
     fn prepared(&self, policy: &Policy) -> Result<&Prepared, &PolicyError> {
         if let Some(known) = self.inner.prepared.get(policy.index()) {
             return known.as_ref();
@@ -171,9 +172,9 @@ impl Limiter {
 
     fn subject(&self, budget: u64, rule: &prepared::PreparedRule, params: &Params, key: &Key) -> Subject {
         match &self.inner.store {
-            StoreHandle::Memory(_) => Subject::Local(self.inner.seed.hash_one((budget, key))),
+            StoreHandle::Memory(_) => Subject::Local(self.inner.fingerprints.of(budget, key)),
             StoreHandle::Other(store) if store.capabilities().is_local() => {
-                Subject::Local(self.inner.seed.hash_one((budget, key)))
+                Subject::Local(self.inner.fingerprints.of(budget, key))
             }
             StoreHandle::Other(_) => Subject::Named(Arc::new((rule.identity_of(params), key.clone()))),
         }
@@ -287,7 +288,7 @@ impl LimiterBuilder {
                 scopes: DashMap::new(),
                 warned: DashSet::new(),
                 require: self.require,
-                seed: RandomState::new(),
+                fingerprints: Fingerprints::new(),
             }),
         };
         if let Some(warning) = limiter.inner.doctor.at_start(limiter.client_ip()) {
