@@ -10,6 +10,8 @@ use limiter_core::key::{KeySource, parse_source};
 use limiter_core::quota::QuotaList;
 use limiter_core::{AccessList, Decision, Limiter, MethodClass, Name, Policy, PolicyError, Rule};
 
+#[cfg(feature = "axum")]
+use crate::axum::Routes;
 use crate::exempt::{Exempt, ExemptError};
 use crate::gate::Gate;
 use crate::headers::Wire;
@@ -67,6 +69,9 @@ pub struct RateLimitBuilder {
     access: Option<AccessList>,
     wire: Option<Wire>,
     on_limited: Option<Body>,
+    share: bool,
+    #[cfg(feature = "axum")]
+    per_route: bool,
     mistake: Option<LayerError>,
 }
 
@@ -209,6 +214,47 @@ impl RateLimitBuilder {
         self
     }
 
+    /// Lets handlers know what was decided: puts a [`CurrentDecision`](crate::CurrentDecision) into
+    /// each request that passes. Annotated handlers which take one need nothing said.
+    pub fn share_decision(mut self) -> Self {
+        self.share = true;
+        self
+    }
+
+    /// Counts each route of an axum router apart, under the route's path as its name unless
+    /// [`named`](RateLimitBuilder::named): `/users/{id}` is `/users/:id` on the wire. What reaches no
+    /// route, such as a fallback, counts together.
+    ///
+    /// A `policy` made elsewhere has a name and a budget already, and rules with a name or a scope
+    /// of their own keep those.
+    ///
+    /// ```
+    /// use axum::{Router, http::{Request, StatusCode}, routing::get};
+    /// use limiter_tower::{Global, Limiter, RateLimitLayer};
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = RateLimitLayer::builder().quota("1/min").key(Global).per_route().limiter(Limiter::in_memory());
+    /// let app = Router::new()
+    ///     .route("/users/{id}", get(async || "user"))
+    ///     .route("/teams/{id}", get(async || "team"))
+    ///     .layer(layer.build()?);
+    ///
+    /// let ask = |path: &str| app.clone().oneshot(Request::get(path).body(String::new()).unwrap());
+    /// let answer = ask("/users/1").await?;
+    /// assert_eq!(answer.headers()["ratelimit-policy"], "\"/users/:id\";q=1;w=60");
+    /// assert_eq!(ask("/users/2").await?.status(), StatusCode::TOO_MANY_REQUESTS);
+    /// assert_eq!(ask("/teams/1").await?.status(), StatusCode::OK);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "axum")]
+    pub fn per_route(mut self) -> Self {
+        self.per_route = true;
+        self
+    }
+
     /// Answers refused requests in your own way, but for gRPC calls. The fields of a refusal are
     /// added to the answer, and its status takes the place of a 200.
     pub fn on_limited<F, B>(mut self, answer: F) -> Self
@@ -231,6 +277,8 @@ impl RateLimitBuilder {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
+        #[cfg(feature = "axum")]
+        let mut routes = None;
         let policy = match self.policy {
             Some(_) if !self.rules.is_empty() => return Err(LayerError::PolicyAndRules),
             Some(policy) => policy,
@@ -241,15 +289,21 @@ impl RateLimitBuilder {
                     (Planned::Quota(rule) | Planned::Own(rule), _) => rule,
                 });
                 let trusted = self.trusted_key;
-                let rules = rules.map(|rule| if trusted { rule.trusted_key() } else { rule });
+                let rules: Vec<Rule> = rules.map(|rule| if trusted { rule.trusted_key() } else { rule }).collect();
+                #[cfg(feature = "axum")]
+                if self.per_route {
+                    routes = Some(Routes::new(self.name.clone(), rules.clone()));
+                }
                 Policy::new(self.name.unwrap_or(Name::from_static(DEFAULT_NAME)), rules)?
             }
         };
         if let Some(limiter) = &self.limiter {
             limiter.prepare(&policy)?;
         }
-        let gate = Gate::new(policy, self.limiter, self.exempt).telling(self.wire, self.on_limited);
+        let gate = Gate::new(policy, self.limiter, self.exempt).telling(self.wire, self.on_limited).sharing(self.share);
         let gate = gate.with_access(self.access);
+        #[cfg(feature = "axum")]
+        let gate = gate.by_route(routes);
         Ok(RateLimitLayer::from_gate(gate))
     }
 

@@ -13,7 +13,10 @@ use limiter_core::key::KeyContext;
 use limiter_core::store::BoxFuture;
 use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, Policy, Receipt, Reply, Ruling, Warning};
 
+#[cfg(feature = "axum")]
+use crate::axum::Routes;
 use crate::body::ResponseBody;
+use crate::current::{self, Share};
 use crate::denied;
 use crate::exempt::Exempt;
 use crate::headers::{self, Refused, Wire};
@@ -36,6 +39,10 @@ pub(crate) struct Gate {
     wire: Option<Arc<Wire>>,
     /// This layer's own answer to refused requests, whatever the wire says.
     on_limited: Option<Body>,
+    /// Whether handlers get to know the decision; others ask for it by the request.
+    share: bool,
+    #[cfg(feature = "axum")]
+    routes: Option<Routes>,
     /// Whether the use of the process-wide limiter was reported, so that it costs nothing later.
     warned: AtomicBool,
     watch: AppliedWatch,
@@ -91,9 +98,25 @@ impl Gate {
             access: None,
             wire: None,
             on_limited: None,
+            share: false,
+            #[cfg(feature = "axum")]
+            routes: None,
             warned: AtomicBool::new(false),
             watch: AppliedWatch::default(),
         }
+    }
+
+    /// Lets handlers know what it decides.
+    pub(crate) fn sharing(mut self, share: bool) -> Self {
+        self.share = share;
+        self
+    }
+
+    /// Counts each route apart.
+    #[cfg(feature = "axum")]
+    pub(crate) fn by_route(mut self, routes: Option<Routes>) -> Self {
+        self.routes = routes;
+        self
     }
 
     pub(crate) fn with_access(mut self, access: Option<AccessList>) -> Self {
@@ -121,7 +144,13 @@ impl Gate {
 
     pub(crate) fn enter(&self, parts: &mut Parts) -> Entry {
         if is_preflight(parts) || self.exempt.contains(parts) {
-            return self.turned_away(parts).map_or(Entry::Uncounted, Entry::Decided);
+            if let Some(verdict) = self.turned_away(parts) {
+                return Entry::Decided(verdict);
+            }
+            if self.is_shared(parts) {
+                current::share(Decision::exempt(), parts);
+            }
+            return Entry::Uncounted;
         }
         self.watch(parts);
         let limiter = match self.limiter(parts) {
@@ -143,9 +172,10 @@ impl Gate {
         #[cfg(feature = "axum")]
         let context = context.with_route(&route);
         let standing = self.access.as_ref().and_then(|list| limiter.standing_on(list, &context));
+        let routed = self.routed(parts);
         let reply = match standing {
             Some(ruling) => Reply::Now(ruling),
-            None => limiter.decide(&self.policy, &context),
+            None => limiter.decide(routed.as_ref().unwrap_or(&self.policy), &context),
         };
         let limiter = limiter.clone();
         match reply {
@@ -179,7 +209,12 @@ impl Gate {
     /// What follows from a ruling.
     pub(crate) fn verdict(&self, ruling: Ruling, parts: &mut Parts, limiter: Limiter) -> Verdict {
         if ruling.decision.is_allowed() {
+            #[cfg(feature = "testing")]
+            crate::testing::note(&parts.extensions, &ruling.decision);
             let Ruling { decision, receipt, permit } = ruling;
+            if self.is_shared(parts) {
+                current::share(decision.clone(), parts);
+            }
             let held = permit.map(|permit| Held::new(permit, parts));
             let wire = self.wire(parts);
             let exposed = wire.is_some_and(|wire| wire.exposes_to(&parts.headers));
@@ -190,6 +225,8 @@ impl Gate {
     }
 
     fn refuse(&self, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
+        #[cfg(feature = "testing")]
+        crate::testing::note(&parts.extensions, decision);
         if let Some(denied) = decision.denied() {
             return denied::response(denied, parts);
         }
@@ -200,6 +237,21 @@ impl Gate {
 
     fn wire<'a>(&'a self, parts: &'a Parts) -> Option<&'a Arc<Wire>> {
         self.wire.as_ref().or_else(|| parts.extensions.get())
+    }
+
+    fn is_shared(&self, parts: &Parts) -> bool {
+        self.share || parts.extensions.get::<Share>().is_some()
+    }
+
+    /// The policy of the request's route, where each has its own.
+    #[cfg(feature = "axum")]
+    fn routed(&self, parts: &Parts) -> Option<Policy> {
+        self.routes.as_ref().and_then(|routes| routes.policy(parts))
+    }
+
+    #[cfg(not(feature = "axum"))]
+    fn routed(&self, _: &Parts) -> Option<Policy> {
+        None
     }
 
     fn warn_default(&self) {

@@ -199,7 +199,7 @@ pub enum Missing {
 #[diagnostic::on_unimplemented(
     message = "a key function cannot return `{Self}`",
     label = "its result does not convert into a key",
-    note = "accepted: texts, numbers, addresses, header values, tuples of them, and an `Option` of any; \
+    note = "accepted: texts, numbers, addresses, tuples of them, and an `Option` of any; \
             the function is not `async`, and `Option` says that the key may be missing"
 )]
 pub trait IntoKey {
