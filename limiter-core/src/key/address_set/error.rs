@@ -9,7 +9,7 @@ pub(super) fn refused(value: &str, kind: Kind) -> AddressError {
     AddressError { value: value.to_owned(), kind }
 }
 
-/// A network that cannot be put into an [`AddressSet`].
+/// A network that cannot be put into an [`AddressSet`](super::AddressSet).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressError {
     value: String,
