@@ -53,6 +53,10 @@ fn main() {
     // Under `cargo test --benches` it is enough that it runs.
     let rounds = if std::env::args().any(|argument| argument == "--bench") { ROUNDS } else { 1 };
     let mut contenders = contenders();
+    // A part of a name: that one alone, for an instruction counter.
+    if let Some(part) = std::env::args().skip(1).find(|argument| !argument.starts_with('-')) {
+        contenders.retain(|contender| contender.name.contains(&part));
+    }
     for contender in &mut contenders {
         // All clients become known, and quotas of one are spent.
         (contender.round)();

@@ -2,6 +2,7 @@
 //! counted, and what becomes of the answer.
 
 use core::fmt;
+use core::mem;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
@@ -127,10 +128,13 @@ impl Gate {
         }
     }
 
-    fn refuse(&self, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
+    /// The last that happens to a request: its extensions are gone after this.
+    fn refuse(&self, decision: &Decision, parts: &mut Parts, limiter: &Limiter) -> Response<Bytes> {
         let wire = self.wire(parts).map_or(&*DEFAULT, |wire| &**wire);
         let body = self.on_limited.as_ref().unwrap_or(&wire.body);
-        response::denied_with(wire, body, decision, parts, limiter)
+        let mut response = response::denied_with(wire, body, decision, parts, limiter);
+        response::mark(&mut response, mem::take(&mut parts.extensions));
+        response
     }
 
     fn wire<'a>(&'a self, parts: &'a Parts) -> Option<&'a Arc<Wire>> {
