@@ -89,6 +89,7 @@ impl Gate {
         self
     }
 
+    #[inline]
     pub(crate) fn enter(&self, parts: &mut Parts) -> Entry {
         if is_preflight(parts) || self.exempt.contains(parts) {
             return Entry::Uncounted;
@@ -116,6 +117,7 @@ impl Gate {
     }
 
     /// What follows from a ruling.
+    #[inline]
     pub(crate) fn verdict(&self, ruling: Ruling, parts: &mut Parts, limiter: Limiter) -> Verdict {
         if ruling.decision.is_allowed() {
             let Ruling { decision, receipt, permit } = ruling;
@@ -170,19 +172,22 @@ impl fmt::Debug for Gate {
 
 impl Pass {
     /// Puts the numbers on the answer, and hands slots on to its body.
-    pub(crate) fn leave<B>(self, mut response: Response<B>) -> Response<ResponseBody<B>>
+    ///
+    /// Once, though the pass stays where it is: it is large, and a copy would be the half of what this costs.
+    pub(crate) fn leave<B>(&mut self, mut response: Response<B>) -> Response<ResponseBody<B>>
     where
         B: http_body::Body,
     {
         let Pass { limiter, decision, receipt, held, wire, exposed } = self;
+        let (receipt, held) = (mem::take(receipt), held.take());
         if response.extensions().get::<Refused>().is_some() {
             limiter.refund(receipt);
         } else {
             Receipt::keep(receipt);
         }
         let wire = wire.as_deref().unwrap_or(&DEFAULT);
-        headers::allowed(wire, &mut response, &decision, &limiter);
-        if exposed {
+        headers::allowed(wire, &mut response, decision, limiter);
+        if *exposed {
             headers::expose(wire, response.headers_mut());
         }
         response.map(|body| ResponseBody::inner(body, held))

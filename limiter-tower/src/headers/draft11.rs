@@ -71,6 +71,11 @@ fn member(lines: &mut Lines<'_>, policy: &PolicyView<'_>, parameter: &str, numbe
 /// built; should one come this far, it is made safe.
 fn string(lines: &mut Lines<'_>, text: &str) {
     lines.byte(b'"');
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' if byte != b'"' && byte != b'\\')) {
+        lines.text(text);
+        lines.byte(b'"');
+        return;
+    }
     for letter in text.chars() {
         match letter {
             '"' | '\\' => {

@@ -35,18 +35,7 @@ impl<'n> Lines<'n> {
 
     /// Writes a number, at most the largest that structured fields know.
     pub(crate) fn number(&mut self, number: u64) {
-        let mut digits = [b'0'; 15];
-        let mut rest = number.min(LARGEST);
-        let mut length = 0;
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            length += 1;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.text.extend_from_slice(digits.get(15 - length..).unwrap_or_default());
+        self.text(itoa::Buffer::new().format(number.min(LARGEST)));
     }
 
     /// Whether nothing was written since the last line ended.
@@ -70,9 +59,10 @@ impl<'n> Lines<'n> {
             return;
         }
         // The text and the count of its owners in one allocation; a vector would need a second for the count.
-        let text = Bytes::from_owner(self.text);
+        let Lines { text, lines } = self;
+        let text = Bytes::from_owner(text);
         let mut start = 0;
-        for Line { name, end, beside } in self.lines {
+        for &Line { name, end, beside } in &lines {
             let value = HeaderValue::from_maybe_shared(text.slice(start..end));
             start = end;
             // Only visible ASCII is ever written, so that every value is one.

@@ -70,7 +70,7 @@ pub(crate) struct Refused;
 
 /// Adds what a decision says to the response of the service behind it.
 pub(crate) fn allowed<B>(wire: &Wire, response: &mut Response<B>, decision: &Decision, limiter: &Limiter) {
-    if decision.usages().is_empty() {
+    if decision.usages().is_empty() || wire.is_private() {
         return;
     }
     let refused_inside = response.extensions().get::<Refused>().is_some();
