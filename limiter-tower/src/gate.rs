@@ -2,6 +2,7 @@
 //! counted, and what becomes of the answer.
 
 use core::fmt;
+use core::mem;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
@@ -142,6 +143,7 @@ impl Gate {
         self
     }
 
+    #[inline]
     pub(crate) fn enter(&self, parts: &mut Parts) -> Entry {
         if is_preflight(parts) || self.exempt.contains(parts) {
             if let Some(verdict) = self.turned_away(parts) {
@@ -207,6 +209,7 @@ impl Gate {
     }
 
     /// What follows from a ruling.
+    #[inline]
     pub(crate) fn verdict(&self, ruling: Ruling, parts: &mut Parts, limiter: Limiter) -> Verdict {
         if ruling.decision.is_allowed() {
             #[cfg(feature = "testing")]
@@ -224,7 +227,8 @@ impl Gate {
         }
     }
 
-    fn refuse(&self, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
+    /// The last that happens to a request: its extensions are gone after this.
+    fn refuse(&self, decision: &Decision, parts: &mut Parts, limiter: &Limiter) -> Response<Bytes> {
         #[cfg(feature = "testing")]
         crate::testing::note(&parts.extensions, decision);
         if let Some(denied) = decision.denied() {
@@ -232,7 +236,9 @@ impl Gate {
         }
         let wire = self.wire(parts).map_or(&*DEFAULT, |wire| &**wire);
         let body = self.on_limited.as_ref().unwrap_or(&wire.body);
-        response::denied_with(wire, body, decision, parts, limiter)
+        let mut response = response::denied_with(wire, body, decision, parts, limiter);
+        response::mark(&mut response, mem::take(&mut parts.extensions));
+        response
     }
 
     fn wire<'a>(&'a self, parts: &'a Parts) -> Option<&'a Arc<Wire>> {
@@ -283,19 +289,22 @@ impl fmt::Debug for Gate {
 
 impl Pass {
     /// Puts the numbers on the answer, and hands slots on to its body.
-    pub(crate) fn leave<B>(self, mut response: Response<B>) -> Response<ResponseBody<B>>
+    ///
+    /// Once, though the pass stays where it is: it is large, and a copy would be the half of what this costs.
+    pub(crate) fn leave<B>(&mut self, mut response: Response<B>) -> Response<ResponseBody<B>>
     where
         B: http_body::Body,
     {
         let Pass { limiter, decision, receipt, held, wire, exposed } = self;
+        let (receipt, held) = (mem::take(receipt), held.take());
         if response.extensions().get::<Refused>().is_some() {
             limiter.refund(receipt);
         } else {
             Receipt::keep(receipt);
         }
         let wire = wire.as_deref().unwrap_or(&DEFAULT);
-        headers::allowed(wire, &mut response, &decision, &limiter);
-        if exposed {
+        headers::allowed(wire, &mut response, decision, limiter);
+        if *exposed {
             headers::expose(wire, response.headers_mut());
         }
         response.map(|body| ResponseBody::inner(body, held))
