@@ -216,7 +216,8 @@ impl<V: Value> Table<V> {
             }
         }
         self.earliest = earliest;
-        if self.len * 4 < self.cells.len() {
+        // Half full afterwards, as after growing: a quarter has to go or come before the next rebuild.
+        if self.len * 8 < self.cells.len() * 3 {
             self.rebuild(if self.len == 0 { 0 } else { (self.len * 2).max(SMALLEST) });
         }
         before - self.len
