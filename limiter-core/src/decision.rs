@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::access::Denied;
 use crate::algorithm::{Algorithm, Params, State};
 use crate::few::Few;
 use crate::store::Subject;
@@ -99,6 +100,8 @@ impl fmt::Display for Name {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
+    /// An access list, before any rule: the client is exempt or never gets in.
+    AccessList,
     /// The store failed and the rule closes.
     Closed,
     /// A limiter in this process stood in for the store.
@@ -242,6 +245,7 @@ pub struct Decision {
     pub(crate) allowed: bool,
     pub(crate) source: Source,
     pub(crate) degraded: bool,
+    pub(crate) denied: Option<Denied>,
     pub(crate) usages: Few<[Usage; 4]>,
 }
 
@@ -268,6 +272,12 @@ impl Decision {
     #[must_use]
     pub fn is_degraded(&self) -> bool {
         self.degraded
+    }
+
+    /// Who turned the request away, if it was an access list. No rule was consulted then.
+    #[must_use]
+    pub fn denied(&self) -> Option<&Denied> {
+        self.denied.as_ref()
     }
 
     /// The rules consulted, in the order of the policy.

@@ -2,7 +2,7 @@
 //!
 //! Every path is absolute, and every name that is not the user's begins with `__`.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, GenericParam, ReturnType, Type};
@@ -39,11 +39,11 @@ pub(crate) fn expand(model: &Model, item: Item) -> TokenStream {
                 .iter()
                 .map(|ty| bound(ty, quote!(#private::FromRequestParts<__S>)))
                 .chain(last.map(|ty| bound(ty, quote!(#private::FromRequest<__S, __M>))));
-            let arguments: Vec<_> = (0..extractors.len()).map(|i| local(&format!("__{i}"))).collect();
+            let arguments: Vec<_> = (0..extractors.len()).map(|i| respanned(&local(&format!("__{i}")), span)).collect();
             let call = local("__call");
-            let target = respanned(target, span);
+            let (call_here, target) = (respanned(&call, span), respanned(target, span));
             let called =
-                quote_spanned!(span=> #call.through(&__SITE, |(#(#arguments,)*)| #target(#(#arguments),*)).await);
+                quote_spanned!(span=> #call_here.through(&__SITE, |(#(#arguments,)*)| #target(#(#arguments),*)).await);
             let body = body(&item, quote!(#within #site #called));
             quote! {
                 #beside
@@ -63,7 +63,8 @@ pub(crate) fn expand(model: &Model, item: Item) -> TokenStream {
             let (arguments, types) = arguments(&item);
             let chosen = chosen(&item);
             let target = respanned(target, span);
-            let call = quote_spanned!(span=> #private::limited(#target #chosen (#(#arguments),*), &__SITE));
+            let limited = placed(quote!(#private::limited), span);
+            let call = quote_spanned!(span=> #limited(#target #chosen (#(#arguments),*), &__SITE));
             let body = body(&item, quote!(#within #site #call));
             quote! {
                 #beside
@@ -89,6 +90,15 @@ fn respanned(name: &Ident, span: Span) -> Ident {
     name
 }
 
+/// Tokens of ours, blamed on another place.
+fn placed(tokens: TokenStream, span: Span) -> TokenStream {
+    let place = |mut token: TokenTree| {
+        token.set_span(span.resolved_at(token.span()));
+        token
+    };
+    tokens.into_iter().map(place).collect()
+}
+
 /// A local name that the user's code cannot see.
 fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
@@ -103,8 +113,17 @@ fn at(span: Span) -> Span {
 fn result_span(item: &Item) -> Span {
     at(match &item.signature.output {
         ReturnType::Default => item.name_span(),
-        ReturnType::Type(_, ty) => ty.span(),
+        ReturnType::Type(_, ty) => type_span(ty),
     })
+}
+
+/// The word that says most about a type; spans of several tokens cannot be joined here.
+fn type_span(ty: &Type) -> Span {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map_or_else(|| ty.span(), |segment| segment.ident.span()),
+        Type::Reference(reference) => type_span(&reference.elem),
+        _ => ty.span(),
+    }
 }
 
 fn private(model: &Model) -> TokenStream {
@@ -140,12 +159,7 @@ fn is_outer(attribute: &Attribute) -> bool {
 
 /// One bound, where the type stands, so that the compiler names the argument.
 fn bound(ty: &Type, of: TokenStream) -> TokenStream {
-    let span = ty.span();
-    let of = of.into_iter().map(|mut token| {
-        token.set_span(span.resolved_at(token.span()));
-        token
-    });
-    let of: TokenStream = of.collect();
+    let of = placed(of, type_span(ty));
     quote!(#ty: #of)
 }
 
@@ -184,17 +198,23 @@ fn spec(rule: &Rule, private: &TokenStream) -> TokenStream {
     let key = rule.key.as_ref().map(|key| match key {
         Key::Notation(text) => quote!(.key(#text)),
         Key::Function(path) => {
-            let source = quote_spanned!(at(path.span())=> #private::key_source(#path));
+            let span = at(path.span());
+            let make = placed(quote!(#private::key_source), span);
+            let source = quote_spanned!(span=> #make(#path));
             quote!(.key_fn(|| #source))
         }
     });
     let trusted = rule.is_trusted.then(|| quote!(.trusted_key()));
+    let missing = rule.missing.map(|missing| {
+        let variant = Ident::new(&format!("{missing:?}"), Span::call_site());
+        quote!(.missing(#private::Missing::#variant))
+    });
     let cost = rule.cost.as_ref().map(|cost| match cost {
         Cost::Fixed(cost) => quote!(.cost(#cost)),
         Cost::Function(path) => quote!(.cost_fn(#path)),
     });
     let scope = rule.scope.as_ref().map(|scope| quote!(.scope(#scope)));
-    quote!(#private::Spec::#limit #class #algorithm #key #trusted #cost #scope)
+    quote!(#private::Spec::#limit #class #algorithm #key #trusted #missing #cost #scope)
 }
 
 /// Names and types of a group's arguments.

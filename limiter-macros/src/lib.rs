@@ -18,6 +18,10 @@ mod model;
 mod names;
 mod parse;
 mod path;
+#[cfg(test)]
+mod scraps;
+#[cfg(test)]
+mod snapshots;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -27,7 +31,8 @@ use crate::item::Item;
 use crate::model::Model;
 use crate::parse::Arguments;
 
-/// Limits a handler, or the router that a function returns. Documented in `limiter-tower`.
+// Documented where it is re-exported, in `limiter-tower`: examples can run there.
+#[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn rate_limit(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expansion(arguments.into(), item.into()).into()

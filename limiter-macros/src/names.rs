@@ -2,7 +2,7 @@
 
 /// An argument of `#[rate_limit(..)]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Name {
+pub(crate) enum Argument {
     Algorithm,
     Burst,
     Concurrent,
@@ -11,6 +11,7 @@ pub(crate) enum Name {
     Exempt,
     Inner,
     Key,
+    Missing,
     Name,
     Per,
     Read,
@@ -20,21 +21,22 @@ pub(crate) enum Name {
 }
 
 /// Each argument with its spelling and an example of its use.
-const KNOWN: &[(Name, &str, &str)] = &[
-    (Name::Read, "read", r#"`read = 1000` or `read = "10/s burst 20"`"#),
-    (Name::Write, "write", r#"`write = 10` or `write = "10/h"`"#),
-    (Name::Per, "per", r#"`per = "min"`, `per = "15min"`"#),
-    (Name::Burst, "burst", "`burst = 20`"),
-    (Name::Key, "key", r#"`key = "ip"`, or a function of the request's head: `key = by_account`"#),
-    (Name::TrustedKey, "trusted_key", "the bare word `trusted_key`"),
-    (Name::Algorithm, "algorithm", r#"`algorithm = "bucket"`, `"interval"`, `"fixed"`, `"sliding"`, `"log"`"#),
-    (Name::Concurrent, "concurrent", "`concurrent = 8`"),
-    (Name::Cost, "cost", "`cost = 5`, or a function of the request's head: `cost = query_cost`"),
-    (Name::Name, "name", r#"`name = "search"`"#),
-    (Name::Scope, "scope", r#"`scope = "search"`"#),
-    (Name::Exempt, "exempt", r#"`exempt = "/health, /metrics"`"#),
-    (Name::Inner, "inner", "`inner = sessions_unlimited`"),
-    (Name::Crate, "crate", "`crate = ::my_facade::limiter`"),
+const KNOWN: &[(Argument, &str, &str)] = &[
+    (Argument::Read, "read", r#"`read = 1000` or `read = "10/s burst 20"`"#),
+    (Argument::Write, "write", r#"`write = 10` or `write = "10/h"`"#),
+    (Argument::Per, "per", r#"`per = "min"`, `per = "15min"`"#),
+    (Argument::Burst, "burst", "`burst = 20`"),
+    (Argument::Key, "key", r#"`key = "ip"`, or a function of the request's head: `key = by_account`"#),
+    (Argument::TrustedKey, "trusted_key", "the bare word `trusted_key`"),
+    (Argument::Missing, "missing", r#"`missing = "shared"`, `"refuse"`, `"skip"`"#),
+    (Argument::Algorithm, "algorithm", r#"`algorithm = "bucket"`, `"interval"`, `"fixed"`, `"sliding"`, `"log"`"#),
+    (Argument::Concurrent, "concurrent", "`concurrent = 8`"),
+    (Argument::Cost, "cost", "`cost = 5`, or a function of the request's head: `cost = query_cost`"),
+    (Argument::Name, "name", r#"`name = "search"`"#),
+    (Argument::Scope, "scope", r#"`scope = "search"`"#),
+    (Argument::Exempt, "exempt", r#"`exempt = "/health, /metrics"`"#),
+    (Argument::Inner, "inner", "`inner = sessions_unlimited`"),
+    (Argument::Crate, "crate", "`crate = ::my_facade::limiter`"),
 ];
 
 /// Arguments that are planned, so that nobody hunts for a misspelling.
@@ -45,7 +47,6 @@ const LATER: &[&str] = &[
     "headers",
     "inherit",
     "max_wait",
-    "missing",
     "on_limited",
     "on_store_error",
     "penalty",
@@ -84,12 +85,12 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 /// What a word in the place of an argument is.
 pub(crate) enum Word {
-    Known(Name),
+    Known(Argument),
     Later,
     Unknown { meant: Option<&'static str> },
 }
 
-impl Name {
+impl Argument {
     pub(crate) fn text(self) -> &'static str {
         self.entry().1
     }
@@ -99,7 +100,7 @@ impl Name {
         self.entry().2
     }
 
-    fn entry(self) -> &'static (Name, &'static str, &'static str) {
+    fn entry(self) -> &'static (Argument, &'static str, &'static str) {
         KNOWN.iter().find(|(name, ..)| *name == self).unwrap_or(&KNOWN[0])
     }
 }
@@ -153,7 +154,7 @@ fn slips(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Name, Word, look_up};
+    use super::{Argument, Word, look_up};
 
     fn meant(word: &str) -> Option<&'static str> {
         match look_up(word) {
@@ -174,8 +175,8 @@ mod tests {
 
     #[test]
     fn each_name_finds_its_own_entry() {
-        assert_eq!(Name::TrustedKey.text(), "trusted_key");
-        assert!(matches!(look_up("crate"), Word::Known(Name::Crate)));
+        assert_eq!(Argument::TrustedKey.text(), "trusted_key");
+        assert!(matches!(look_up("crate"), Word::Known(Argument::Crate)));
         assert!(matches!(look_up("queue"), Word::Later));
     }
 }

@@ -9,7 +9,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Ident, Lit, LitInt, LitStr, Path, Token};
 
 use crate::errors::Errors;
-use crate::names::{self, Name, Word};
+use crate::names::{self, Argument, Word};
 
 /// The arguments of one `#[rate_limit(..)]`, each at most once.
 pub(crate) struct Arguments {
@@ -19,11 +19,11 @@ pub(crate) struct Arguments {
     pub(crate) quotas: Option<LitStr>,
     /// Whether some argument was refused, so that what is missing may be what was meant.
     pub(crate) is_partial: bool,
-    named: Vec<(Name, Argument)>,
+    named: Vec<(Argument, Given)>,
 }
 
 /// A named argument.
-pub(crate) struct Argument {
+pub(crate) struct Given {
     pub(crate) word: Ident,
     pub(crate) value: Option<Value>,
 }
@@ -65,12 +65,12 @@ impl Arguments {
     }
 
     /// The argument, if it was given.
-    pub(crate) fn named(&self, name: Name) -> Option<&Argument> {
+    pub(crate) fn named(&self, name: Argument) -> Option<&Given> {
         self.named.iter().find(|(known, _)| *known == name).map(|(_, argument)| argument)
     }
 
     /// Whether the bare word was given.
-    pub(crate) fn switch(&self, name: Name, errors: &mut Errors) -> Option<Ident> {
+    pub(crate) fn switch(&self, name: Argument, errors: &mut Errors) -> Option<Ident> {
         let argument = self.named(name)?;
         if let Some(value) = &argument.value {
             let text = name.text();
@@ -80,7 +80,7 @@ impl Arguments {
     }
 
     /// The string of an argument that takes nothing else.
-    pub(crate) fn string(&self, name: Name, errors: &mut Errors) -> Option<LitStr> {
+    pub(crate) fn string(&self, name: Argument, errors: &mut Errors) -> Option<LitStr> {
         match self.value(name, errors)? {
             Value::Str(text) => Some(text.clone()),
             value => {
@@ -91,7 +91,7 @@ impl Arguments {
     }
 
     /// The integer of an argument that takes nothing else, up to `most`.
-    pub(crate) fn integer(&self, name: Name, most: u64, errors: &mut Errors) -> Option<(u64, Span)> {
+    pub(crate) fn integer(&self, name: Argument, most: u64, errors: &mut Errors) -> Option<(u64, Span)> {
         match self.value(name, errors)? {
             Value::Int(number) => integer(name, number, most, errors),
             value => {
@@ -102,7 +102,7 @@ impl Arguments {
     }
 
     /// The value of an argument that needs one.
-    pub(crate) fn value(&self, name: Name, errors: &mut Errors) -> Option<&Value> {
+    pub(crate) fn value(&self, name: Argument, errors: &mut Errors) -> Option<&Value> {
         let argument = self.named(name)?;
         if argument.value.is_none() {
             errors.on(&argument.word, format!("`{}` needs a value; accepted: {}", name.text(), name.example()));
@@ -144,7 +144,7 @@ impl Arguments {
         if self.named(name).is_some() {
             return Err(syn::Error::new_spanned(&word, format!("`{word}` is given twice; give it once")));
         }
-        self.named.push((name, Argument { word, value }));
+        self.named.push((name, Given { word, value }));
         Ok(())
     }
 
@@ -210,7 +210,7 @@ impl ToTokens for Value {
 }
 
 /// Reads an integer that was already recognised as one.
-pub(crate) fn integer(name: Name, number: &LitInt, most: u64, errors: &mut Errors) -> Option<(u64, Span)> {
+pub(crate) fn integer(name: Argument, number: &LitInt, most: u64, errors: &mut Errors) -> Option<(u64, Span)> {
     const TYPES: [&str; 9] = ["", "u8", "u16", "u32", "u64", "usize", "i32", "i64", "u128"];
     let text = name.text();
     if !TYPES.contains(&number.suffix()) {
@@ -227,7 +227,7 @@ pub(crate) fn integer(name: Name, number: &LitInt, most: u64, errors: &mut Error
 }
 
 /// The message for a value of the wrong kind.
-pub(crate) fn unfit(name: Name, wanted: &str, value: &Value) -> String {
+pub(crate) fn unfit(name: Argument, wanted: &str, value: &Value) -> String {
     format!("`{}` takes {wanted}, found {}; accepted: {}", name.text(), value.describe(), name.example())
 }
 

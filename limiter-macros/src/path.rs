@@ -4,13 +4,13 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
 use crate::errors::Errors;
-use crate::names::Name;
+use crate::names::Argument;
 use crate::parse::{Arguments, Value};
 
 /// `::limiter_tower`, unless `crate = ..` names another place.
 pub(crate) fn root(stack: &[Arguments], errors: &mut Errors) -> TokenStream {
     for arguments in stack {
-        match arguments.value(Name::Crate, errors) {
+        match arguments.value(Argument::Crate, errors) {
             None => {}
             Some(Value::Path(path)) => {
                 let first = path.segments.first().map(|segment| segment.ident.to_string());

@@ -4,12 +4,14 @@ use core::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Response;
 use http::request::Parts;
+use http::{Method, Response};
 use limiter_core::key::{KeySource, parse_source};
 use limiter_core::quota::QuotaList;
-use limiter_core::{Decision, Limiter, MethodClass, Name, Policy, PolicyError, Rule};
+use limiter_core::{AccessList, Decision, Limiter, MethodClass, Name, Policy, PolicyError, Rule};
 
+#[cfg(feature = "axum")]
+use crate::axum::Routes;
 use crate::exempt::{Exempt, ExemptError};
 use crate::gate::Gate;
 use crate::headers::Wire;
@@ -64,8 +66,12 @@ pub struct RateLimitBuilder {
     trusted_key: bool,
     limiter: Option<Limiter>,
     exempt: Exempt,
+    access: Option<AccessList>,
     wire: Option<Wire>,
     on_limited: Option<Body>,
+    share: bool,
+    #[cfg(feature = "axum")]
+    per_route: bool,
     mistake: Option<LayerError>,
 }
 
@@ -169,10 +175,83 @@ impl RateLimitBuilder {
         self
     }
 
+    /// Methods that are not counted and carry no fields.
+    pub fn exempt_methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
+        methods.into_iter().for_each(|method| self.exempt.add_method(method));
+        self
+    }
+
+    /// Routes that are not counted and carry no fields, as they are declared and with the prefixes
+    /// of the routers they are nested in: `/api/users/{id}`.
+    #[cfg(feature = "axum")]
+    pub fn exempt_routes<I>(mut self, routes: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        for route in routes {
+            if let Err(error) = self.exempt.add_route(route.as_ref()) {
+                self.note(error.into());
+            }
+        }
+        self
+    }
+
+    /// Clients that are not limited here, and clients that never get in here, beside those of the
+    /// limiter's own list. Keep a clone to replace the list while it is in use.
+    ///
+    /// Who never gets in gets neither to what is exempt; the answer is the list's, not that of
+    /// [`on_limited`](RateLimitBuilder::on_limited).
+    pub fn access(mut self, list: AccessList) -> Self {
+        self.access = Some(list);
+        self
+    }
+
     /// What responses say: which fields, and what refusals look like. Without this it is what a
     /// [`LimiterLayer`](crate::LimiterLayer) further out says, or else the default.
     pub fn wire(mut self, wire: Wire) -> Self {
         self.wire = Some(wire);
+        self
+    }
+
+    /// Lets handlers know what was decided: puts a [`CurrentDecision`](crate::CurrentDecision) into
+    /// each request that passes. Annotated handlers which take one need nothing said.
+    pub fn share_decision(mut self) -> Self {
+        self.share = true;
+        self
+    }
+
+    /// Counts each route of an axum router apart, under the route's path as its name unless
+    /// [`named`](RateLimitBuilder::named): `/users/{id}` is `/users/:id` on the wire. What reaches no
+    /// route, such as a fallback, counts together.
+    ///
+    /// A `policy` made elsewhere has a name and a budget already, and rules with a name or a scope
+    /// of their own keep those.
+    ///
+    /// ```
+    /// use axum::{Router, http::{Request, StatusCode}, routing::get};
+    /// use limiter_tower::{Global, Limiter, RateLimitLayer};
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = RateLimitLayer::builder().quota("1/min").key(Global).per_route().limiter(Limiter::in_memory());
+    /// let app = Router::new()
+    ///     .route("/users/{id}", get(async || "user"))
+    ///     .route("/teams/{id}", get(async || "team"))
+    ///     .layer(layer.build()?);
+    ///
+    /// let ask = |path: &str| app.clone().oneshot(Request::get(path).body(String::new()).unwrap());
+    /// let answer = ask("/users/1").await?;
+    /// assert_eq!(answer.headers()["ratelimit-policy"], "\"/users/:id\";q=1;w=60");
+    /// assert_eq!(ask("/users/2").await?.status(), StatusCode::TOO_MANY_REQUESTS);
+    /// assert_eq!(ask("/teams/1").await?.status(), StatusCode::OK);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "axum")]
+    pub fn per_route(mut self) -> Self {
+        self.per_route = true;
         self
     }
 
@@ -198,6 +277,8 @@ impl RateLimitBuilder {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
+        #[cfg(feature = "axum")]
+        let mut routes = None;
         let policy = match self.policy {
             Some(_) if !self.rules.is_empty() => return Err(LayerError::PolicyAndRules),
             Some(policy) => policy,
@@ -208,14 +289,21 @@ impl RateLimitBuilder {
                     (Planned::Quota(rule) | Planned::Own(rule), _) => rule,
                 });
                 let trusted = self.trusted_key;
-                let rules = rules.map(|rule| if trusted { rule.trusted_key() } else { rule });
+                let rules: Vec<Rule> = rules.map(|rule| if trusted { rule.trusted_key() } else { rule }).collect();
+                #[cfg(feature = "axum")]
+                if self.per_route {
+                    routes = Some(Routes::new(self.name.clone(), rules.clone()));
+                }
                 Policy::new(self.name.unwrap_or(Name::from_static(DEFAULT_NAME)), rules)?
             }
         };
         if let Some(limiter) = &self.limiter {
             limiter.prepare(&policy)?;
         }
-        let gate = Gate::new(policy, self.limiter, self.exempt).telling(self.wire, self.on_limited);
+        let gate = Gate::new(policy, self.limiter, self.exempt).telling(self.wire, self.on_limited).sharing(self.share);
+        let gate = gate.with_access(self.access);
+        #[cfg(feature = "axum")]
+        let gate = gate.by_route(routes);
         Ok(RateLimitLayer::from_gate(gate))
     }
 

@@ -11,14 +11,20 @@ use http::request::Parts;
 use http::{Method, Response};
 use limiter_core::key::KeyContext;
 use limiter_core::store::BoxFuture;
-use limiter_core::{Decision, Limiter, Policy, Receipt, Reply, Ruling, Warning};
+use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, Policy, Receipt, Reply, Ruling, Warning};
 
+#[cfg(feature = "axum")]
+use crate::axum::Routes;
 use crate::body::ResponseBody;
+use crate::current::{self, Share};
+use crate::denied;
 use crate::exempt::Exempt;
 use crate::headers::{self, Refused, Wire};
 use crate::limiter_layer::{self, Fallback};
 use crate::peer::peer_of;
 use crate::response::{self, Body};
+#[cfg(feature = "axum")]
+use crate::route::AxumRoute;
 use crate::slots::Held;
 
 /// All that the copies of one layer share.
@@ -27,12 +33,19 @@ pub(crate) struct Gate {
     /// `None`: the one that travels with the request.
     limiter: Option<Limiter>,
     exempt: Exempt,
+    /// Beside the limiter's own list.
+    access: Option<AccessList>,
     /// `None`: the one that travels with the request.
     wire: Option<Arc<Wire>>,
     /// This layer's own answer to refused requests, whatever the wire says.
     on_limited: Option<Body>,
+    /// Whether handlers get to know the decision; others ask for it by the request.
+    share: bool,
+    #[cfg(feature = "axum")]
+    routes: Option<Routes>,
     /// Whether the use of the process-wide limiter was reported, so that it costs nothing later.
     warned: AtomicBool,
+    watch: AppliedWatch,
 }
 
 /// What the gate says to a request.
@@ -78,7 +91,48 @@ static DEFAULT: LazyLock<Wire> = LazyLock::new(Wire::new);
 
 impl Gate {
     pub(crate) fn new(policy: Policy, limiter: Option<Limiter>, exempt: Exempt) -> Self {
-        Gate { policy, limiter, exempt, wire: None, on_limited: None, warned: AtomicBool::new(false) }
+        Gate {
+            policy,
+            limiter,
+            exempt,
+            access: None,
+            wire: None,
+            on_limited: None,
+            share: false,
+            #[cfg(feature = "axum")]
+            routes: None,
+            warned: AtomicBool::new(false),
+            watch: AppliedWatch::default(),
+        }
+    }
+
+    /// Lets handlers know what it decides.
+    pub(crate) fn sharing(mut self, share: bool) -> Self {
+        self.share = share;
+        self
+    }
+
+    /// Counts each route apart.
+    #[cfg(feature = "axum")]
+    pub(crate) fn by_route(mut self, routes: Option<Routes>) -> Self {
+        self.routes = routes;
+        self
+    }
+
+    pub(crate) fn with_access(mut self, access: Option<AccessList>) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Has the first requests carry what they are charged to, so that a budget charged twice is found.
+    fn watch(&self, parts: &mut Parts) {
+        if !self.watch.is_done()
+            && let Some(limiter) = self.limiter(parts).cloned()
+        {
+            let mut applied = parts.extensions.remove::<Applied>().unwrap_or_default();
+            self.watch.note(&limiter, &self.policy, parts, &mut applied);
+            parts.extensions.insert(applied);
+        }
     }
 
     /// What is said about its decisions.
@@ -90,9 +144,16 @@ impl Gate {
 
     pub(crate) fn enter(&self, parts: &mut Parts) -> Entry {
         if is_preflight(parts) || self.exempt.contains(parts) {
+            if let Some(verdict) = self.turned_away(parts) {
+                return Entry::Decided(verdict);
+            }
+            if self.is_shared(parts) {
+                current::share(Decision::exempt(), parts);
+            }
             return Entry::Uncounted;
         }
-        let limiter = match self.limiter.as_ref().or_else(|| parts.extensions.get::<Limiter>()) {
+        self.watch(parts);
+        let limiter = match self.limiter(parts) {
             Some(limiter) => limiter,
             None => match limiter_layer::fallback() {
                 Fallback::Use(limiter) => {
@@ -105,8 +166,17 @@ impl Gate {
                 }
             },
         };
+        #[cfg(feature = "axum")]
+        let route = AxumRoute::of(parts);
         let context = KeyContext::new(parts, peer_of(&parts.extensions), limiter.client_ip());
-        let reply = limiter.decide(&self.policy, &context);
+        #[cfg(feature = "axum")]
+        let context = context.with_route(&route);
+        let standing = self.access.as_ref().and_then(|list| limiter.standing_on(list, &context));
+        let routed = self.routed(parts);
+        let reply = match standing {
+            Some(ruling) => Reply::Now(ruling),
+            None => limiter.decide(routed.as_ref().unwrap_or(&self.policy), &context),
+        };
         let limiter = limiter.clone();
         match reply {
             Reply::Now(ruling) => Entry::Decided(self.verdict(ruling, parts, limiter)),
@@ -114,10 +184,37 @@ impl Gate {
         }
     }
 
+    fn limiter<'a>(&'a self, parts: &'a Parts) -> Option<&'a Limiter> {
+        self.limiter.as_ref().or_else(|| parts.extensions.get())
+    }
+
+    /// Who never gets in does not get in by way of what is not counted either.
+    fn turned_away(&self, parts: &mut Parts) -> Option<Verdict> {
+        let limiter = self.limiter(parts)?;
+        let lists = [self.access.as_ref(), limiter.access()];
+        if lists == [None, None] {
+            return None;
+        }
+        #[cfg(feature = "axum")]
+        let route = AxumRoute::of(parts);
+        let context = KeyContext::new(parts, peer_of(&parts.extensions), limiter.client_ip());
+        #[cfg(feature = "axum")]
+        let context = context.with_route(&route);
+        let rulings = lists.into_iter().flatten().filter_map(|list| limiter.standing_on(list, &context));
+        let refused = { rulings }.find(|ruling| !ruling.decision.is_allowed());
+        let limiter = limiter.clone();
+        Some(self.verdict(refused?, parts, limiter))
+    }
+
     /// What follows from a ruling.
     pub(crate) fn verdict(&self, ruling: Ruling, parts: &mut Parts, limiter: Limiter) -> Verdict {
         if ruling.decision.is_allowed() {
+            #[cfg(feature = "testing")]
+            crate::testing::note(&parts.extensions, &ruling.decision);
             let Ruling { decision, receipt, permit } = ruling;
+            if self.is_shared(parts) {
+                current::share(decision.clone(), parts);
+            }
             let held = permit.map(|permit| Held::new(permit, parts));
             let wire = self.wire(parts);
             let exposed = wire.is_some_and(|wire| wire.exposes_to(&parts.headers));
@@ -128,6 +225,11 @@ impl Gate {
     }
 
     fn refuse(&self, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
+        #[cfg(feature = "testing")]
+        crate::testing::note(&parts.extensions, decision);
+        if let Some(denied) = decision.denied() {
+            return denied::response(denied, parts);
+        }
         let wire = self.wire(parts).map_or(&*DEFAULT, |wire| &**wire);
         let body = self.on_limited.as_ref().unwrap_or(&wire.body);
         response::denied_with(wire, body, decision, parts, limiter)
@@ -135,6 +237,21 @@ impl Gate {
 
     fn wire<'a>(&'a self, parts: &'a Parts) -> Option<&'a Arc<Wire>> {
         self.wire.as_ref().or_else(|| parts.extensions.get())
+    }
+
+    fn is_shared(&self, parts: &Parts) -> bool {
+        self.share || parts.extensions.get::<Share>().is_some()
+    }
+
+    /// The policy of the request's route, where each has its own.
+    #[cfg(feature = "axum")]
+    fn routed(&self, parts: &Parts) -> Option<Policy> {
+        self.routes.as_ref().and_then(|routes| routes.policy(parts))
+    }
+
+    #[cfg(not(feature = "axum"))]
+    fn routed(&self, _: &Parts) -> Option<Policy> {
+        None
     }
 
     fn warn_default(&self) {

@@ -43,6 +43,8 @@ mod body;
 mod builder;
 #[cfg(feature = "client")]
 pub mod client;
+mod current;
+mod denied;
 mod exempt;
 mod future;
 mod gate;
@@ -50,8 +52,12 @@ mod grpc;
 pub mod headers;
 mod layer;
 mod limiter_layer;
+#[cfg(feature = "utoipa")]
+pub mod openapi;
 mod peer;
 pub mod response;
+#[cfg(feature = "axum")]
+mod route;
 mod service;
 mod slots;
 #[cfg(feature = "testing")]
@@ -60,6 +66,7 @@ pub mod testing;
 pub use crate::{
     body::ResponseBody,
     builder::{LayerError, RateLimitBuilder},
+    current::CurrentDecision,
     exempt::ExemptError,
     future::ResponseFuture,
     layer::RateLimitLayer,
@@ -72,10 +79,96 @@ pub use crate::{
 pub use limiter_core::key::client_ip::{ClientIp, Peer};
 pub use limiter_core::key::{Global, Header, Ip};
 pub use limiter_core::{
-    Algorithm, AtCeiling, Decision, Key, KeySource, Limiter, MethodClass, Missing, Observer, OnStoreError, Policy,
-    PolicyError, Quota, Rule, Usage, Warning,
+    AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Key, KeySource, Limiter, MethodClass, Missing,
+    Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Rule, Usage, Warning,
 };
-pub use limiter_core::{event, key, quota, store, time};
+pub use limiter_core::{access, event, key, quota, store, time};
+
+/// Limits a handler, or every route of the router that a function returns.
+///
+/// ```
+/// use axum::{Router, extract::Path, http::StatusCode, routing::get};
+/// use limiter_tower::{Limiter, LimiterLayer, rate_limit};
+/// # use axum::{body::Body, http::Request};
+/// # use tower::ServiceExt;
+///
+/// #[rate_limit(read = 1000, write = 10, key = "ip")]      // per minute, per client address
+/// async fn session(Path(id): Path<u64>) -> String {
+///     id.to_string()
+/// }
+///
+/// #[rate_limit("2/min", exempt = "/health")]              // all routes together
+/// fn admin() -> Router {
+///     Router::new().route("/users", get(async || "users")).route("/health", get(async || "ok"))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let app: Router = Router::new()
+///     .route("/sessions/{id}", get(session))
+///     .nest("/admin", admin())
+///     .layer(LimiterLayer::new(Limiter::in_memory()));
+///
+/// let ask = |path| app.clone().oneshot(Request::get(path).body(Body::empty()).unwrap());
+/// assert_eq!(ask("/sessions/7").await?.status(), StatusCode::OK);
+/// for status in [StatusCode::OK, StatusCode::OK, StatusCode::TOO_MANY_REQUESTS] {
+///     assert_eq!(ask("/admin/users").await?.status(), status);
+/// }
+/// assert_eq!(ask("/admin/health").await?.status(), StatusCode::OK);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A bucket, which is the default, promises `burst + rate x time`: `100/min` can pass 199 requests in
+/// its first minute. Who wants never more than 100 in any minute says `algorithm = "sliding"` or
+/// `"log"`.
+///
+/// # Arguments
+///
+/// A string is a keyword or a notation, a path is your function, a bare word is a switch.
+///
+/// | argument | meaning |
+/// |---|---|
+/// | `"10/s burst 20, 1000/h"` | quotas that must all let a request pass |
+/// | `read = 1000`, `write = 10` | GET, HEAD, OPTIONS and TRACE; everything else. Counted apart; a bare number is per `per`, a string is a quota list |
+/// | `per = "min"` | the period of bare numbers; a minute unless stated |
+/// | `burst = 20` | the capacity, unless the quota says it |
+/// | `concurrent = 8` | so many at the same time, everybody together unless `key` says otherwise |
+/// | `key = "ip"` | who is limited: `ip` (default), `global`, `header:NAME`, .. combined by `+`, with fallbacks by `\|`; or a function `fn(&http::request::Parts) -> impl IntoKey`, or any [`KeySource`] |
+/// | `trusted_key` | something in front has checked a key that callers could choose; else a limit by `ip` must stand beside it |
+/// | `algorithm = "bucket"` | or `interval`, `fixed`, `sliding`, `log` |
+/// | `cost = 5` | what a request takes, 1 unless stated; or a function `fn(&http::request::Parts) -> u32` |
+/// | `name = "search"` | the name on the wire and in metrics; the function's unless stated. `read` and `write` get `-read` and `-write` |
+/// | `scope = "search"` | shares the budget with other rules of this scope and quota |
+/// | `exempt = "/health, /static/*"` | paths of a group that are not limited |
+/// | `inner = session_unlimited` | also keeps the untouched function, under this name |
+/// | `crate = ::my::facade` | where this crate is found, if not at `::limiter_tower` |
+///
+/// Several `#[rate_limit(..)]` on one function are one policy: all must let a request pass, and a
+/// refusal charges none. They must all go by the name `rate_limit`.
+///
+/// # On a handler
+///
+/// The name stays a function, with its attributes, visibility and documentation; what it takes is
+/// now the request. Requests are counted before anything is extracted, and an extractor's own
+/// refusal carries the numbers. Calling the function by hand does not work any more: use `inner`.
+///
+/// Attributes that act on the handler's arguments or body, such as `#[debug_handler]` and
+/// `#[instrument]`, stand below `#[rate_limit]`; `#[utoipa::path]` stands above. Handlers that are
+/// generic over types, take `self` or have an argument under `cfg` are refused.
+///
+/// # On a group
+///
+/// An `fn` that returns an `axum::Router` or `axum::routing::MethodRouter` is limited as a whole,
+/// with whatever state it has. Every request that reaches one of its routes counts, be it with a
+/// wrong method (405), and every request that a fallback of its own answers. Without such a fallback
+/// unknown paths (404) do not count, wherever the router is mounted. A handler's own limit adds to
+/// its group's; when it refuses, the group gives its charge back.
+#[cfg(feature = "axum")]
+pub use crate::axum::{
+    extract::{ByHand, CurrentUsage, HeldPermit, NotShared, RateLimited},
+    router::RouterExt,
+};
 
 #[cfg(feature = "axum")]
 pub use limiter_macros::rate_limit;

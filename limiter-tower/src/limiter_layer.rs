@@ -9,6 +9,7 @@ use limiter_core::Limiter;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::current::Share;
 use crate::headers::Wire;
 
 /// Puts the application's [`Limiter`] into each request, where annotated handlers and layers
@@ -48,6 +49,7 @@ use crate::headers::Wire;
 pub struct LimiterLayer {
     limiter: Limiter,
     wire: Option<Arc<Wire>>,
+    share: bool,
 }
 
 impl LimiterLayer {
@@ -58,7 +60,7 @@ impl LimiterLayer {
             REQUIRED.store(true, Ordering::Relaxed);
         }
         let _: &Limiter = EXPLICIT.get_or_init(|| limiter.clone());
-        LimiterLayer { limiter, wire: None }
+        LimiterLayer { limiter, wire: None, share: false }
     }
 
     /// What the responses of everything below say about limits, where no layer says otherwise.
@@ -67,13 +69,21 @@ impl LimiterLayer {
         self.wire = Some(Arc::new(wire));
         self
     }
+
+    /// Lets the handlers of everything below know what was decided about their requests, through
+    /// [`CurrentDecision`](crate::CurrentDecision). Annotated handlers which take one need nothing said.
+    #[must_use]
+    pub fn share_decisions(mut self) -> Self {
+        self.share = true;
+        self
+    }
 }
 
 impl<S> Layer<S> for LimiterLayer {
     type Service = WithLimiter<S>;
 
     fn layer(&self, inner: S) -> WithLimiter<S> {
-        WithLimiter { inner, limiter: self.limiter.clone(), wire: self.wire.clone() }
+        WithLimiter { inner, limiter: self.limiter.clone(), wire: self.wire.clone(), share: self.share }
     }
 }
 
@@ -83,6 +93,7 @@ pub struct WithLimiter<S> {
     inner: S,
     limiter: Limiter,
     wire: Option<Arc<Wire>>,
+    share: bool,
 }
 
 impl<S, B> Service<Request<B>> for WithLimiter<S>
@@ -101,6 +112,9 @@ where
         request.extensions_mut().insert(self.limiter.clone());
         if let Some(wire) = &self.wire {
             request.extensions_mut().insert(Arc::clone(wire));
+        }
+        if self.share {
+            request.extensions_mut().insert(Share);
         }
         self.inner.call(request)
     }

@@ -1,5 +1,6 @@
 //! Who is being limited: keys, where they come from, and who the client is behind proxies.
 
+mod address_set;
 mod address_sources;
 pub mod client_ip;
 mod combine;
@@ -10,6 +11,7 @@ mod request_sources;
 mod secret;
 mod source;
 
+pub use address_set::{AddressError, AddressSet};
 pub use address_sources::{Global, Ip, PeerAddress};
 pub use combine::{Composite, Fallback};
 pub use fingerprint::Fingerprints;

@@ -66,6 +66,11 @@ impl<'a> KeyContext<'a> {
         self.policy.ipv6_prefix()
     }
 
+    /// Why there is no client, if one was asked for.
+    pub(crate) fn client_error(&self) -> Option<ResolveError> {
+        self.client.get().and_then(|client| client.err())
+    }
+
     /// The client, as far as proxies that we trust vouch for it.
     ///
     /// # Errors
@@ -194,7 +199,7 @@ pub enum Missing {
 #[diagnostic::on_unimplemented(
     message = "a key function cannot return `{Self}`",
     label = "its result does not convert into a key",
-    note = "accepted: texts, numbers, addresses, header values, tuples of them, and an `Option` of any; \
+    note = "accepted: texts, numbers, addresses, tuples of them, and an `Option` of any; \
             the function is not `async`, and `Option` says that the key may be missing"
 )]
 pub trait IntoKey {

@@ -106,6 +106,7 @@ impl Alone<'_> {
             allowed,
             source: Source::Store,
             degraded: false,
+            denied: None,
             usages: Few::one(usage(self.rule, item, reply, now)),
         }
     }

@@ -9,8 +9,9 @@ use super::prepared::{Prepared, PreparedRule, Tier};
 use super::{Limiter, StoreHandle};
 use crate::algorithm::{Algorithm, State, Verdict};
 use crate::decision::{Decision, Outcome, Source, Usage};
+use crate::event::doctor;
 use crate::event::{Event, StoreFailure, Warning};
-use crate::key::client_ip::Peer;
+use crate::key::client_ip::ResolveError;
 use crate::key::{Extracted, Key, KeyContext, Later, Missing, Part};
 use crate::policy::Policy;
 use crate::rule::{MethodClass, OnStoreError};
@@ -59,6 +60,10 @@ impl Limiter {
             Ok(prepared) => prepared,
             Err(_) => return Reply::Now(Ruling::default()),
         };
+        self.examine(request);
+        if let Some(ruling) = self.standing(request) {
+            return Reply::Now(ruling);
+        }
         let class = MethodClass::of(request.parts());
         let mut asked = Questions::new();
         let mut searches = Vec::new();
@@ -73,7 +78,7 @@ impl Limiter {
                     searches.push((asked.len(), search));
                     Key::from(Part::Unknown)
                 }
-                Extracted::Missing => match self.without_key(rule, request.peer()) {
+                Extracted::Missing => match self.without_key(rule, request.client_error()) {
                     Missing::Shared => Key::from(Part::Unknown),
                     Missing::Skip => continue,
                     Missing::Refuse => return Reply::Now(self.refuse_keyless(prepared, rule, Some(request))),
@@ -84,15 +89,15 @@ impl Limiter {
         if searches.is_empty() {
             return self.ask(policy, prepared, &mut asked, Mode::Charge, Some(request));
         }
-        let (limiter, policy, peer) = (self.clone(), policy.clone(), request.peer());
-        Reply::Later(Box::pin(async move { limiter.ask_when_found(&policy, peer, asked, searches).await }))
+        let (limiter, policy, no_client) = (self.clone(), policy.clone(), request.client_error());
+        Reply::Later(Box::pin(async move { limiter.ask_when_found(&policy, no_client, asked, searches).await }))
     }
 
     /// The second half of a decision whose keys take time to find.
     async fn ask_when_found(
         &self,
         policy: &Policy,
-        peer: Peer,
+        no_client: Option<ResolveError>,
         asked: Questions,
         searches: Vec<(usize, Later)>,
     ) -> Ruling {
@@ -109,7 +114,7 @@ impl Limiter {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
             let key = match key {
                 Some(key) => key,
-                None => match self.without_key(rule, peer) {
+                None => match self.without_key(rule, no_client) {
                     Missing::Shared => Key::from(Part::Unknown),
                     Missing::Skip => continue,
                     Missing::Refuse => return self.refuse_keyless(prepared, rule, None),
@@ -404,13 +409,13 @@ impl Limiter {
 
     /// What becomes of a request that lacks the key, with a word to those who can mend it.
     #[cold]
-    fn without_key(&self, rule: &PreparedRule, peer: Peer) -> Missing {
-        if rule.missing == Missing::Shared {
-            self.warn(if rule.key.is_client_address() && peer == Peer::Unknown {
-                Warning::NoPeer
-            } else {
-                Warning::MissingKey { rule: rule.name.clone(), key: rule.key.describe() }
-            });
+    fn without_key(&self, rule: &PreparedRule, no_client: Option<ResolveError>) -> Missing {
+        match no_client.and_then(doctor::no_client) {
+            Some(warning) => self.warn(warning),
+            None if rule.missing == Missing::Shared => {
+                self.warn(Warning::MissingKey { rule: rule.name.clone(), key: rule.key.describe() });
+            }
+            None => {}
         }
         rule.missing
     }

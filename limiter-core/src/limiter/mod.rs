@@ -2,7 +2,9 @@
 //! nowhere else.
 
 mod alone;
+mod applied;
 mod decide;
+mod doors;
 mod permit;
 mod prepared;
 mod slots;
@@ -13,7 +15,9 @@ use std::sync::{Arc, OnceLock};
 
 use dashmap::{DashMap, DashSet};
 
+use crate::access::AccessList;
 use crate::algorithm::Params;
+use crate::event::doctor::Doctor;
 use crate::event::{Observer, WarnOnly, Warning};
 use crate::key::client_ip::ClientIp;
 use crate::key::{Fingerprints, Key};
@@ -23,6 +27,7 @@ use crate::store::memory::MemoryStore;
 use crate::store::{Capabilities, Store, Subject};
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
+pub use applied::{Applied, AppliedWatch};
 pub use decide::Ruling;
 pub use permit::{Permit, Receipt};
 use prepared::Prepared;
@@ -54,6 +59,8 @@ pub(crate) struct Inner {
     local: OnceLock<MemoryStore>,
     clock: ClockHandle,
     client_ip: ClientIp,
+    access: Option<AccessList>,
+    doctor: Doctor,
     observer: Option<Arc<dyn Observer>>,
     overrides: HashMap<String, Quota>,
     prepared: Slots<Result<Prepared, PolicyError>>,
@@ -198,9 +205,11 @@ pub struct LimiterBuilder {
     store: Option<StoreHandle>,
     clock: Option<Arc<dyn Clock>>,
     client_ip: ClientIp,
+    access: Option<AccessList>,
     observer: Option<Arc<dyn Observer>>,
     overrides: HashMap<String, Quota>,
     require: bool,
+    no_doctor: bool,
 }
 
 impl LimiterBuilder {
@@ -228,6 +237,13 @@ impl LimiterBuilder {
         self
     }
 
+    /// Clients that are not limited, and clients that never get in. Keep a clone to replace the list
+    /// while it is in use.
+    pub fn access(mut self, list: AccessList) -> Self {
+        self.access = Some(list);
+        self
+    }
+
     /// Who is told about decisions.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observer = Some(Arc::new(observer));
@@ -248,15 +264,24 @@ impl LimiterBuilder {
         self
     }
 
+    /// Looks neither at the configuration nor at the first requests for mistakes in how clients are
+    /// told apart behind proxies. Such mistakes are reported as warnings otherwise.
+    pub fn without_doctor(mut self) -> Self {
+        self.no_doctor = true;
+        self
+    }
+
     /// Makes the limiter.
     #[must_use]
     pub fn build(self) -> Limiter {
-        Limiter {
+        let limiter = Limiter {
             inner: Arc::new(Inner {
                 store: self.store.unwrap_or_else(|| StoreHandle::Memory(Arc::new(MemoryStore::new()))),
                 local: OnceLock::new(),
                 clock: self.clock.map_or_else(|| ClockHandle::System(SystemClock::new()), ClockHandle::guarded),
                 client_ip: self.client_ip,
+                access: self.access,
+                doctor: if self.no_doctor { Doctor::off() } else { Doctor::default() },
                 observer: self.observer,
                 overrides: self.overrides,
                 prepared: Slots::new(),
@@ -265,7 +290,11 @@ impl LimiterBuilder {
                 require: self.require,
                 fingerprints: Fingerprints::new(),
             }),
+        };
+        if let Some(warning) = limiter.inner.doctor.at_start(limiter.client_ip()) {
+            limiter.warn(warning);
         }
+        limiter
     }
 }
 

@@ -123,7 +123,14 @@ fn handler(item: &Item, errors: &mut Errors) -> Shape {
                 format!("`impl` in an argument makes `{name}` generic; name the type of the extractor"),
             );
         }
-        match syn::parse2::<Type>(outlived(argument.ty.to_token_stream())) {
+        let mut binder = None;
+        find_word(argument.ty.to_token_stream(), "for", &mut binder);
+        // Lifetimes that the type binds itself (`dyn for<'a> Fn(&'a str)`) are no part of the signature.
+        let ty = match binder {
+            Some(_) => Ok((*argument.ty).clone()),
+            None => syn::parse2::<Type>(outlived(argument.ty.to_token_stream())),
+        };
+        match ty {
             Ok(ty) => extractors.push(ty),
             Err(error) => errors.add(error),
         }

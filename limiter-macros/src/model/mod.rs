@@ -12,7 +12,7 @@ use syn::{Ident, Path, Type};
 
 use crate::errors::Errors;
 use crate::item::Item;
-use crate::names::Name;
+use crate::names::Argument;
 use crate::parse::{Arguments, Value, unfit};
 use crate::path;
 
@@ -44,6 +44,7 @@ pub(crate) struct Rule {
     pub(crate) algorithm: Option<Algorithm>,
     pub(crate) key: Option<Key>,
     pub(crate) is_trusted: bool,
+    pub(crate) missing: Option<Missing>,
     pub(crate) cost: Option<Cost>,
 }
 
@@ -77,6 +78,14 @@ pub(crate) enum Key {
     Notation(String),
 }
 
+/// What becomes of a request without the key. The variants go by the names of the engine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    Refuse,
+    Shared,
+    Skip,
+}
+
 #[derive(Clone)]
 pub(crate) enum Cost {
     Fixed(u32),
@@ -98,7 +107,7 @@ impl Model {
         let rules = naming::settle(drafts, item, errors);
         let exempt = exempt(stack, matches!(shape, Shape::Group), errors);
         let inner = inner(stack, item, errors);
-        once(stack, &[Name::Crate, Name::Exempt, Name::Inner], errors);
+        once(stack, &[Argument::Crate, Argument::Exempt, Argument::Inner], errors);
         Model { root, shape, rules, exempt, inner }
     }
 }
@@ -116,10 +125,10 @@ impl Class {
 fn exempt(stack: &[Arguments], is_group: bool, errors: &mut Errors) -> Vec<String> {
     let mut paths = Vec::new();
     for arguments in stack {
-        let Some(list) = arguments.string(Name::Exempt, errors) else { continue };
+        let Some(list) = arguments.string(Argument::Exempt, errors) else { continue };
         if !is_group {
             errors.at(
-                arguments.named(Name::Exempt).map_or(list.span(), |argument| argument.word.span()),
+                arguments.named(Argument::Exempt).map_or(list.span(), |argument| argument.word.span()),
                 "`exempt` belongs to a group: put it on the function that returns the router; \
                  a handler that is not to be limited needs no attribute",
             );
@@ -156,7 +165,7 @@ fn unfit_path(path: &str) -> Option<&'static str> {
 }
 
 fn inner(stack: &[Arguments], item: &Item, errors: &mut Errors) -> Option<Ident> {
-    stack.iter().find_map(|arguments| match arguments.value(Name::Inner, errors)? {
+    stack.iter().find_map(|arguments| match arguments.value(Argument::Inner, errors)? {
         Value::Path(path) if path.get_ident().is_some_and(|ident| *ident != item.signature.ident) => {
             path.get_ident().cloned()
         }
@@ -165,14 +174,14 @@ fn inner(stack: &[Arguments], item: &Item, errors: &mut Errors) -> Option<Ident>
             None
         }
         value => {
-            errors.on(value, unfit(Name::Inner, "the name of a new function", value));
+            errors.on(value, unfit(Argument::Inner, "the name of a new function", value));
             None
         }
     })
 }
 
 /// Arguments that are about the function rather than about a rule stand once in a stack.
-fn once(stack: &[Arguments], names: &[Name], errors: &mut Errors) {
+fn once(stack: &[Arguments], names: &[Argument], errors: &mut Errors) {
     for name in names {
         for repeated in stack.iter().filter_map(|arguments| arguments.named(*name)).skip(1) {
             errors.on(

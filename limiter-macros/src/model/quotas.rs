@@ -6,7 +6,7 @@ use syn::LitStr;
 
 use super::{Class, Limit};
 use crate::errors::Errors;
-use crate::names::Name;
+use crate::names::Argument;
 use crate::parse::{Arguments, Value, integer, unfit};
 
 const MINUTE: u64 = 60_000_000_000;
@@ -26,7 +26,7 @@ pub(super) fn amounts(arguments: &Arguments, errors: &mut Errors) -> Vec<Amount>
     let mut amounts = Vec::new();
     if let Some(text) = &arguments.quotas {
         list(text, None, Class::Any, &mut amounts, errors);
-        for name in [Name::Read, Name::Write] {
+        for name in [Argument::Read, Argument::Write] {
             if let Some(argument) = arguments.named(name) {
                 let word = name.text();
                 errors.on(
@@ -39,8 +39,8 @@ pub(super) fn amounts(arguments: &Arguments, errors: &mut Errors) -> Vec<Amount>
             }
         }
     } else {
-        by_class(arguments, Name::Read, Class::Read, period, &mut amounts, errors);
-        by_class(arguments, Name::Write, Class::Write, period, &mut amounts, errors);
+        by_class(arguments, Argument::Read, Class::Read, period, &mut amounts, errors);
+        by_class(arguments, Argument::Write, Class::Write, period, &mut amounts, errors);
     }
     unused_period(arguments, &amounts, errors);
     burst(arguments, &mut amounts, errors);
@@ -50,7 +50,7 @@ pub(super) fn amounts(arguments: &Arguments, errors: &mut Errors) -> Vec<Amount>
 
 fn by_class(
     arguments: &Arguments,
-    name: Name,
+    name: Argument,
     class: Class,
     period: u64,
     amounts: &mut Vec<Amount>,
@@ -78,7 +78,7 @@ fn by_class(
     }
 }
 
-fn list(text: &LitStr, name: Option<Name>, class: Class, amounts: &mut Vec<Amount>, errors: &mut Errors) {
+fn list(text: &LitStr, name: Option<Argument>, class: Class, amounts: &mut Vec<Amount>, errors: &mut Errors) {
     match text.value().parse::<QuotaList>() {
         Ok(quotas) => amounts.extend(quotas.into_iter().map(|quota| Amount {
             class,
@@ -94,20 +94,22 @@ fn list(text: &LitStr, name: Option<Name>, class: Class, amounts: &mut Vec<Amoun
 }
 
 fn period(arguments: &Arguments, errors: &mut Errors) -> u64 {
-    match arguments.value(Name::Per, errors) {
+    match arguments.value(Argument::Per, errors) {
         None => return MINUTE,
         Some(Value::Str(text)) => match parse_period(&text.value()) {
             Ok(nanos) => return nanos,
             Err(error) => errors.on(text, format!("`per`: {error}")),
         },
-        Some(value) => errors.on(value, unfit(Name::Per, "a period as a string", value)),
+        Some(value) => errors.on(value, unfit(Argument::Per, "a period as a string", value)),
     }
     MINUTE
 }
 
 fn unused_period(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) {
-    let Some(per) = arguments.named(Name::Per) else { return };
-    if amounts.iter().any(|amount| amount.is_bare) || is_bare(arguments, Name::Read) || is_bare(arguments, Name::Write)
+    let Some(per) = arguments.named(Argument::Per) else { return };
+    if amounts.iter().any(|amount| amount.is_bare)
+        || is_bare(arguments, Argument::Read)
+        || is_bare(arguments, Argument::Write)
     {
         return;
     }
@@ -120,12 +122,14 @@ fn unused_period(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors)
 }
 
 /// Whether the argument is a bare number, be it a refused one.
-fn is_bare(arguments: &Arguments, name: Name) -> bool {
+fn is_bare(arguments: &Arguments, name: Argument) -> bool {
     matches!(arguments.named(name), Some(argument) if matches!(argument.value, Some(Value::Int(_))))
 }
 
 fn burst(arguments: &Arguments, amounts: &mut [Amount], errors: &mut Errors) {
-    let Some((burst, span)) = arguments.integer(Name::Burst, limiter_core::quota::MAX_COUNT, errors) else { return };
+    let Some((burst, span)) = arguments.integer(Argument::Burst, limiter_core::quota::MAX_COUNT, errors) else {
+        return;
+    };
     let is_list = amounts.iter().any(|a| amounts.iter().filter(|b| b.class == a.class).count() > 1);
     if is_list {
         errors.at(
@@ -157,14 +161,14 @@ fn burst(arguments: &Arguments, amounts: &mut [Amount], errors: &mut Errors) {
 }
 
 fn concurrent(arguments: &Arguments, amounts: &mut Vec<Amount>, errors: &mut Errors) {
-    let Some((slots, span)) = arguments.integer(Name::Concurrent, u64::from(u32::MAX), errors) else { return };
+    let Some((slots, span)) = arguments.integer(Argument::Concurrent, u64::from(u32::MAX), errors) else { return };
     if slots == 0 {
         errors.at(span, "`concurrent = 0` admits nothing; accepted: 1 or more");
         return;
     }
     if !amounts.is_empty() {
         errors.at(
-            arguments.named(Name::Concurrent).map_or(span, |argument| argument.word.span()),
+            arguments.named(Argument::Concurrent).map_or(span, |argument| argument.word.span()),
             "`concurrent` beside a quota; stack a second `#[rate_limit(concurrent = ..)]`, so that each says its own key",
         );
         return;

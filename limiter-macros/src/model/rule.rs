@@ -6,9 +6,9 @@ use proc_macro2::Span;
 use syn::LitStr;
 
 use super::quotas::{Amount, amounts};
-use super::{Algorithm, Class, Cost, Key, Limit};
+use super::{Algorithm, Class, Cost, Key, Limit, Missing};
 use crate::errors::Errors;
-use crate::names::{self, Name};
+use crate::names::{self, Argument};
 use crate::parse::{Arguments, Value, integer, unfit};
 
 /// A rule whose name is not settled.
@@ -20,6 +20,7 @@ pub(super) struct Draft {
     key_span: Span,
     notation: Option<KeyNotation>,
     pub(super) is_trusted: bool,
+    pub(super) missing: Option<Missing>,
     pub(super) cost: Option<Cost>,
     pub(super) name: Option<LitStr>,
     pub(super) scope: Option<LitStr>,
@@ -33,9 +34,10 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
     let algorithm = algorithm(arguments, &amounts, errors);
     let (key, notation, key_span) = key(arguments, errors);
     let is_trusted = trusted(arguments, notation.as_ref(), key.as_ref(), errors);
+    let missing = missing(arguments, errors);
     let cost = cost(arguments, &amounts, errors);
-    let name = wire_word(arguments, Name::Name, errors);
-    let scope = wire_word(arguments, Name::Scope, errors);
+    let name = wire_word(arguments, Argument::Name, errors);
+    let scope = wire_word(arguments, Argument::Scope, errors);
     if amounts.is_empty() && !arguments.is_partial && !is_tried(arguments) {
         errors.at(
             arguments.span,
@@ -53,6 +55,7 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
             key_span,
             notation: notation.clone(),
             is_trusted,
+            missing,
             cost: cost.clone(),
             name: name.clone(),
             scope: scope.clone(),
@@ -64,7 +67,7 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
 /// Whether a limit was given that was refused, which is message enough.
 fn is_tried(arguments: &Arguments) -> bool {
     arguments.quotas.is_some()
-        || [Name::Read, Name::Write, Name::Concurrent, Name::Per, Name::Burst]
+        || [Argument::Read, Argument::Write, Argument::Concurrent, Argument::Per, Argument::Burst]
             .into_iter()
             .any(|name| arguments.named(name).is_some())
 }
@@ -73,7 +76,7 @@ fn is_tried(arguments: &Arguments) -> bool {
 fn algorithm(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> Option<Algorithm> {
     let is_concurrent = amounts.iter().any(|amount| matches!(amount.limit, Limit::Concurrent(_)));
     let mut chosen = None;
-    if let Some(text) = arguments.string(Name::Algorithm, errors) {
+    if let Some(text) = arguments.string(Argument::Algorithm, errors) {
         let word = text.value();
         chosen = ALGORITHMS.iter().find(|(name, _)| *name == word).map(|(_, algorithm)| *algorithm);
         let names = || ALGORITHMS.iter().map(|(name, _)| *name).chain(["concurrent"]);
@@ -134,7 +137,7 @@ fn mismatch(algorithm: Algorithm, quota: Quota) -> Option<&'static str> {
 
 fn key(arguments: &Arguments, errors: &mut Errors) -> (Option<Key>, Option<KeyNotation>, Span) {
     use syn::spanned::Spanned;
-    match arguments.value(Name::Key, errors) {
+    match arguments.value(Argument::Key, errors) {
         None => (None, None, arguments.span),
         Some(Value::Path(path)) => {
             if let Some(word) = path.get_ident().map(ToString::to_string)
@@ -155,16 +158,21 @@ fn key(arguments: &Arguments, errors: &mut Errors) -> (Option<Key>, Option<KeyNo
             }
         },
         Some(value) => {
-            errors.on(value, unfit(Name::Key, "a key or the path of a function", value));
+            errors.on(value, unfit(Argument::Key, "a key or the path of a function", value));
             (None, None, arguments.span)
         }
     }
 }
 
 fn trusted(arguments: &Arguments, notation: Option<&KeyNotation>, key: Option<&Key>, errors: &mut Errors) -> bool {
-    let Some(word) = arguments.switch(Name::TrustedKey, errors) else { return false };
-    let is_refused = key.is_none() && arguments.named(Name::Key).is_some();
-    if !is_refused && !notation.is_some_and(KeyNotation::is_caller_chosen) {
+    let Some(word) = arguments.switch(Argument::TrustedKey, errors) else { return false };
+    // What a function or source of the user's reads, only they know.
+    let is_open = match key {
+        Some(Key::Function(_)) => true,
+        Some(Key::Notation(_)) => notation.is_some_and(KeyNotation::is_caller_chosen),
+        None => arguments.named(Argument::Key).is_some(),
+    };
+    if !is_open {
         errors.on(
             word,
             "`trusted_key` has no effect here: it goes with a key that callers choose, such as `key = \"header:x-api-key\"`",
@@ -173,10 +181,27 @@ fn trusted(arguments: &Arguments, notation: Option<&KeyNotation>, key: Option<&K
     true
 }
 
+/// What becomes of a request without the key; `None` is the engine's own choice.
+fn missing(arguments: &Arguments, errors: &mut Errors) -> Option<Missing> {
+    let text = arguments.string(Argument::Missing, errors)?;
+    let word = text.value();
+    let chosen = MISSING.iter().find(|(name, _)| *name == word).map(|(_, missing)| *missing);
+    if chosen.is_none() {
+        let meant = names::closest(&word, MISSING.iter().map(|(name, _)| *name));
+        let meant = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
+        let accepted = "`shared` (all who lack the key share one budget), `refuse`, `skip`";
+        errors.on(&text, format!("unknown choice `{word}` for a missing key; {meant}accepted: {accepted}"));
+    }
+    chosen
+}
+
+const MISSING: [(&str, Missing); 3] =
+    [("shared", Missing::Shared), ("refuse", Missing::Refuse), ("skip", Missing::Skip)];
+
 fn cost(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> Option<Cost> {
-    match arguments.value(Name::Cost, errors)? {
+    match arguments.value(Argument::Cost, errors)? {
         Value::Int(number) => {
-            let (cost, span) = integer(Name::Cost, number, u64::from(u32::MAX), errors)?;
+            let (cost, span) = integer(Argument::Cost, number, u64::from(u32::MAX), errors)?;
             for amount in amounts {
                 let (limit, capacity) = match amount.limit {
                     Limit::Concurrent(slots) => (format!("concurrent = {slots}"), u64::from(slots)),
@@ -194,14 +219,14 @@ fn cost(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> Optio
         }
         Value::Path(path) => Some(Cost::Function(path.clone())),
         value => {
-            errors.on(value, unfit(Name::Cost, "a whole number or the path of a function", value));
+            errors.on(value, unfit(Argument::Cost, "a whole number or the path of a function", value));
             None
         }
     }
 }
 
 /// A word that goes on the wire or into a store.
-fn wire_word(arguments: &Arguments, name: Name, errors: &mut Errors) -> Option<LitStr> {
+fn wire_word(arguments: &Arguments, name: Argument, errors: &mut Errors) -> Option<LitStr> {
     let text = arguments.string(name, errors)?;
     if !super::naming::is_wire_name(&text.value()) {
         let word = name.text();

@@ -14,6 +14,7 @@ use tower_service::Service;
 
 use super::arguments::Arguments;
 use super::site::Site;
+use crate::current::Share;
 
 /// The untouched request and the state: the one extractor of every annotated handler.
 pub struct Call<S, M> {
@@ -40,10 +41,11 @@ where
 {
     /// Decides, then extracts and calls. Whoever is refused costs no extraction, and an extractor's
     /// own refusal carries the fields of the decision.
-    ///
-    /// The future says itself that it is `Send`: the compiler, asked to find out, would not for
-    /// arguments with lifetimes.
-    pub fn through<T, F, A>(self, site: &'static Site, handler: F) -> impl Future<Output = Response> + Send
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the signature says `Send`: asked to find out, the compiler does not for arguments with lifetimes"
+    )]
+    pub fn through<T, F, A>(mut self, site: &'static Site, handler: F) -> impl Future<Output = Response> + Send
     where
         T: Arguments<S, M> + Send + 'static,
         F: FnOnce(T) -> A + Send + 'static,
@@ -55,6 +57,9 @@ where
                 Ok(layer) => layer,
                 Err(broken) => return broken.refuse(&self.request.into_parts().0),
             };
+            if T::ask_for_decision() {
+                self.request.extensions_mut().insert(Share);
+            }
             let target = Target { ready: Some((self.state, handler)), kind: PhantomData };
             // A target is always ready.
             match layer.layer(target).call(self.request).await {

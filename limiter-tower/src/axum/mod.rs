@@ -7,17 +7,24 @@
 //! | `call.rs` | one call of an annotated handler: the layer around "extract, then call" |
 //! | `arguments.rs` | 0 to 16 extractors as one tuple |
 //! | `group.rs` | an annotated function's router |
+//!
+//! And what applications use: `extract/` for handlers, `router.rs` for routers, `routes.rs` for
+//! layers that count each route apart.
 
 mod arguments;
 mod call;
+pub(crate) mod extract;
 mod group;
+pub(crate) mod router;
+mod routes;
 mod site;
 
 pub use ::axum::extract::{FromRequest, FromRequestParts};
 pub use ::axum::response::Response;
-pub use limiter_core::Algorithm;
+pub use limiter_core::{Algorithm, Missing};
 
 pub use arguments::Arguments;
 pub use call::Call;
 pub use group::{Group, limited};
+pub(crate) use routes::Routes;
 pub use site::{Site, Spec, key_source};

@@ -7,7 +7,9 @@ use std::sync::{Arc, OnceLock};
 use http::request::Parts;
 use limiter_core::decision::Name;
 use limiter_core::key::parse_source;
-use limiter_core::{Algorithm, Decision, KeySource, Limiter, MethodClass, Policy, PolicyError, Quota, Rule, Warning};
+use limiter_core::{
+    Algorithm, Decision, KeySource, Limiter, MethodClass, Missing, Policy, PolicyError, Quota, Rule, Warning,
+};
 
 use axum::body::Body;
 use axum::response::Response;
@@ -103,6 +105,7 @@ pub struct Spec {
     algorithm: Option<Algorithm>,
     key: Key,
     trusted_key: bool,
+    missing: Option<Missing>,
     cost: Cost,
 }
 
@@ -153,6 +156,7 @@ impl Spec {
             algorithm: None,
             key: Key::Default,
             trusted_key: false,
+            missing: None,
             cost: Cost::Fixed(1),
         }
     }
@@ -199,6 +203,13 @@ impl Spec {
         self
     }
 
+    /// What becomes of requests without the key.
+    #[must_use]
+    pub const fn missing(mut self, missing: Missing) -> Self {
+        self.missing = Some(missing);
+        self
+    }
+
     /// What each request takes.
     #[must_use]
     pub const fn cost(mut self, cost: u32) -> Self {
@@ -239,6 +250,9 @@ impl Spec {
         };
         if self.trusted_key {
             rule = rule.trusted_key();
+        }
+        if let Some(missing) = self.missing {
+            rule = rule.missing(missing);
         }
         Ok(match self.cost {
             Cost::Fixed(cost) => rule.cost(cost),

@@ -62,7 +62,7 @@ pub(crate) fn expose(wire: &Wire, response: &mut HeaderMap) {
 }
 
 /// The usual spelling, for people who read traces; names compare without case.
-fn spelling(name: &HeaderName) -> &str {
+pub(crate) fn spelling(name: &HeaderName) -> &str {
     const USUAL: [&str; 12] = [
         "RateLimit-Policy",
         "RateLimit",

@@ -55,6 +55,8 @@ use limiter_core::{Decision, Limiter};
 
 pub use choice::{DeniedItems, Family, Legacy, Prefix, Reason, Unit, WireError};
 pub(crate) use cors::expose;
+#[cfg(feature = "utoipa")]
+pub(crate) use cors::spelling;
 pub use wire::Wire;
 
 use lines::Lines;

@@ -31,8 +31,8 @@ use crate::response::{Body, Denial, Detail};
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Wire {
-    pub(super) family: Family,
-    pub(super) legacy: Legacy,
+    pub(crate) family: Family,
+    pub(crate) legacy: Legacy,
     pub(super) prefix: Prefix,
     pub(super) denied_items: DeniedItems,
     pub(super) partition: Option<RandomState>,

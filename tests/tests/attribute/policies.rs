@@ -191,6 +191,9 @@ fn broken_group() -> Router {
 #[rate_limit("100/min", key = opaque)]
 async fn sound() {}
 
+#[rate_limit("100/min", key = CHOSEN, trusted_key)]
+async fn vouched_for() {}
+
 #[derive(Clone, Default)]
 struct Listener(Arc<Mutex<Vec<String>>>);
 
@@ -207,6 +210,7 @@ async fn a_policy_that_cannot_be_built_refuses_and_says_why() {
     let app: Router = Router::new()
         .route("/", get(broken))
         .route("/sound", get(sound))
+        .route("/vouched-for", get(vouched_for))
         .merge(broken_group())
         .layer(LimiterLayer::new(limiter));
     let ask = |path: &str| app.clone().oneshot(Request::get(path).body(Body::empty()).unwrap());
@@ -214,6 +218,7 @@ async fn a_policy_that_cannot_be_built_refuses_and_says_why() {
     assert_eq!(ask("/").await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(ask("/group").await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(ask("/sound").await.unwrap().status(), StatusCode::OK);
+    assert_eq!(ask("/vouched-for").await.unwrap().status(), StatusCode::OK);
     let heard = heard.0.lock().unwrap();
     assert_eq!(heard.len(), 2, "{heard:?}");
     assert!(heard[0].contains("policies::broken`") && heard[0].contains("query:token"), "{heard:?}");

@@ -1,7 +1,6 @@
 //! Keys and costs in the notation and by function.
 #![deny(warnings)]
 
-use axum::http::HeaderValue;
 use http::request::Parts;
 use limiter_tower::rate_limit;
 
@@ -16,8 +15,8 @@ mod account {
     }
 }
 
-fn by_header(parts: &Parts) -> Option<HeaderValue> {
-    parts.headers.get("x-tenant").cloned()
+fn by_header(parts: &Parts) -> Option<String> {
+    parts.headers.get("x-tenant")?.to_str().ok().map(str::to_owned)
 }
 
 fn query_cost(parts: &Parts) -> u32 {

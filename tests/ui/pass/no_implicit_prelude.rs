@@ -11,8 +11,8 @@ struct Call;
 struct Response;
 
 #[::limiter_tower::rate_limit(read = 1000, write = 10, key = "header:x-api-key", trusted_key, scope = "all")]
-async fn sessions(method: ::axum::http::Method) -> ::axum::http::Method {
-    method
+async fn sessions(method: ::axum::http::Method) -> ::std::string::String {
+    ::std::string::ToString::to_string(&method)
 }
 
 #[::limiter_tower::rate_limit("10/s", cost = cost, key = key)]

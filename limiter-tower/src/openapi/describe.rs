@@ -1,0 +1,187 @@
+//! Adds the refusals and the fields to the operations of a description.
+
+use core::fmt;
+use std::collections::BTreeMap;
+
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::{Content, Object, ObjectBuilder, OpenApi, RefOr, Response, ResponseBuilder, Type};
+use utoipa::{IntoResponses, Modify};
+
+use super::fields::{self, Field};
+use crate::headers::{Reason, Wire};
+use crate::response::{Body, title};
+
+type Chooser = dyn Fn(&str, &Operation) -> bool + Send + Sync;
+
+/// Describes limits: to each operation that is limited it adds the refusal (429), and to the
+/// responses that an operation has already the fields that the wire sends with them.
+///
+/// What an operation says about these itself stays.
+pub struct DescribeLimits {
+    fields: Vec<Field>,
+    refusals: Vec<Field>,
+    body: Option<(&'static str, Object)>,
+    chosen: Option<Box<Chooser>>,
+    capacity: bool,
+}
+
+impl Default for DescribeLimits {
+    fn default() -> Self {
+        Self::of(&Wire::new())
+    }
+}
+
+impl DescribeLimits {
+    /// By the wire that the application has.
+    #[must_use]
+    pub fn of(wire: &Wire) -> Self {
+        DescribeLimits {
+            fields: fields::of(wire),
+            refusals: vec![fields::retry_after()],
+            body: body(&wire.body),
+            chosen: None,
+            capacity: false,
+        }
+    }
+
+    /// What is true of refusals on any wire.
+    #[cfg(feature = "utoipa-axum")]
+    pub(super) fn of_any_wire() -> Self {
+        DescribeLimits {
+            fields: Vec::new(),
+            refusals: vec![fields::retry_after()],
+            body: None,
+            chosen: None,
+            capacity: false,
+        }
+    }
+
+    /// Which operations are limited, by path and what is said of them, such as their tags; all unless
+    /// stated.
+    ///
+    /// ```
+    /// use limiter_tower::openapi::DescribeLimits;
+    ///
+    /// let limits = DescribeLimits::default().only(|path, _| path != "/health");
+    /// ```
+    #[must_use]
+    pub fn only(mut self, chosen: impl Fn(&str, &Operation) -> bool + Send + Sync + 'static) -> Self {
+        self.chosen = Some(Box::new(chosen));
+        self
+    }
+
+    /// Adds the refusal for want of capacity (503) too, which limits on concurrency have that are
+    /// shared by all callers.
+    #[must_use]
+    pub fn capacity(mut self) -> Self {
+        self.capacity = true;
+        self
+    }
+
+    fn describe(&self, operation: &mut Operation) {
+        let answers = &mut operation.responses.responses;
+        for (status, answer) in answers.iter_mut() {
+            if let RefOr::T(answer) = answer
+                && !status.starts_with(['1', '3'])
+            {
+                self.fields.iter().for_each(|field| field.add_to(answer));
+            }
+        }
+        let spent = (Reason::QuotaExceeded, "429");
+        let short = self.capacity.then_some((Reason::ReducedCapacity, "503"));
+        for (reason, status) in [spent].into_iter().chain(short) {
+            let answer = answers.entry(status.to_owned()).or_insert_with(|| RefOr::T(self.refusal(reason)));
+            if let RefOr::T(answer) = answer {
+                self.complete(answer);
+            }
+        }
+    }
+
+    /// The description of one refusal.
+    fn refusal(&self, reason: Reason) -> Response {
+        let mut answer = ResponseBuilder::new().description(format!("{}.", title(reason))).build();
+        self.complete(&mut answer);
+        answer
+    }
+
+    fn complete(&self, answer: &mut Response) {
+        self.refusals.iter().chain(&self.fields).for_each(|field| field.add_to(answer));
+        if let Some((content_type, schema)) = &self.body
+            && answer.content.is_empty()
+        {
+            answer.content.insert((*content_type).to_owned(), RefOr::T(Content::new(Some(schema.clone()))));
+        }
+    }
+}
+
+impl Modify for DescribeLimits {
+    fn modify(&self, api: &mut OpenApi) {
+        for (path, item) in &mut api.paths.paths {
+            for operation in operations(item) {
+                if self.chosen.as_ref().is_none_or(|chosen| chosen(path, operation)) {
+                    self.describe(operation);
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DescribeLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DescribeLimits").field("fields", &self.fields).finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "axum")]
+impl IntoResponses for crate::RateLimited {
+    /// The refusal (429) on the default wire.
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let answer = DescribeLimits::default().refusal(Reason::QuotaExceeded);
+        BTreeMap::from([("429".to_owned(), RefOr::T(answer))])
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.delete,
+        &mut item.options,
+        &mut item.head,
+        &mut item.patch,
+        &mut item.trace,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The body of refusals, where it is one of ours.
+fn body(body: &Body) -> Option<(&'static str, Object)> {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let error = || text().description(Some("A stable word for programs.")).build();
+    match body {
+        Body::PlainJson => {
+            let schema = ObjectBuilder::new().schema_type(Type::Object).property("error", error()).required("error");
+            Some(("application/json", schema.build()))
+        }
+        Body::Problem => {
+            let names = utoipa::openapi::ArrayBuilder::new().items(text().build()).build();
+            let mut schema = ObjectBuilder::new()
+                .schema_type(Type::Object)
+                .description(Some("A problem document (RFC 9457)."))
+                .property("type", text().build())
+                .property("title", text().build())
+                .property("status", ObjectBuilder::new().schema_type(Type::Integer).build())
+                .property("error", error())
+                .property("detail", text().build())
+                .property("violated-policies", names);
+            for name in ["type", "title", "status", "error", "violated-policies"] {
+                schema = schema.required(name);
+            }
+            Some(("application/problem+json", schema.build()))
+        }
+        Body::Text => Some(("text/plain", text().build())),
+        Body::Custom(_) | Body::None => None,
+    }
+}
