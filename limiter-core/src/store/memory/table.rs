@@ -217,8 +217,9 @@ impl<V: Value> Table<V> {
         }
         self.earliest = earliest;
         // Half full afterwards, as after growing: a quarter has to go or come before the next rebuild.
-        if self.len * 8 < self.cells.len() * 3 {
-            self.rebuild(if self.len == 0 { 0 } else { (self.len * 2).max(SMALLEST) });
+        let enough = if self.len == 0 { 0 } else { (self.len * 2).max(SMALLEST) };
+        if self.len * 8 < self.cells.len() * 3 && enough < self.cells.len() {
+            self.rebuild(enough);
         }
         before - self.len
     }
