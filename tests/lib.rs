@@ -10,3 +10,8 @@ pub mod program;
 pub mod proxies;
 #[path = "support/require.rs"]
 pub mod require;
+
+/// The README's code compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub mod readme {}
