@@ -1,6 +1,17 @@
-//! Shared parts of the cross-crate tests: programs under test, and a client that hides nothing.
+//! Shared parts of the cross-crate tests: programs under test, clients that hide nothing, and those of others.
 
+#[path = "support/browser.rs"]
+pub mod browser;
 #[path = "support/client.rs"]
 pub mod client;
 #[path = "support/program.rs"]
 pub mod program;
+#[path = "support/proxies.rs"]
+pub mod proxies;
+#[path = "support/require.rs"]
+pub mod require;
+
+/// The README's code compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub mod readme {}

@@ -4,20 +4,56 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Tests that need a server fail under this, instead of saying that they were skipped.
+# Tests that need a server or a client that is not ours fail under this, instead of saying that they
+# were skipped.
 export LIMITER_TESTS_REQUIRE=all
+
+# Where servers live that are not for everybody.
+export PATH="$PATH:/usr/sbin"
 
 missing() { ! command -v "$1" >/dev/null 2>&1; }
 
 packages=()
 missing curl && packages+=(curl)
 missing cc && packages+=(build-essential)
+# Proxies that clients are looked for behind.
+missing nginx && packages+=(nginx-light)
+missing haproxy && packages+=(haproxy)
+missing caddy && packages+=(caddy)
+
+# Clients that are not ours: a browser, Node, Python.
+want_clients() {
+    missing node && packages+=(nodejs)
+    missing chromium && packages+=(chromium)
+    missing chromedriver && packages+=(chromium-driver)
+    if missing python3; then
+        packages+=(python3 python3-venv)
+    elif ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
+        packages+=(python3-venv)
+    fi
+    return 0
+}
+want_clients
+
 if [ "${#packages[@]}" -gt 0 ]; then
     echo "tests/run.sh: installing ${packages[*]}"
     sudo=""
     [ "$(id -u)" -eq 0 ] || sudo=sudo
     $sudo apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${packages[@]}"
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 fi
+
+# A Python of our own, with the packages of requirements.txt; made anew when that file changes.
+prepare_python() {
+    local venv="$PWD/target/tests-python"
+    if ! cmp -s tests/requirements.txt "$venv/requirements.txt"; then
+        echo "tests/run.sh: installing the packages of tests/requirements.txt"
+        python3 -m venv --clear "$venv"
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+        cp tests/requirements.txt "$venv/requirements.txt"
+    fi
+    export LIMITER_TESTS_PYTHON="$venv/bin/python"
+}
+prepare_python
 
 cargo test --workspace --all-features "$@"

@@ -5,12 +5,15 @@
 
 use core::fmt;
 use core::hash::BuildHasher;
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use smallvec::SmallVec;
+use parking_lot::Mutex;
 
+use crate::access::Denied;
 use crate::algorithm::{Algorithm, Params, State};
+use crate::few::Few;
 use crate::store::Subject;
 use crate::time::{Nanos, Now};
 
@@ -29,6 +32,20 @@ impl Name {
     #[must_use]
     pub const fn from_static(name: &'static str) -> Self {
         Name(Repr::Static(name))
+    }
+
+    /// The same name as part of the program, so that a clone of it touches no counter that other
+    /// threads touch. Each name is kept once, for as long as the process lives.
+    pub(crate) fn interned(&self) -> Self {
+        static KEPT: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
+        let Repr::Shared(name) = &self.0 else { return self.clone() };
+        let mut kept = KEPT.lock();
+        if let Some(known) = kept.get(&**name) {
+            return Name::from_static(known);
+        }
+        let new: &'static str = Box::leak(Box::from(&**name));
+        kept.insert(new);
+        Name::from_static(new)
     }
 
     /// The text.
@@ -83,6 +100,8 @@ impl fmt::Display for Name {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
+    /// An access list, before any rule: the client is exempt or never gets in.
+    AccessList,
     /// The store failed and the rule closes.
     Closed,
     /// A limiter in this process stood in for the store.
@@ -226,7 +245,8 @@ pub struct Decision {
     pub(crate) allowed: bool,
     pub(crate) source: Source,
     pub(crate) degraded: bool,
-    pub(crate) usages: SmallVec<[Usage; 4]>,
+    pub(crate) denied: Option<Denied>,
+    pub(crate) usages: Few<[Usage; 4]>,
 }
 
 impl Decision {
@@ -252,6 +272,12 @@ impl Decision {
     #[must_use]
     pub fn is_degraded(&self) -> bool {
         self.degraded
+    }
+
+    /// Who turned the request away, if it was an access list. No rule was consulted then.
+    #[must_use]
+    pub fn denied(&self) -> Option<&Denied> {
+        self.denied.as_ref()
     }
 
     /// The rules consulted, in the order of the policy.

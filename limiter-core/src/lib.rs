@@ -7,6 +7,8 @@ pub mod key_notation;
 pub mod quota;
 
 #[cfg(feature = "std")]
+pub mod access;
+#[cfg(feature = "std")]
 pub mod algorithm;
 #[cfg(feature = "std")]
 pub mod bucketed;
@@ -14,6 +16,8 @@ pub mod bucketed;
 pub mod decision;
 #[cfg(feature = "std")]
 pub mod event;
+#[cfg(feature = "std")]
+mod few;
 #[cfg(feature = "std")]
 pub mod key;
 #[cfg(feature = "std")]
@@ -31,11 +35,12 @@ pub mod time;
 
 #[cfg(feature = "std")]
 pub use crate::{
+    access::{AccessList, Denied, DeniedBy, Refusal},
     algorithm::Algorithm,
     decision::{Decision, Name, Outcome, Source, Usage},
     event::{Observer, Warning},
     key::{Key, KeySource, Missing},
-    limiter::{Limiter, LimiterBuilder, Permit, Receipt, Ruling},
+    limiter::{Applied, AppliedWatch, Limiter, LimiterBuilder, Permit, Receipt, Ruling},
     policy::{Policy, PolicyError},
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},
     store::{Reply, Store},

@@ -34,6 +34,9 @@ fn the_counter_counts() {
 fn no_policy_allocates_for_any_answer() {
     let proxy = Peer::Ip(PROXY.parse().unwrap());
     let stranger = Peer::Ip("203.0.113.9".parse().unwrap());
+    // A thread that reads a replaceable list for the first time sets up its record of what it reads.
+    let warm = ClientIp::behind_nginx([PROXY]).build().unwrap();
+    warm.resolve(proxy, &HeaderMap::new()).unwrap();
     for entries in [1, 8, 31, 2_000] {
         // The second half stands on a line of its own.
         let list = |first: &str, entry: &str| {

@@ -224,3 +224,12 @@ proptest! {
         prop_assert_eq!(key(one) == key(other), flipped >= u32::from(prefix));
     }
 }
+
+proptest! {
+    /// However it is read, a dotted quad means what the standard library says.
+    #[test]
+    fn dotted_quads_are_read_as_by_the_standard_library(text in "[0-9]{0,4}(\\.[0-9]{0,4}){2,4}|[0-9.]{0,17}|(0|1|25[0-6])(\\.(0|00|01|255)){3}") {
+        let wanted = text.parse::<Ipv4Addr>().ok().filter(|ip| !ip.is_unspecified()).map(IpAddr::V4);
+        prop_assert_eq!(parse_address(text.as_bytes()), wanted);
+    }
+}

@@ -176,3 +176,35 @@ fn at_the_ceiling_of_bytes_the_rule_chooses_what_becomes_of_new_keys() {
     let (_, stats) = run(AtCeiling::Evict);
     assert!(stats.evicted > 0 && stats.keys < 300);
 }
+
+#[test]
+fn a_flood_of_new_keys_forgets_the_flood_and_not_the_one_that_is_spent() {
+    let clock = ManualClock::new();
+    for algorithm in [Algorithm::Log, Algorithm::Sliding, Algorithm::Interval] {
+        let limiter = with(MemoryStore::with_ceiling(1_000), &clock);
+        let policy = one(log("5/min").algorithm(algorithm));
+        assert_eq!((0..9).filter(|_| limiter.check(&policy, &user(0)).is_allowed()).count(), 5, "{algorithm}");
+        for key in 1..20_000 {
+            assert!(limiter.check(&policy, &user(key)).is_allowed(), "{algorithm}");
+            assert!(key % 100 > 0 || !limiter.check(&policy, &user(0)).is_allowed(), "{algorithm}: freed by key {key}");
+        }
+        let stats = limiter.memory().unwrap().stats();
+        assert!(stats.evicted > 10_000 && stats.keys <= 1_024, "{algorithm}: {stats:?}");
+    }
+}
+
+#[test]
+fn keys_that_share_a_cell_go_on_sharing_it_until_it_is_spent_no_more() {
+    let clock = ManualClock::new();
+    let limiter = with(MemoryStore::with_ceiling(2), &clock);
+    let policy = one(log("3/min").at_ceiling(AtCeiling::Overflow));
+    let passes = |key| limiter.check(&policy, &user(key)).is_allowed();
+    assert!(passes(1) && passes(2));
+    clock.advance(Duration::from_secs(30));
+    assert!(passes(3) && passes(4) && passes(3));
+    assert!(!passes(5), "the shared cell is spent");
+    clock.advance(Duration::from_secs(30));
+    assert!(!passes(4), "there is room again, but what it took stands in the shared cell");
+    clock.advance(Duration::from_secs(30));
+    assert!(passes(3) && passes(4));
+}

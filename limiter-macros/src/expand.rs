@@ -215,12 +215,16 @@ fn spec(rule: &Rule, private: &TokenStream) -> TokenStream {
         }
     });
     let trusted = rule.is_trusted.then(|| quote!(.trusted_key()));
+    let missing = rule.missing.map(|missing| {
+        let variant = Ident::new(&format!("{missing:?}"), Span::call_site());
+        quote!(.missing(#private::Missing::#variant))
+    });
     let cost = rule.cost.as_ref().map(|cost| match cost {
         Cost::Fixed(cost) => quote!(.cost(#cost)),
         Cost::Function(path) => quote!(.cost_fn(#path)),
     });
     let scope = rule.scope.as_ref().map(|scope| quote!(.scope(#scope)));
-    quote!(#private::Spec::#limit #class #algorithm #key #trusted #cost #scope)
+    quote!(#private::Spec::#limit #class #algorithm #key #trusted #missing #cost #scope)
 }
 
 /// Names and types of a group's arguments.

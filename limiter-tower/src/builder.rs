@@ -4,11 +4,11 @@ use core::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Response;
 use http::request::Parts;
+use http::{Method, Response};
 use limiter_core::key::{KeySource, parse_source};
 use limiter_core::quota::QuotaList;
-use limiter_core::{Decision, Limiter, MethodClass, Name, Policy, PolicyError, Rule};
+use limiter_core::{AccessList, Decision, Limiter, MethodClass, Name, Policy, PolicyError, Rule};
 
 #[cfg(feature = "axum")]
 use crate::axum::Routes;
@@ -66,6 +66,7 @@ pub struct RateLimitBuilder {
     trusted_key: bool,
     limiter: Option<Limiter>,
     exempt: Exempt,
+    access: Option<AccessList>,
     wire: Option<Wire>,
     on_limited: Option<Body>,
     share: bool,
@@ -172,6 +173,38 @@ impl RateLimitBuilder {
                 self.note(error.into());
             }
         }
+        self
+    }
+
+    /// Methods that are not counted and carry no fields.
+    pub fn exempt_methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
+        methods.into_iter().for_each(|method| self.exempt.add_method(method));
+        self
+    }
+
+    /// Routes that are not counted and carry no fields, as they are declared and with the prefixes
+    /// of the routers they are nested in: `/api/users/{id}`.
+    #[cfg(feature = "axum")]
+    pub fn exempt_routes<I>(mut self, routes: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        for route in routes {
+            if let Err(error) = self.exempt.add_route(route.as_ref()) {
+                self.note(error.into());
+            }
+        }
+        self
+    }
+
+    /// Clients that are not limited here, and clients that never get in here, beside those of the
+    /// limiter's own list. Keep a clone to replace the list while it is in use.
+    ///
+    /// Who never gets in gets neither to what is exempt; the answer is the list's, not that of
+    /// [`on_limited`](RateLimitBuilder::on_limited).
+    pub fn access(mut self, list: AccessList) -> Self {
+        self.access = Some(list);
         self
     }
 
@@ -285,6 +318,7 @@ impl RateLimitBuilder {
         let gate = Gate::new(policy, self.limiter, self.exempt)
             .telling(self.wire, self.on_limited)
             .with_fields(self.fields)
+            .with_access(self.access)
             .sharing(self.share);
         #[cfg(feature = "axum")]
         let gate = gate.by_route(routes);

@@ -1,13 +1,17 @@
-//! Paths that are not limited.
+//! Paths, routes and methods that are not limited.
 
 use core::fmt;
 
+use http::Method;
 use http::request::Parts;
 
-/// A checked list of path patterns.
+/// What is not counted: requests that are on one of the lists.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Exempt {
     patterns: Vec<Pattern>,
+    methods: Vec<Method>,
+    #[cfg(feature = "axum")]
+    routes: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -41,9 +45,40 @@ impl Exempt {
         Ok(())
     }
 
+    pub(crate) fn add_method(&mut self, method: Method) {
+        self.methods.push(method);
+    }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn add_route(&mut self, route: &str) -> Result<(), ExemptError> {
+        if !route.starts_with('/') {
+            return Err(ExemptError { pattern: route.to_owned(), kind: Kind::NoSlash });
+        }
+        self.routes.push(route.to_owned());
+        Ok(())
+    }
+
+    pub(crate) fn contains(&self, parts: &Parts) -> bool {
+        self.methods.contains(&parts.method) || self.contains_path(parts) || self.contains_route(parts)
+    }
+
+    #[cfg(feature = "axum")]
+    fn contains_route(&self, parts: &Parts) -> bool {
+        !self.routes.is_empty()
+            && parts
+                .extensions
+                .get::<axum::extract::MatchedPath>()
+                .is_some_and(|path| self.routes.iter().any(|route| route == path.as_str()))
+    }
+
+    #[cfg(not(feature = "axum"))]
+    fn contains_route(&self, _: &Parts) -> bool {
+        false
+    }
+
     /// Whether the request's path is on the list: as the service sees it, or as it was before a
     /// router took a prefix off.
-    pub(crate) fn contains(&self, parts: &Parts) -> bool {
+    fn contains_path(&self, parts: &Parts) -> bool {
         if self.patterns.is_empty() {
             return false;
         }

@@ -2,6 +2,7 @@
 //! counted, and what becomes of the answer.
 
 use core::fmt;
+use core::mem;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
@@ -11,17 +12,20 @@ use http::request::Parts;
 use http::{Method, Response};
 use limiter_core::key::KeyContext;
 use limiter_core::store::BoxFuture;
-use limiter_core::{Decision, Limiter, Policy, Receipt, Reply, Ruling, Warning};
+use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, Policy, Receipt, Reply, Ruling, Warning};
 
 #[cfg(feature = "axum")]
 use crate::axum::Routes;
 use crate::body::ResponseBody;
 use crate::current::{self, Share};
+use crate::denied;
 use crate::exempt::Exempt;
 use crate::headers::{self, Family, Legacy, Refused, Wire};
 use crate::limiter_layer::{self, Fallback};
 use crate::peer::peer_of;
 use crate::response::{self, Body};
+#[cfg(feature = "axum")]
+use crate::route::AxumRoute;
 use crate::slots::Held;
 
 /// All that the copies of one layer share.
@@ -30,6 +34,8 @@ pub(crate) struct Gate {
     /// `None`: the one that travels with the request.
     limiter: Option<Limiter>,
     exempt: Exempt,
+    /// Beside the limiter's own list.
+    access: Option<AccessList>,
     /// `None`: the one that travels with the request.
     wire: Option<Arc<Wire>>,
     /// This layer's own fields, in the place of the wire's.
@@ -42,6 +48,7 @@ pub(crate) struct Gate {
     routes: Option<Routes>,
     /// Whether the use of the process-wide limiter was reported, so that it costs nothing later.
     warned: AtomicBool,
+    watch: AppliedWatch,
 }
 
 /// What the gate says to a request.
@@ -115,6 +122,7 @@ impl Gate {
             policy,
             limiter,
             exempt,
+            access: None,
             wire: None,
             fields: None,
             on_limited: None,
@@ -122,6 +130,7 @@ impl Gate {
             #[cfg(feature = "axum")]
             routes: None,
             warned: AtomicBool::new(false),
+            watch: AppliedWatch::default(),
         }
     }
 
@@ -144,6 +153,22 @@ impl Gate {
         self
     }
 
+    pub(crate) fn with_access(mut self, access: Option<AccessList>) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Has the first requests carry what they are charged to, so that a budget charged twice is found.
+    fn watch(&self, parts: &mut Parts) {
+        if !self.watch.is_done()
+            && let Some(limiter) = self.limiter(parts).cloned()
+        {
+            let mut applied = parts.extensions.remove::<Applied>().unwrap_or_default();
+            self.watch.note(&limiter, &self.policy, parts, &mut applied);
+            parts.extensions.insert(applied);
+        }
+    }
+
     /// What is said about its decisions.
     pub(crate) fn telling(mut self, wire: Option<Wire>, on_limited: Option<Body>) -> Self {
         self.wire = wire.map(Arc::new);
@@ -151,14 +176,19 @@ impl Gate {
         self
     }
 
+    #[inline]
     pub(crate) fn enter(&self, parts: &mut Parts) -> Entry {
         if is_preflight(parts) || self.exempt.contains(parts) {
+            if let Some(verdict) = self.turned_away(parts) {
+                return Entry::Decided(verdict);
+            }
             if self.is_shared(parts) {
                 current::share(Decision::exempt(), parts);
             }
             return Entry::Uncounted;
         }
-        let limiter = match self.limiter.as_ref().or_else(|| parts.extensions.get::<Limiter>()) {
+        self.watch(parts);
+        let limiter = match self.limiter(parts) {
             Some(limiter) => limiter,
             None => match limiter_layer::fallback() {
                 Fallback::Use(limiter) => {
@@ -171,9 +201,17 @@ impl Gate {
                 }
             },
         };
+        #[cfg(feature = "axum")]
+        let route = AxumRoute::of(parts);
         let context = KeyContext::new(parts, peer_of(&parts.extensions), limiter.client_ip());
+        #[cfg(feature = "axum")]
+        let context = context.with_route(&route);
+        let standing = self.access.as_ref().and_then(|list| limiter.standing_on(list, &context));
         let routed = self.routed(parts);
-        let reply = limiter.decide(routed.as_ref().unwrap_or(&self.policy), &context);
+        let reply = match standing {
+            Some(ruling) => Reply::Now(ruling),
+            None => limiter.decide(routed.as_ref().unwrap_or(&self.policy), &context),
+        };
         let limiter = limiter.clone();
         match reply {
             Reply::Now(ruling) => Entry::Decided(self.verdict(ruling, parts, limiter)),
@@ -181,9 +219,34 @@ impl Gate {
         }
     }
 
+    fn limiter<'a>(&'a self, parts: &'a Parts) -> Option<&'a Limiter> {
+        self.limiter.as_ref().or_else(|| parts.extensions.get())
+    }
+
+    /// Who never gets in does not get in by way of what is not counted either.
+    fn turned_away(&self, parts: &mut Parts) -> Option<Verdict> {
+        let limiter = self.limiter(parts)?;
+        let lists = [self.access.as_ref(), limiter.access()];
+        if lists == [None, None] {
+            return None;
+        }
+        #[cfg(feature = "axum")]
+        let route = AxumRoute::of(parts);
+        let context = KeyContext::new(parts, peer_of(&parts.extensions), limiter.client_ip());
+        #[cfg(feature = "axum")]
+        let context = context.with_route(&route);
+        let rulings = lists.into_iter().flatten().filter_map(|list| limiter.standing_on(list, &context));
+        let refused = { rulings }.find(|ruling| !ruling.decision.is_allowed());
+        let limiter = limiter.clone();
+        Some(self.verdict(refused?, parts, limiter))
+    }
+
     /// What follows from a ruling.
+    #[inline]
     pub(crate) fn verdict(&self, ruling: Ruling, parts: &mut Parts, limiter: Limiter) -> Verdict {
         if ruling.decision.is_allowed() {
+            #[cfg(feature = "testing")]
+            crate::testing::note(&parts.extensions, &ruling.decision);
             let Ruling { decision, receipt, permit } = ruling;
             if self.is_shared(parts) {
                 current::share(decision.clone(), parts);
@@ -197,11 +260,19 @@ impl Gate {
         }
     }
 
-    fn refuse(&self, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
+    /// The last that happens to a request: its extensions are gone after this.
+    fn refuse(&self, decision: &Decision, parts: &mut Parts, limiter: &Limiter) -> Response<Bytes> {
+        #[cfg(feature = "testing")]
+        crate::testing::note(&parts.extensions, decision);
+        if let Some(denied) = decision.denied() {
+            return denied::response(denied, parts);
+        }
         let wire = self.wire(parts);
         let wire = wire.as_deref().unwrap_or(&DEFAULT);
         let body = self.on_limited.as_ref().unwrap_or(&wire.body);
-        response::denied_with(wire, body, decision, parts, limiter)
+        let mut response = response::denied_with(wire, body, decision, parts, limiter);
+        response::mark(&mut response, mem::take(&mut parts.extensions));
+        response
     }
 
     fn wire(&self, parts: &Parts) -> Option<Arc<Wire>> {
@@ -256,19 +327,22 @@ impl fmt::Debug for Gate {
 
 impl Pass {
     /// Puts the numbers on the answer, and hands slots on to its body.
-    pub(crate) fn leave<B>(self, mut response: Response<B>) -> Response<ResponseBody<B>>
+    ///
+    /// Once, though the pass stays where it is: it is large, and a copy would be the half of what this costs.
+    pub(crate) fn leave<B>(&mut self, mut response: Response<B>) -> Response<ResponseBody<B>>
     where
         B: http_body::Body,
     {
         let Pass { limiter, decision, receipt, held, wire, exposed } = self;
+        let (receipt, held) = (mem::take(receipt), held.take());
         if response.extensions().get::<Refused>().is_some() {
             limiter.refund(receipt);
         } else {
             Receipt::keep(receipt);
         }
         let wire = wire.as_deref().unwrap_or(&DEFAULT);
-        headers::allowed(wire, &mut response, &decision, &limiter);
-        if exposed {
+        headers::allowed(wire, &mut response, decision, limiter);
+        if *exposed {
             headers::expose(wire, response.headers_mut());
         }
         response.map(|body| ResponseBody::inner(body, held))

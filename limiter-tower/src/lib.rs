@@ -50,6 +50,7 @@ mod builder;
 #[cfg(feature = "client")]
 pub mod client;
 mod current;
+mod denied;
 mod exempt;
 mod future;
 mod gate;
@@ -61,6 +62,8 @@ mod limiter_layer;
 pub mod openapi;
 mod peer;
 pub mod response;
+#[cfg(feature = "axum")]
+mod route;
 mod service;
 mod slots;
 #[cfg(feature = "testing")]
@@ -82,10 +85,10 @@ pub use crate::{
 pub use limiter_core::key::client_ip::{ClientIp, Peer};
 pub use limiter_core::key::{Global, Header, Ip};
 pub use limiter_core::{
-    Algorithm, AtCeiling, Decision, Key, KeySource, Limiter, MethodClass, Missing, Observer, OnStoreError, Policy,
-    PolicyError, Quota, Rule, Usage, Warning,
+    AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Key, KeySource, Limiter, MethodClass, Missing,
+    Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Rule, Usage, Warning,
 };
-pub use limiter_core::{event, key, quota, store, time};
+pub use limiter_core::{access, event, key, quota, store, time};
 
 /// Limits a handler, or every route of the router that a function returns.
 ///

@@ -1,80 +1,76 @@
-//! What handlers pay for: nothing where they do not ask what was decided.
+//! What one request costs in allocations, beyond those of the header section that holds the fields.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use allocation_counter::measure;
-use http::{Request, Response};
-use limiter_tower::{Global, RateLimitBuilder, RateLimitLayer};
-use support::{TestBody, limiter};
-use tower::{Layer, Service};
+use http::{HeaderMap, Response, StatusCode};
+use limiter_tower::headers::Wire;
+use limiter_tower::{RateLimit, RateLimitLayer, ResponseBody};
+use support::{TestBody, from, limiter};
+use tower::{Layer, Service, service_fn};
 
-/// Answers at once, with room for the fields, so that the growth of the map does not count.
-#[derive(Clone)]
-struct Answers;
-
-impl Service<Request<TestBody>> for Answers {
-    type Response = Response<TestBody>;
-    type Error = Infallible;
-    type Future = Ready<Result<Response<TestBody>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<TestBody>) -> Self::Future {
-        let mut response = Response::new(TestBody::default());
-        response.headers_mut().reserve(16);
-        // Kept, so that it is not the layer's doing when it is dropped.
-        std::mem::forget(request);
-        ready(Ok(response))
-    }
+/// How many allocations a request made, which got this status and so many fields.
+struct Cost {
+    status: StatusCode,
+    fields: usize,
+    beyond: u64,
 }
 
-fn allocations(layer: RateLimitBuilder) -> u64 {
-    let mut service = layer.build().unwrap().layer(Answers);
-    let mut once = || {
-        let mut request = Request::new(TestBody::default());
-        // The server has put something there already.
-        request.extensions_mut().insert(0u8);
-        let mut answer = None;
-        let counted = measure(|| {
-            let mut future = std::pin::pin!(service.call(request));
-            answer = match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(Ok(response)) => Some(response),
-                _ => None,
-            };
-        });
-        assert!(answer.unwrap().headers().contains_key("ratelimit"));
-        counted.count_total
-    };
-    // The first requests make the key and the tables.
-    for _ in 0..3 {
-        once();
-    }
-    once()
+fn cost<S>(service: &mut RateLimit<S>) -> Cost
+where
+    RateLimit<S>: Service<http::Request<TestBody>, Response = Response<ResponseBody<TestBody>>>,
+{
+    let request = from([192, 0, 2, 1]);
+    let mut answer = None;
+    let made = measure(|| {
+        let mut call = pin!(service.call(request));
+        match call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(response)) => answer = Some(response),
+            _ => panic!("everything here answers at once"),
+        }
+    });
+    let response = answer.unwrap();
+    let fields = response.headers().len();
+    let section = measure(|| drop(HeaderMap::<u8>::with_capacity(fields)));
+    Cost { status: response.status(), fields, beyond: made.count_total - section.count_total }
 }
 
-fn layer() -> RateLimitBuilder {
-    RateLimitLayer::builder().quota("1000/min").key(Global).limiter(limiter())
+/// What so many requests of one client cost, one after the other.
+fn costs(quota: &str, wire: Wire, requests: usize) -> Vec<Cost> {
+    let layer = RateLimitLayer::builder().quota(quota).wire(wire).limiter(limiter()).build().unwrap();
+    // No state machine: the future of the inner service is nothing but its answer.
+    let mut service = layer.layer(service_fn(|_| core::future::ready(Ok::<_, ()>(Response::new(TestBody::default())))));
+    // The first request makes the table, the first refusal what is made once in a process.
+    (0..requests).map(|_| cost(&mut service)).collect()
 }
 
 #[test]
-fn sharing_the_decision_costs_two_allocations_and_only_where_it_is_asked_for() {
-    let bare = {
-        let counted = measure(|| {
-            let mut answer = Response::new(TestBody::default());
-            answer.headers_mut().reserve(16);
-            std::mem::forget(answer);
-        });
-        counted.count_total
-    };
-    let plain = allocations(layer()) - bare;
-    let sharing = allocations(layer().share_decision()) - bare;
-    assert!(plain <= 2, "{plain}");
-    assert_eq!(sharing - plain, 2);
+fn a_request_that_passes_costs_one_allocation_with_the_default_fields() {
+    let costs = costs("10/min", Wire::new(), 5);
+    for cost in &costs[1..] {
+        assert_eq!((cost.status, cost.fields), (StatusCode::OK, 5));
+        assert_eq!(cost.beyond, 1);
+    }
+}
+
+#[test]
+fn a_request_that_passes_costs_none_without_fields() {
+    let costs = costs("10/min", Wire::new().private(), 5);
+    for cost in &costs[1..] {
+        assert_eq!((cost.status, cost.fields), (StatusCode::OK, 0));
+        assert_eq!(cost.beyond, 0);
+    }
+}
+
+#[test]
+fn a_refusal_costs_two_with_the_default_fields_and_a_problem_document() {
+    let costs = costs("1/min", Wire::new(), 5);
+    for cost in &costs[2..] {
+        assert_eq!((cost.status, cost.fields), (StatusCode::TOO_MANY_REQUESTS, 8));
+        assert_eq!(cost.beyond, 2);
+    }
 }

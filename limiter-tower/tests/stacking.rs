@@ -5,8 +5,8 @@ mod support;
 
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use limiter_tower::{Global, Policy, Quota, RateLimitLayer, Rule};
-use support::{TestBody, get, limiter, ok, remaining, status};
+use limiter_tower::{Global, Limiter, Policy, Quota, RateLimitLayer, Rule};
+use support::{Notes, TestBody, get, limiter, ok, remaining, shared, status};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 
 fn layer_of(count: u64, limiter: &limiter_tower::Limiter) -> (RateLimitLayer, Policy) {
@@ -63,6 +63,22 @@ async fn a_429_of_the_handlers_own_is_an_answer_like_any_other() {
     }));
     assert_eq!(status(&service, get("/")).await, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(remaining(&limiter, &policy), 4);
+}
+
+#[tokio::test]
+async fn a_layer_that_meets_a_request_twice_is_told_once_and_another_of_the_same_quota_is_not() {
+    let notes = Notes::default();
+    let limiter = Limiter::builder().observer(notes.clone()).build();
+    let (one, other) = (shared(100, &limiter), shared(100, &limiter));
+    let apart = one.layer(other.layer(service_fn(ok)));
+    assert_eq!(status(&apart, get("/")).await, StatusCode::OK);
+    assert!(!notes.all().contains(&"L107".to_owned()), "{:?}", notes.all());
+
+    let twice = one.layer(other.layer(one.layer(service_fn(ok))));
+    for _ in 0..3 {
+        assert_eq!(status(&twice, get("/")).await, StatusCode::OK);
+    }
+    assert_eq!(notes.all().iter().filter(|note| *note == "L107").count(), 1, "{:?}", notes.all());
 }
 
 #[tokio::test]

@@ -55,3 +55,18 @@ impl Server {
         panic!("the server ended without listening");
     }
 }
+
+/// Starts a program and waits until it says `ready` in a line of its output.
+pub async fn start_and_wait(path: &PathBuf, variables: &[(&str, &str)], ready: &str) -> Child {
+    let mut command = AsyncCommand::new(path);
+    command.envs(variables.iter().copied()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().expect("the program starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
+    while let Some(line) = lines.next_line().await.expect("its output is text") {
+        if line.contains(ready) {
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return child;
+        }
+    }
+    panic!("the program ended without saying {ready:?}");
+}

@@ -6,5 +6,6 @@ mod attribute {
     pub mod driver;
     pub mod groups;
     pub mod handlers;
+    pub mod keys;
     pub mod policies;
 }

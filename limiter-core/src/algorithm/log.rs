@@ -1,7 +1,7 @@
 //! Exact sliding window: the times of all admissions within the last period.
 //!
 //! A log is the one algorithm that keeps more than a few numbers. It holds at most
-//! [`MAX_LOG_UNITS`] units, one [`Entry`] for each instant at which some were taken, with a running
+//! [`MAX_LOG_UNITS`] units, one entry for each instant at which some were taken, with a running
 //! total in place of a count: how many units a stretch of the log holds is then one subtraction,
 //! and every answer is a binary search.
 //!

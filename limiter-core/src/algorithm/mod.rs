@@ -215,6 +215,15 @@ impl Params {
         }
     }
 
+    /// As [`decide`](Self::decide) for a bucket: in line, without asking which algorithm it is.
+    #[inline]
+    pub(crate) fn decide_bucket(&self, state: State, now: Now, cost: u64) -> Step {
+        if cost > self.capacity {
+            return Step { verdict: Verdict::TooBig, state };
+        }
+        bucket::decide(self, state, now, cost)
+    }
+
     /// Counts a refused cost, up to the capacity, and answers as of then. Where units come back one
     /// by one, whoever goes on asking stays out; where they come back at an edge, the refused take
     /// what is left until then. Whoever stops waits no longer than a spent quota takes to come back.

@@ -6,8 +6,9 @@
 //! if the estimate with it is at most the limit, compared as whole numbers without rounding. The
 //! estimate takes the previous window's units for evenly spread; that is the approximation.
 //!
-//! The state holds the last window in which something was counted: `used` in it, `mark` in the one
-//! before it, and `fresh_at` two periods after its start, so that the start need not be kept.
+//! The state holds the last window in which something was counted and the one before it: `used` in
+//! both together, `mark` in the earlier, and `fresh_at` two periods after the start of the later, so
+//! that the start need not be kept.
 
 use super::{Params, State, Step, Verdict};
 use crate::time::{Nanos, Now};
@@ -85,10 +86,11 @@ impl Windows {
         }
         let start = state.fresh_at.get().saturating_sub(params.period.saturating_mul(2));
         let next = start.saturating_add(params.period);
+        let current = state.used.saturating_sub(state.mark);
         let windows = if now.get() < next {
-            Windows { start, previous: state.mark, current: state.used }
+            Windows { start, previous: state.mark, current }
         } else {
-            Windows { start: next, previous: state.used, current: 0 }
+            Windows { start: next, previous: current, current: 0 }
         };
         if windows.previous == 0 && windows.current == 0 { fresh } else { windows }
     }
@@ -97,7 +99,8 @@ impl Windows {
         if self.previous == 0 && self.current == 0 {
             return State::default();
         }
-        State { fresh_at: self.after(params, 2), mark: self.previous, used: self.current }
+        let used = self.previous.saturating_add(self.current);
+        State { fresh_at: self.after(params, 2), mark: self.previous, used }
     }
 
     /// The edge so many periods after the current window opened.

@@ -1,5 +1,6 @@
 //! What a limiter tells those who watch it. Nothing here can change a decision.
 
+pub(crate) mod doctor;
 mod observer;
 mod warning;
 

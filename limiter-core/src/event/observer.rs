@@ -42,7 +42,8 @@ fn print(warning: &Warning) {
 pub struct Event<'a> {
     /// The answer, with a usage for each rule consulted.
     pub decision: &'a Decision,
-    /// Who asked: one key for each usage, in the same order.
+    /// Who asked: one key for each usage, in the same order. Of a request that an access list turned
+    /// away, the key that is on the list.
     pub keys: &'a [Key],
     /// The head of the request, where there is one.
     pub request: Option<&'a Parts>,

@@ -4,10 +4,9 @@ use core::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::client_ip::IpKey;
 use super::secret::Secret;
+use crate::few::Few;
 
 /// Who is being limited: typed parts, never a joined string, so that no choice of texts makes two
 /// callers look alike.
@@ -24,7 +23,7 @@ use super::secret::Secret;
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Key {
-    parts: SmallVec<[Part; 2]>,
+    parts: Few<[Part; 2]>,
 }
 
 /// One part of a key.
@@ -70,19 +69,19 @@ impl Key {
 
     /// The parts.
     #[must_use]
+    #[inline]
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
 
     /// Appends the parts of another key.
     #[must_use]
-    pub fn and(mut self, other: Key) -> Self {
-        self.parts.extend(other.parts);
-        self
+    pub fn and(self, other: Key) -> Self {
+        Key::from_parts(self.parts.into_items().into_iter().chain(other.parts.into_items()))
     }
 
     fn shown(&self) -> impl Iterator<Item = &Part> {
-        self.parts.iter().filter(|part| !matches!(part, Part::Alternative(_)))
+        self.parts().iter().filter(|part| !matches!(part, Part::Alternative(_)))
     }
 
     /// The texts of the key, for people: violations, explanations. Never for logs by default.
@@ -138,21 +137,22 @@ impl fmt::Display for Revealed<'_> {
 }
 
 impl From<Part> for Key {
+    #[inline]
     fn from(part: Part) -> Self {
-        let mut parts = SmallVec::new();
-        parts.push(part);
-        Key { parts }
+        Key { parts: Few::one(part) }
     }
 }
 
 /// An IPv6 address stands for its first 64 bits.
 impl From<IpAddr> for Key {
+    #[inline]
     fn from(ip: IpAddr) -> Self {
         Key::from(Part::Ip(IpKey::new(ip, 64)))
     }
 }
 
 impl From<IpKey> for Key {
+    #[inline]
     fn from(ip: IpKey) -> Self {
         Key::from(Part::Ip(ip))
     }

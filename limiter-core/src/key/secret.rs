@@ -14,6 +14,10 @@ impl Secret {
         let [high, low] = KEYS.get_or_init(|| [RandomState::new(), RandomState::new()]);
         Secret(u128::from(high.hash_one(value)) << 64 | u128::from(low.hash_one(value)))
     }
+
+    pub(super) fn bits(self) -> u128 {
+        self.0
+    }
 }
 
 /// The first digits, enough to tell offenders apart.

@@ -66,6 +66,11 @@ impl<'a> KeyContext<'a> {
         self.policy.ipv6_prefix()
     }
 
+    /// Why there is no client, if one was asked for.
+    pub(crate) fn client_error(&self) -> Option<ResolveError> {
+        self.client.get().and_then(|client| client.err())
+    }
+
     /// The client, as far as proxies that we trust vouch for it.
     ///
     /// # Errors

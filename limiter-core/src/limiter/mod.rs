@@ -1,31 +1,38 @@
 //! The engine that an application configures once: rules, store, clock and observer meet here and
 //! nowhere else.
 
+mod alone;
+mod applied;
+mod ask;
 mod decide;
+mod doors;
 mod permit;
 mod prepared;
+mod ruling;
 mod slots;
 
 use core::fmt;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
 
 use dashmap::{DashMap, DashSet};
 
+use crate::access::AccessList;
 use crate::algorithm::Params;
+use crate::event::doctor::Doctor;
 use crate::event::{Observer, WarnOnly, Warning};
-use crate::key::Key;
 use crate::key::client_ip::ClientIp;
+use crate::key::{Fingerprints, Key};
 use crate::policy::{Policy, PolicyError};
 use crate::quota::Quota;
 use crate::store::memory::MemoryStore;
 use crate::store::{Capabilities, Store, Subject};
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
-pub use decide::Ruling;
+pub use applied::{Applied, AppliedWatch};
 pub use permit::{Permit, Receipt};
 use prepared::Prepared;
+pub use ruling::Ruling;
 use slots::Slots;
 
 /// The engine: cheap to clone, all clones are one.
@@ -54,6 +61,8 @@ pub(crate) struct Inner {
     local: OnceLock<MemoryStore>,
     clock: ClockHandle,
     client_ip: ClientIp,
+    access: Option<AccessList>,
+    doctor: Doctor,
     observer: Option<Arc<dyn Observer>>,
     overrides: HashMap<String, Quota>,
     prepared: Slots<Result<Prepared, PolicyError>>,
@@ -61,7 +70,7 @@ pub(crate) struct Inner {
     scopes: DashMap<String, u64>,
     warned: DashSet<Warning>,
     require: bool,
-    seed: RandomState,
+    fingerprints: Fingerprints,
 }
 
 enum StoreHandle {
@@ -152,6 +161,7 @@ impl Limiter {
         }
     }
 
+    #[inline]
     fn prepared(&self, policy: &Policy) -> Result<&Prepared, &PolicyError> {
         if let Some(known) = self.inner.prepared.get(policy.index()) {
             return known.as_ref();
@@ -164,9 +174,9 @@ impl Limiter {
 
     fn subject(&self, budget: u64, rule: &prepared::PreparedRule, params: &Params, key: &Key) -> Subject {
         match &self.inner.store {
-            StoreHandle::Memory(_) => Subject::Local(self.inner.seed.hash_one((budget, key))),
+            StoreHandle::Memory(_) => Subject::Local(self.inner.fingerprints.of(budget, key)),
             StoreHandle::Other(store) if store.capabilities().is_local() => {
-                Subject::Local(self.inner.seed.hash_one((budget, key)))
+                Subject::Local(self.inner.fingerprints.of(budget, key))
             }
             StoreHandle::Other(_) => Subject::Named(Arc::new((rule.identity_of(params), key.clone()))),
         }
@@ -197,9 +207,11 @@ pub struct LimiterBuilder {
     store: Option<StoreHandle>,
     clock: Option<Arc<dyn Clock>>,
     client_ip: ClientIp,
+    access: Option<AccessList>,
     observer: Option<Arc<dyn Observer>>,
     overrides: HashMap<String, Quota>,
     require: bool,
+    no_doctor: bool,
 }
 
 impl LimiterBuilder {
@@ -227,6 +239,13 @@ impl LimiterBuilder {
         self
     }
 
+    /// Clients that are not limited, and clients that never get in. Keep a clone to replace the list
+    /// while it is in use.
+    pub fn access(mut self, list: AccessList) -> Self {
+        self.access = Some(list);
+        self
+    }
+
     /// Who is told about decisions.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observer = Some(Arc::new(observer));
@@ -247,24 +266,37 @@ impl LimiterBuilder {
         self
     }
 
+    /// Looks neither at the configuration nor at the first requests for mistakes in how clients are
+    /// told apart behind proxies. Such mistakes are reported as warnings otherwise.
+    pub fn without_doctor(mut self) -> Self {
+        self.no_doctor = true;
+        self
+    }
+
     /// Makes the limiter.
     #[must_use]
     pub fn build(self) -> Limiter {
-        Limiter {
+        let limiter = Limiter {
             inner: Arc::new(Inner {
                 store: self.store.unwrap_or_else(|| StoreHandle::Memory(Arc::new(MemoryStore::new()))),
                 local: OnceLock::new(),
                 clock: self.clock.map_or_else(|| ClockHandle::System(SystemClock::new()), ClockHandle::guarded),
                 client_ip: self.client_ip,
+                access: self.access,
+                doctor: if self.no_doctor { Doctor::off() } else { Doctor::default() },
                 observer: self.observer,
                 overrides: self.overrides,
                 prepared: Slots::new(),
                 scopes: DashMap::new(),
                 warned: DashSet::new(),
                 require: self.require,
-                seed: RandomState::new(),
+                fingerprints: Fingerprints::new(),
             }),
+        };
+        if let Some(warning) = limiter.inner.doctor.at_start(limiter.client_ip()) {
+            limiter.warn(warning);
         }
+        limiter
     }
 }
 

@@ -5,6 +5,7 @@ use core::fmt;
 use smallvec::SmallVec;
 
 use super::{Limiter, StoreHandle};
+use crate::few::Few;
 use crate::store::{Charged, Operation, Reply};
 
 /// The slots of concurrent limits that a request holds. They are given back when it is dropped,
@@ -47,7 +48,7 @@ impl fmt::Debug for Permit {
 #[derive(Debug, Default)]
 #[must_use = "dropping a receipt lets the charge stand; say so with `keep`"]
 pub struct Receipt {
-    pub(super) charges: SmallVec<[Charged; 2]>,
+    pub(super) charges: Few<[Charged; 2]>,
     /// Charged by the stand-in in this process, not by the store.
     pub(super) local: bool,
 }
@@ -72,6 +73,7 @@ impl Limiter {
         }
         let charges: SmallVec<[(Charged, i64); 2]> = receipt
             .charges
+            .into_items()
             .into_iter()
             .map(|charge| {
                 let units = i64::try_from(charge.cost).map_or(i64::MIN, |cost| -cost);

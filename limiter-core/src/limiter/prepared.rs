@@ -1,6 +1,5 @@
 //! A policy as one limiter carries it out: overrides applied, budgets numbered.
 
-use core::hash::BuildHasher;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -74,7 +73,7 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
     // this process two policies made apart are kept apart even if they are called the same.
     let (identity, apart) = match &declared.rule.scope {
         Some(scope) => {
-            let quota = limiter.inner.seed.hash_one((&declared.params.capacity(), &shape));
+            let quota = limiter.inner.fingerprints.of_value(&(declared.params.capacity(), &shape));
             let first = *limiter.inner.scopes.entry(scope.as_str().to_owned()).or_insert(quota);
             if first != quota {
                 limiter.warn(Warning::ScopeQuotas { scope: scope.clone() });
@@ -84,9 +83,9 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         None => (format!("policy {} {index} {shape:?}", policy.identity()), Some(policy.index())),
     };
     PreparedRule {
-        name: declared.name.clone(),
+        name: declared.name.interned(),
         index: u16::try_from(index).unwrap_or(u16::MAX),
-        budget: limiter.inner.seed.hash_one((&identity, apart)),
+        budget: limiter.inner.fingerprints.of_value(&(&identity, apart)),
         identity,
         params,
         lifted,
@@ -149,7 +148,7 @@ impl PreparedRule {
         let budget = if shape(&params) == shape(&self.params) {
             self.budget
         } else {
-            limiter.inner.seed.hash_one((self.budget, shape(&params)))
+            limiter.inner.fingerprints.of_value(&(self.budget, shape(&params)))
         };
         Some(Tier { params, budget })
     }

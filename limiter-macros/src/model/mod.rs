@@ -57,6 +57,7 @@ pub(crate) struct Rule {
     pub(crate) algorithm: Option<Algorithm>,
     pub(crate) key: Option<Key>,
     pub(crate) is_trusted: bool,
+    pub(crate) missing: Option<Missing>,
     pub(crate) cost: Option<Cost>,
 }
 
@@ -88,6 +89,14 @@ pub(crate) enum Class {
 pub(crate) enum Key {
     Function(Path),
     Notation(String),
+}
+
+/// What becomes of a request without the key. The variants go by the names of the engine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    Refuse,
+    Shared,
+    Skip,
 }
 
 #[derive(Clone)]

@@ -33,6 +33,7 @@ pub(super) fn settle(drafts: Vec<Draft>, item: &Item, errors: &mut Errors) -> Ve
             limit: draft.limit,
             class: draft.class,
             algorithm: draft.algorithm,
+            missing: draft.missing,
             key: draft.key,
             is_trusted: draft.is_trusted,
             cost: draft.cost,

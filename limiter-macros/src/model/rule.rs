@@ -6,7 +6,7 @@ use proc_macro2::Span;
 use syn::LitStr;
 
 use super::quotas::{Amount, amounts};
-use super::{Algorithm, Class, Cost, Key, Limit};
+use super::{Algorithm, Class, Cost, Key, Limit, Missing};
 use crate::errors::Errors;
 use crate::names::{self, Argument};
 use crate::parse::{Arguments, Value, integer, unfit};
@@ -20,6 +20,7 @@ pub(super) struct Draft {
     key_span: Span,
     notation: Option<KeyNotation>,
     pub(super) is_trusted: bool,
+    pub(super) missing: Option<Missing>,
     pub(super) cost: Option<Cost>,
     pub(super) name: Option<LitStr>,
     pub(super) scope: Option<LitStr>,
@@ -33,6 +34,7 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
     let algorithm = algorithm(arguments, &amounts, errors);
     let (key, notation, key_span) = key(arguments, errors);
     let is_trusted = trusted(arguments, notation.as_ref(), key.as_ref(), errors);
+    let missing = missing(arguments, errors);
     let cost = cost(arguments, &amounts, errors);
     let name = wire_word(arguments, Argument::Name, errors);
     let scope = wire_word(arguments, Argument::Scope, errors);
@@ -53,6 +55,7 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
             key_span,
             notation: notation.clone(),
             is_trusted,
+            missing,
             cost: cost.clone(),
             name: name.clone(),
             scope: scope.clone(),
@@ -177,6 +180,23 @@ fn trusted(arguments: &Arguments, notation: Option<&KeyNotation>, key: Option<&K
     }
     true
 }
+
+/// What becomes of a request without the key; `None` is the engine's own choice.
+fn missing(arguments: &Arguments, errors: &mut Errors) -> Option<Missing> {
+    let text = arguments.string(Argument::Missing, errors)?;
+    let word = text.value();
+    let chosen = MISSING.iter().find(|(name, _)| *name == word).map(|(_, missing)| *missing);
+    if chosen.is_none() {
+        let meant = names::closest(&word, MISSING.iter().map(|(name, _)| *name));
+        let meant = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
+        let accepted = "`shared` (all who lack the key share one budget), `refuse`, `skip`";
+        errors.on(&text, format!("unknown choice `{word}` for a missing key; {meant}accepted: {accepted}"));
+    }
+    chosen
+}
+
+const MISSING: [(&str, Missing); 3] =
+    [("shared", Missing::Shared), ("refuse", Missing::Refuse), ("skip", Missing::Skip)];
 
 fn cost(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> Option<Cost> {
     match arguments.value(Argument::Cost, errors)? {

@@ -7,7 +7,9 @@ use std::sync::{Arc, OnceLock};
 use http::request::Parts;
 use limiter_core::decision::Name;
 use limiter_core::key::parse_source;
-use limiter_core::{Algorithm, Decision, KeySource, Limiter, MethodClass, Policy, PolicyError, Quota, Rule, Warning};
+use limiter_core::{
+    Algorithm, Decision, KeySource, Limiter, MethodClass, Missing, Policy, PolicyError, Quota, Rule, Warning,
+};
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;
@@ -123,6 +125,7 @@ pub struct Spec {
     algorithm: Option<Algorithm>,
     key: Key,
     trusted_key: bool,
+    missing: Option<Missing>,
     cost: Cost,
 }
 
@@ -196,6 +199,7 @@ impl Spec {
             algorithm: None,
             key: Key::Default,
             trusted_key: false,
+            missing: None,
             cost: Cost::Fixed(1),
         }
     }
@@ -242,6 +246,13 @@ impl Spec {
         self
     }
 
+    /// What becomes of requests without the key.
+    #[must_use]
+    pub const fn missing(mut self, missing: Missing) -> Self {
+        self.missing = Some(missing);
+        self
+    }
+
     /// What each request takes.
     #[must_use]
     pub const fn cost(mut self, cost: u32) -> Self {
@@ -282,6 +293,9 @@ impl Spec {
         };
         if self.trusted_key {
             rule = rule.trusted_key();
+        }
+        if let Some(missing) = self.missing {
+            rule = rule.missing(missing);
         }
         Ok(match self.cost {
             Cost::Fixed(cost) => rule.cost(cost),

@@ -29,7 +29,36 @@ const LONGEST_ZONE: usize = 32;
 /// ```
 #[must_use]
 pub fn parse_address(text: &[u8]) -> Option<IpAddr> {
-    parse_with_port(text, is_port)
+    match parse_plain_v4(text) {
+        Some(ip) => (!ip.is_unspecified()).then_some(IpAddr::V4(ip)),
+        None => parse_with_port(text, is_port),
+    }
+}
+
+/// IPv4 without a port, which most entries are, in one pass over the bytes: a third of what the
+/// standard library's parser takes by way of text. `None` says nothing but that this is not it.
+#[inline]
+fn parse_plain_v4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0_u8; 4];
+    let (mut at, mut value, mut digits) = (0, 0_u16, 0);
+    for &byte in text {
+        match byte {
+            b'0'..=b'9' if digits == 0 || value != 0 => {
+                value = value * 10 + u16::from(byte - b'0');
+                digits += 1;
+                if value > 255 {
+                    return None;
+                }
+            }
+            b'.' if digits > 0 && at < 3 => {
+                octets[at] = value as u8;
+                (at, value, digits) = (at + 1, 0, 0);
+            }
+            _ => return None,
+        }
+    }
+    octets[3] = value as u8;
+    (at == 3 && digits > 0).then(|| Ipv4Addr::from(octets))
 }
 
 /// Like [`parse_address`], but the caller says what a port looks like.

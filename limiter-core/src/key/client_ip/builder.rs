@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use http::HeaderName;
 use ipnet::IpNet;
-use parking_lot::RwLock;
 
 use super::ClientIp;
 use super::counts::Counters;
 use super::error::{ClientIpError, Kind};
 use super::ip_key::{DEFAULT_IPV6_PREFIX, IPV6_PREFIXES};
 use super::policy::{DEFAULT_MAX_ENTRIES, Policy, Source};
-use super::trust::{self, TrustSet};
+use super::trust::TrustSet;
+use crate::key::address_set::{self, AddressSet};
 
 /// What to do with a request whose header breaks off before a client was found: an entry that is not
 /// an address, a hop that hides its client, or more entries than `max_entries`.
@@ -84,9 +85,9 @@ impl ClientIpBuilder {
         I::Item: AsRef<str>,
     {
         for text in networks {
-            match trust::parse_network(text.as_ref()) {
+            match address_set::parse_network(text.as_ref()) {
                 Ok(network) => self.trusted.push(network),
-                Err(error) => self.refuse(error),
+                Err(error) => self.refuse(error.into()),
             }
         }
         self
@@ -95,9 +96,9 @@ impl ClientIpBuilder {
     /// [`trusted`](Self::trusted) for networks that are already parsed; the same checks apply.
     pub fn trusted_nets(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
         for network in networks {
-            match trust::check_network(network, &network.to_string()) {
+            match address_set::check_network(network, &network.to_string()) {
                 Ok(network) => self.trusted.push(network),
-                Err(error) => self.refuse(error),
+                Err(error) => self.refuse(error.into()),
             }
         }
         self
@@ -171,11 +172,15 @@ impl ClientIpBuilder {
         }
         // Counting without networks trusts whoever connects; a later reload closes that gate.
         let ungated = self.hops.is_some() && self.trusted.is_empty();
-        let trust = if self.trust_everyone || ungated { TrustSet::everyone() } else { TrustSet::new(&self.trusted) };
+        let trust = if self.trust_everyone || ungated {
+            TrustSet::everyone()
+        } else {
+            TrustSet::new(AddressSet::of(&self.trusted))
+        };
         Ok(ClientIp {
             policy: Arc::new(Policy {
                 source,
-                trust: RwLock::new(trust),
+                trust: ArcSwap::from_pointee(trust),
                 hops: self.hops,
                 trust_unix: self.trust_unix,
                 max_entries: self.max_entries,

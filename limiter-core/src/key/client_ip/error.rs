@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::ip_key::IPV6_PREFIXES;
+use crate::key::address_set::AddressError;
 
 /// A [`ClientIp`](super::ClientIp) policy that would not do what its author means.
 ///
@@ -14,16 +15,12 @@ pub struct ClientIpError(Kind);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    BadCidr { value: String },
     HeaderName { value: String },
     HeaderTwice { first: String, second: String },
     Hops { value: u32, max_entries: usize },
     HopsNeedListHeader { header: Option<String> },
-    HostBits { value: String, network: String },
     Ipv6Prefix { value: u8 },
-    MappedPrefixTooShort { value: String },
-    PrefixZero { value: String },
-    Zone { value: String },
+    Trusted(AddressError),
 }
 
 impl ClientIpError {
@@ -31,16 +28,18 @@ impl ClientIpError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self.0 {
-            Kind::BadCidr { .. } => "config:bad_cidr",
             Kind::HeaderName { .. } => "config:header_name",
             Kind::HeaderTwice { .. } => "config:header_twice",
             Kind::Hops { .. } => "config:hops",
             Kind::HopsNeedListHeader { .. } => "config:hops_need_list_header",
-            Kind::HostBits { .. } => "config:host_bits",
             Kind::Ipv6Prefix { .. } => "config:ipv6_prefix",
-            Kind::MappedPrefixTooShort { .. } => "config:mapped_prefix_too_short",
-            Kind::PrefixZero { .. } => "config:prefix_zero",
-            Kind::Zone { .. } => "config:zone",
+            Kind::Trusted(ref error) => match error.code() {
+                "host_bits" => "config:host_bits",
+                "mapped_prefix_too_short" => "config:mapped_prefix_too_short",
+                "prefix_zero" => "config:prefix_zero",
+                "zone" => "config:zone",
+                _ => "config:bad_cidr",
+            },
         }
     }
 }
@@ -54,11 +53,6 @@ impl From<Kind> for ClientIpError {
 impl fmt::Display for ClientIpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::BadCidr { value } => write!(
-                f,
-                "trusted entry {value:?} is not a network; write an address or CIDR such as `10.0.0.1`, \
-                 `10.0.0.0/8` or `fd00::/8`, without blanks, netmasks, leading zeros or host names"
-            ),
             Kind::HeaderName { value } => {
                 write!(f, "header name {value:?} cannot occur in a request; write a name such as `x-forwarded-for`")
             }
@@ -82,34 +76,27 @@ impl fmt::Display for ClientIpError {
                 "hops are given but no header is read; name the header, `x-forwarded-for` or `forwarded`, or \
                  leave hops out"
             ),
-            Kind::HostBits { value, network } => write!(
-                f,
-                "trusted network {value:?} has bits set after its prefix; write `{network}` if the whole \
-                 network is meant, or the address alone"
-            ),
             Kind::Ipv6Prefix { value } => write!(
                 f,
                 "ipv6_prefix {value} is out of range; write a length from {} to {}",
                 IPV6_PREFIXES.start(),
                 IPV6_PREFIXES.end()
             ),
-            Kind::MappedPrefixTooShort { value } => write!(
+            Kind::Trusted(error) if error.code() == "prefix_zero" => write!(
                 f,
-                "trusted network {value:?} is an IPv4-mapped address with a prefix shorter than /96, which \
-                 would cover all of IPv4; write the IPv4 network, such as `10.0.0.0/8`"
+                "trusted network {:?} trusts every caller; list the proxies, or call `trust_everyone` if that \
+                 is meant",
+                error.value()
             ),
-            Kind::PrefixZero { value } => write!(
-                f,
-                "trusted network {value:?} trusts every caller; list the proxies, or call `trust_everyone` \
-                 if that is meant"
-            ),
-            Kind::Zone { value } => write!(
-                f,
-                "trusted entry {value:?} has a zone, which peers are compared without; write it without \
-                 the part from `%`"
-            ),
+            Kind::Trusted(error) => write!(f, "trusted network {error}"),
         }
     }
 }
 
 impl Error for ClientIpError {}
+
+impl From<AddressError> for ClientIpError {
+    fn from(error: AddressError) -> Self {
+        Kind::Trusted(error).into()
+    }
+}

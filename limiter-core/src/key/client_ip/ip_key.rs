@@ -43,6 +43,7 @@ impl IpKey {
     /// The key of `ip`, keeping `ipv6_prefix` bits if it is IPv6; a value outside 32 to 128 is taken as
     /// the nearer of the two.
     #[must_use]
+    #[inline]
     pub fn new(ip: IpAddr, ipv6_prefix: u8) -> Self {
         match ip.to_canonical() {
             IpAddr::V4(v4) => Self { network: IpAddr::V4(v4), prefix_len: 32 },
@@ -58,12 +59,14 @@ impl IpKey {
 
     /// The address, or the first address of the network.
     #[must_use]
+    #[inline]
     pub fn network(&self) -> IpAddr {
         self.network
     }
 
     /// How many bits of the address are kept: 32 for IPv4.
     #[must_use]
+    #[inline]
     pub fn prefix_len(&self) -> u8 {
         self.prefix_len
     }

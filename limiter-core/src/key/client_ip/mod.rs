@@ -64,10 +64,10 @@ mod trust;
 mod walk;
 mod x_forwarded_for;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use ipnet::IpNet;
 
 pub use address::parse_address;
 pub use builder::{ClientIpBuilder, OnMalformed};
@@ -78,6 +78,8 @@ pub use outcome::{Peer, ResolveError, Resolved, Via};
 
 use policy::Policy;
 use trust::TrustSet;
+
+use super::AddressSet;
 
 /// A policy that says who the client of a request is. Cheap to clone; clones share the trusted set and
 /// the counts.
@@ -124,7 +126,18 @@ impl ClientIp {
     ///
     /// When the peer is unknown, is a Unix socket that is not trusted or that named nobody, or when the
     /// policy refuses malformed headers and this one is.
+    #[inline]
     pub fn resolve(&self, peer: Peer, headers: &HeaderMap) -> Result<Resolved, ResolveError> {
+        match (peer, &self.policy.source) {
+            // The default, for the price of a copy.
+            (Peer::Ip(ip), None) => {
+                Ok(Resolved { ip: ip.to_canonical(), via: Via::Peer, ipv6_prefix: self.policy.ipv6_prefix })
+            }
+            _ => self.resolve_with(peer, headers),
+        }
+    }
+
+    fn resolve_with(&self, peer: Peer, headers: &HeaderMap) -> Result<Resolved, ResolveError> {
         self.policy.resolve(peer, |name| headers.get_all(name).iter().map(HeaderValue::as_bytes))
     }
 
@@ -165,11 +178,27 @@ impl ClientIp {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let networks: Vec<IpNet> =
-            networks.into_iter().map(|text| trust::parse_network(text.as_ref())).collect::<Result<_, _>>()?;
-        let trust = TrustSet::new(&networks);
-        *self.policy.trust.write() = trust;
+        let trust = TrustSet::new(AddressSet::parse(networks)?);
+        self.policy.trust.store(Arc::new(trust));
         Ok(())
+    }
+
+    /// The networks that are trusted now. Empty where everyone is trusted.
+    #[must_use]
+    pub fn trusted(&self) -> AddressSet {
+        self.policy.trust.load().listed().clone()
+    }
+
+    /// Whether `ip` may speak for someone else.
+    #[must_use]
+    pub fn trusts(&self, ip: IpAddr) -> bool {
+        self.policy.trust.load().contains(ip)
+    }
+
+    /// How many entries are counted from the right, where they are counted.
+    #[must_use]
+    pub fn hop_count(&self) -> Option<u32> {
+        self.policy.hops
     }
 
     /// How often the header did not name a client, since the policy was built.

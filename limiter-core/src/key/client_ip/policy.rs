@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use arc_swap::ArcSwap;
 use http::HeaderName;
-use parking_lot::RwLock;
 
 use super::OnMalformed;
 use super::address;
@@ -24,7 +24,7 @@ pub(super) const DEFAULT_MAX_ENTRIES: usize = 32;
 pub(super) struct Policy {
     /// `None`: the peer is the client.
     pub(super) source: Option<Source>,
-    pub(super) trust: RwLock<TrustSet>,
+    pub(super) trust: ArcSwap<TrustSet>,
     pub(super) hops: Option<u32>,
     pub(super) trust_unix: bool,
     pub(super) max_entries: usize,
@@ -70,7 +70,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             source: None,
-            trust: RwLock::default(),
+            trust: ArcSwap::default(),
             hops: None,
             trust_unix: false,
             max_entries: DEFAULT_MAX_ENTRIES,
@@ -114,7 +114,7 @@ impl Policy {
         I: DoubleEndedIterator<Item = &'h [u8]>,
     {
         // Held to the end, so that a reload in between cannot mix two sets.
-        let trust = self.trust.read();
+        let trust = self.trust.load();
         if peer.is_some_and(|ip| !trust.contains(ip)) {
             return Found { ip: peer, via: Via::Peer };
         }

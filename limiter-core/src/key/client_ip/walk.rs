@@ -79,6 +79,7 @@ pub(super) fn nth_from_right<'h>(
 }
 
 /// Blanks around list entries are SP and HTAB; nothing else is a blank in a header.
+#[inline]
 pub(super) fn trim(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
         text = rest;

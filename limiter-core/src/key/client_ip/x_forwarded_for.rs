@@ -8,6 +8,7 @@ pub(super) fn entries_from_right(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.rsplit(|&byte| byte == b',').map(trim).filter(|entry| !entry.is_empty())
 }
 
+#[inline]
 pub(super) fn read(entry: &[u8]) -> Entry {
     address::parse_address(entry).map_or(Entry::Malformed, Entry::Address)
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
+use super::lock::Guard;
 use super::shard::{Shard, Victim, is_log};
 use super::{MemoryStore, fingerprint};
 use crate::algorithm::{Algorithm, State, Step, Verdict};
@@ -57,7 +58,18 @@ impl MemoryStore {
     /// Decides about one request.
     #[must_use]
     pub fn decide(&self, decide: &Decide) -> Decided {
+        if let [item] = decide.items.as_slice() {
+            let (allowed, reply) = self.decide_one(item, decide.now);
+            let mut decided = Decided { allowed, items: SmallVec::new() };
+            decided.items.push(reply);
+            return decided;
+        }
         self.maintain(decide.now.monotonic);
+        if let Ok(pair) = <&[Item; 2]>::try_from(decide.items.as_slice())
+            && let Some(decided) = self.decide_pair(pair, decide.now)
+        {
+            return decided;
+        }
         self.evaluate(decide, true)
     }
 
@@ -67,14 +79,14 @@ impl MemoryStore {
         self.evaluate(decide, false)
     }
 
-    fn evaluate(&self, decide: &Decide, write: bool) -> Decided {
+    pub(super) fn evaluate(&self, decide: &Decide, write: bool) -> Decided {
         let now = decide.now;
         let fingerprints: SmallVec<[u64; 4]> = decide.items.iter().map(|item| fingerprint(&item.subject)).collect();
         // One global order: ascending by shard, each shard once.
         let mut order: SmallVec<[usize; 4]> = fingerprints.iter().map(|f| self.shard_of(*f)).collect();
         order.sort_unstable();
         order.dedup();
-        let mut guards: SmallVec<[MutexGuard<'_, Shard>; 4]> =
+        let mut guards: SmallVec<[Guard<'_, Shard>; 4]> =
             order.iter().filter_map(|at| self.shards.get(*at)).map(|shard| shard.0.lock()).collect();
 
         let mut overflow: Overflow<'_> = None;
@@ -140,7 +152,8 @@ impl MemoryStore {
             before: twin.map_or(stored, |twin| twin.step.state),
             step: Step { verdict: Verdict::TooBig, state: State::default() },
             place: twin.map_or(Place::Own, |twin| twin.place),
-            is_new: known.is_none(),
+            // A question to a new key takes no cell: what is charged after it still has to find one.
+            is_new: twin.map_or(known.is_none(), |twin| twin.is_new && twin.cost == 0),
             victim: None,
         };
         // A question is answered as the charge would be. One that needs no room is never turned away.
@@ -233,7 +246,7 @@ impl MemoryStore {
         &self,
         item: &Item,
         one: &Evaluated,
-        shard: Option<&mut MutexGuard<'_, Shard>>,
+        shard: Option<&mut Guard<'_, Shard>>,
         overflow: &mut Overflow<'_>,
         now: Now,
     ) {
@@ -267,7 +280,7 @@ impl MemoryStore {
         &self,
         item: &Item,
         one: &Evaluated,
-        shard: Option<&mut MutexGuard<'_, Shard>>,
+        shard: Option<&mut Guard<'_, Shard>>,
         overflow: &mut Overflow<'_>,
         now: Now,
     ) -> Option<Step> {

@@ -11,9 +11,14 @@
 //! * **Private.** Keys are kept as keyed 64-bit hashes, never as text.
 
 mod decide;
+mod lock;
 mod logs;
+mod pair;
 mod shard;
+mod single;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use core::fmt;
 use std::collections::HashMap;
@@ -25,6 +30,7 @@ use parking_lot::Mutex;
 use super::{Answer, Capabilities, Charged, Operation, Place, Reply, Store, StoreError, Subject};
 use crate::algorithm::{Algorithm, State};
 use crate::time::{Nanos, Now};
+use lock::Lock;
 use logs::Allowance;
 use shard::{Shard, is_log};
 
@@ -32,8 +38,12 @@ use shard::{Shard, is_log};
 pub const DEFAULT_CEILING: usize = 1_000_000;
 /// Bytes that exact logs may take together by default: 64 MiB.
 pub const DEFAULT_LOG_BYTES: usize = 64 << 20;
-/// A shard of this many cells is swept in a few microseconds.
+/// A small store has shards of this size at least, so that chance fills them evenly.
 const KEYS_PER_SHARD: usize = 1024;
+/// Enough that threads seldom meet, and few enough that a small set of keys stays in the cache.
+const SHARDS: usize = 256;
+/// A shard of this many keys grows or is swept in some tens of microseconds.
+const MOST_KEYS_PER_SHARD: usize = 4096;
 const MOST_SHARDS: usize = 4096;
 /// Shortest time from the start of one round of sweeping to that of the next. Within a round every
 /// decision sweeps one shard.
@@ -64,7 +74,7 @@ pub struct MemoryStore {
 
 /// Two locks never share a cache line, nor the pair that the processor fetches together.
 #[repr(align(128))]
-struct Padded(Mutex<Shard>);
+struct Padded(Lock<Shard>);
 
 #[derive(Default)]
 struct Counters {
@@ -110,9 +120,11 @@ impl MemoryStore {
     pub fn with_ceilings(keys: usize, log_bytes: usize) -> Self {
         let log_bytes = Allowance::new(log_bytes);
         let keys = keys.max(1);
-        let shards = keys.div_ceil(KEYS_PER_SHARD).next_power_of_two().min(MOST_SHARDS);
+        let even = keys.div_ceil(KEYS_PER_SHARD).next_power_of_two().min(SHARDS);
+        let swift = keys.div_ceil(MOST_KEYS_PER_SHARD).next_power_of_two().min(MOST_SHARDS);
+        let shards = even.max(swift);
         MemoryStore {
-            shards: (0..shards).map(|_| Padded(Mutex::new(Shard::new(Arc::clone(&log_bytes))))).collect(),
+            shards: (0..shards).map(|_| Padded(Lock::new(Shard::new(Arc::clone(&log_bytes))))).collect(),
             per_shard: keys.div_ceil(shards),
             overflow: Mutex::new(HashMap::new()),
             sharing: AtomicBool::new(false),
@@ -146,7 +158,8 @@ impl MemoryStore {
             evicted: self.counters.evicted.load(Ordering::Relaxed),
             shared: self.counters.shared.load(Ordering::Relaxed),
             turned_away: self.counters.turned_away.load(Ordering::Relaxed),
-            pruned: self.counters.pruned.load(Ordering::Relaxed),
+            pruned: self.counters.pruned.load(Ordering::Relaxed)
+                + self.shards.iter().map(|shard| shard.0.lock().reused()).sum::<u64>(),
         }
     }
 
@@ -244,7 +257,7 @@ impl MemoryStore {
     }
 
     #[inline]
-    fn shard(&self, fingerprint: u64) -> Option<&Mutex<Shard>> {
+    fn shard(&self, fingerprint: u64) -> Option<&Lock<Shard>> {
         self.shards.get(self.shard_of(fingerprint)).map(|padded| &padded.0)
     }
 

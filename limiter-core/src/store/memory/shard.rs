@@ -10,8 +10,8 @@ use super::table::Table;
 
 /// Two tables: buckets need one number a key, everything else three. Exact logs live apart.
 pub(super) struct Shard {
-    narrow: Table<Nanos>,
-    wide: Table<State>,
+    pub(super) narrow: Table<Nanos>,
+    pub(super) wide: Table<State>,
     pub(super) logs: Logs,
 }
 
@@ -49,6 +49,11 @@ impl Shard {
 
     pub(super) fn len(&self) -> usize {
         self.narrow.len() + self.wide.len() + self.logs.len()
+    }
+
+    /// Stale cells that new keys took over.
+    pub(super) fn reused(&self) -> u64 {
+        self.narrow.reused() + self.wide.reused()
     }
 
     #[inline]

@@ -4,14 +4,16 @@
 //! behind it back. Capacity is any number, so the table grows by half, and shrinks when most of it
 //! is gone.
 
-use crate::algorithm::State;
-use crate::time::Nanos;
+use crate::algorithm::{Params, State, Step};
+use crate::time::{Nanos, Now};
 
 /// What a cell keeps of a [`State`].
 pub(super) trait Value: Copy + Default {
     fn pack(state: State) -> Self;
     fn unpack(self) -> State;
     fn fresh_at(self) -> Nanos;
+    /// Decides by an algorithm whose states are kept like this.
+    fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step;
     /// What is forgotten if the cell is given up; 0 when it is stale.
     fn loss(self, now: Nanos) -> u128;
 }
@@ -30,6 +32,11 @@ impl Value for Nanos {
         self
     }
 
+    #[inline]
+    fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
+        params.decide_bucket(state, now, cost)
+    }
+
     fn loss(self, now: Nanos) -> u128 {
         u128::from(self.saturating_sub(now).get())
     }
@@ -46,6 +53,11 @@ impl Value for State {
 
     fn fresh_at(self) -> Nanos {
         self.fresh_at
+    }
+
+    #[inline]
+    fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
+        params.decide(state, now, cost)
     }
 
     /// Windows all last as long: by time alone an old window that is spent would go before a new
@@ -67,6 +79,19 @@ pub(super) struct Table<V> {
     len: usize,
     /// No cell is stale before this.
     earliest: Nanos,
+    /// Stale cells that new keys took over.
+    reused: u64,
+}
+
+/// Where a key sits, or may sit down. Good until the table changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seat {
+    /// In a free cell, if the table may hold one more.
+    Free(usize),
+    /// In its own cell.
+    Own(usize),
+    /// In the cell of a key that is as good as new, and forgotten with that.
+    Stale(usize),
 }
 
 const SMALLEST: usize = 8;
@@ -75,7 +100,7 @@ const SAMPLE: usize = 8;
 
 impl<V: Value> Table<V> {
     pub(super) fn new() -> Self {
-        Table { cells: Box::new([]), len: 0, earliest: Nanos::MAX }
+        Table { cells: Box::new([]), len: 0, earliest: Nanos::MAX, reused: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -86,12 +111,66 @@ impl<V: Value> Table<V> {
         self.earliest
     }
 
+    pub(super) fn reused(&self) -> u64 {
+        self.reused
+    }
+
+    /// Looks for a key, and on the way for the best cell for it if it is new.
+    #[inline]
+    pub(super) fn seek(&self, fingerprint: u64, now: Nanos) -> (Seat, State) {
+        let mut at = self.home(fingerprint);
+        let mut stale = None;
+        while let Some(cell) = self.cells.get(at) {
+            if cell.fingerprint == fingerprint {
+                return (Seat::Own(at), cell.value.unpack());
+            }
+            if cell.fingerprint == 0 {
+                break;
+            }
+            if stale.is_none() && cell.value.fresh_at() <= now {
+                stale = Some(at);
+            }
+            at = self.next(at);
+        }
+        (stale.map_or(Seat::Free(at), Seat::Stale), State::default())
+    }
+
+    /// Writes the state of a key to the seat that was found for it.
+    #[inline]
+    pub(super) fn sit(&mut self, seat: Seat, fingerprint: u64, state: State, now: Nanos) {
+        let value = V::pack(state);
+        let cell = match seat {
+            Seat::Own(at) | Seat::Stale(at) => self.cells.get_mut(at),
+            Seat::Free(_) if self.is_crowded() => None,
+            Seat::Free(at) => self.cells.get_mut(at),
+        };
+        let Some(cell) = cell else { return self.put(fingerprint, state, now) };
+        *cell = Cell { fingerprint, value };
+        match seat {
+            Seat::Own(_) => {}
+            Seat::Free(_) => self.len += 1,
+            Seat::Stale(_) => self.reused += 1,
+        }
+        if state.fresh_at < self.earliest {
+            self.earliest = state.fresh_at;
+        }
+    }
+
+    /// Whether another cell would fill it to more than three quarters: below that probes stay
+    /// short, and always end.
+    #[inline]
+    fn is_crowded(&self) -> bool {
+        (self.len + 1) * 4 > self.cells.len() * 3
+    }
+
     pub(super) fn get(&self, fingerprint: u64) -> Option<State> {
         let at = self.find(fingerprint)?;
         Some(self.cells.get(at)?.value.unpack())
     }
 
     /// Writes a state, adding the cell if it is new.
+    #[cold]
+    #[inline(never)]
     pub(super) fn put(&mut self, fingerprint: u64, state: State, now: Nanos) {
         self.earliest = self.earliest.min(state.fresh_at);
         if let Some(at) = self.find(fingerprint)
@@ -100,8 +179,7 @@ impl<V: Value> Table<V> {
             cell.value = V::pack(state);
             return;
         }
-        // At most three quarters full, so that probes stay short and always end.
-        if (self.len + 1) * 4 > self.cells.len() * 3 {
+        if self.is_crowded() {
             self.sweep(now);
             if (self.len + 1) * 2 > self.cells.len() {
                 self.rebuild((self.cells.len() + self.cells.len() / 2).max(SMALLEST));
@@ -138,8 +216,10 @@ impl<V: Value> Table<V> {
             }
         }
         self.earliest = earliest;
-        if self.len * 4 < self.cells.len() {
-            self.rebuild(if self.len == 0 { 0 } else { (self.len * 2).max(SMALLEST) });
+        // Half full afterwards, as after growing: a quarter has to go or come before the next rebuild.
+        let enough = if self.len == 0 { 0 } else { (self.len * 2).max(SMALLEST) };
+        if self.len * 8 < self.cells.len() * 3 && enough < self.cells.len() {
+            self.rebuild(enough);
         }
         before - self.len
     }

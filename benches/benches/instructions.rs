@@ -1,0 +1,39 @@
+//! A fixed amount of one kind of work, named by the first argument, for an instruction counter:
+//! the difference between two amounts, divided by the difference in decisions, is what one costs.
+
+use std::net::IpAddr;
+
+use benches::keys::{FromId, Keys};
+use benches::rivals::*;
+
+fn work<R: Rival>(keys: &Keys, times: usize, refuse: bool) -> usize {
+    let rival = R::new(refuse);
+    R::Key::of(keys).iter().cycle().take(times).filter(|key| rival.check(key)).count()
+}
+
+fn main() {
+    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
+    let (Some(kind), Some(times)) = (words.next(), words.next().and_then(|word| word.parse::<u32>().ok())) else {
+        return;
+    };
+    let (hot, each) = (Keys::hot(), Keys::each(200_000));
+    // Keys are made before the count starts to differ.
+    let _ = (IpAddr::of(&each).len(), limiter_core::Key::of(&hot).len());
+    let (n, ip) = (times as usize, &each);
+    let passed = match kind.as_str() {
+        "hot" => work::<OurStore>(&hot, n, false),
+        "refused" => work::<OurStore>(&hot, n, true),
+        "new" => work::<OurStore>(ip, n, false),
+        "check" => work::<OurCheck>(&hot, n, false),
+        "check-refused" => work::<OurCheck>(&hot, n, true),
+        "decide-key" => work::<OurDecideKey>(&hot, n, false),
+        "two-rules" => work::<OurTwoRules>(&hot, n, false),
+        "text" => work::<OurText>(&hot, n, false),
+        "fixed" => work::<OurFixed>(&hot, n, false),
+        "slot" => work::<OurConcurrent>(&hot, n, false),
+        "governor-hot" => work::<Governor<IpAddr, std::hash::RandomState>>(&hot, n, false),
+        "governor-new" => work::<Governor<IpAddr, std::hash::RandomState>>(ip, n, false),
+        _ => 0,
+    };
+    std::hint::black_box(passed);
+}

@@ -1,0 +1,184 @@
+//! What the layer costs: nanoseconds and allocations of one request, over a bare service that is always ready,
+//! beside tower_governor in the same run. `cargo bench -p benches --bench layer`.
+//!
+//! Rounds of all contenders take turns, so that whatever else the machine does meets all of them; what is told is
+//! the median round, less that of the bare service. Allocations are counted, not measured. They are told with those
+//! that a header section makes which is made for so many fields.
+
+use std::alloc::System;
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::hint::black_box;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use limiter_tower::headers::{Family, Legacy, Wire};
+use limiter_tower::{Limiter, RateLimitLayer};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use tower::{Layer, Service, service_fn};
+use tower_governor::GovernorLayer;
+use tower_governor::governor::GovernorConfigBuilder;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Requests in a round, each from one of so many clients.
+const REQUESTS: u32 = 2_000;
+const CLIENTS: u32 = 256;
+const ROUNDS: usize = 201;
+
+/// One service, and what was measured of it, for each request.
+struct Contender {
+    name: &'static str,
+    status: StatusCode,
+    round: Box<dyn FnMut() -> (Duration, usize, Seen)>,
+    nanos: Vec<f64>,
+    allocations: f64,
+    /// The fields of an answer.
+    fields: HeaderMap,
+}
+
+/// The answers of a round, as far as they are kept.
+struct Seen {
+    statuses: Vec<StatusCode>,
+    fields: HeaderMap,
+}
+
+fn main() {
+    // Under `cargo test --benches` it is enough that it runs.
+    let rounds = if std::env::args().any(|argument| argument == "--bench") { ROUNDS } else { 1 };
+    let mut contenders = contenders();
+    // A part of a name: that one alone, for an instruction counter.
+    if let Some(part) = std::env::args().skip(1).find(|argument| !argument.starts_with('-')) {
+        contenders.retain(|contender| contender.name.contains(&part));
+    }
+    for contender in &mut contenders {
+        // All clients become known, and quotas of one are spent.
+        (contender.round)();
+        let (_, allocations, seen) = (contender.round)();
+        assert!(seen.statuses.iter().all(|status| *status == contender.status), "{}", contender.name);
+        contender.allocations = allocations as f64 / f64::from(REQUESTS);
+        contender.fields = seen.fields;
+    }
+    for _ in 0..rounds {
+        for contender in &mut contenders {
+            let (took, ..) = (contender.round)();
+            contender.nanos.push(took.as_nanos() as f64 / f64::from(REQUESTS));
+        }
+    }
+    print(&mut contenders);
+}
+
+fn contenders() -> Vec<Contender> {
+    let limiter = Limiter::in_memory();
+    let ours = |quota: &str, wire: Wire| {
+        let builder = RateLimitLayer::builder().quota(quota).limiter(limiter.clone()).wire(wire);
+        builder.build().expect("a quota")
+    };
+    // Never spent here: a client asks a few thousand times.
+    let (plenty, none) = ("100000/s", "1/h");
+    let legacy = || Wire::new().family(Family::Off).legacy(Legacy::Delta);
+    let theirs = |burst: u32, period: Duration| {
+        let mut builder = GovernorConfigBuilder::default();
+        let config = builder.period(period).burst_size(burst).use_headers().finish();
+        GovernorLayer::new(config.expect("a quota"))
+    };
+    let interval = Duration::from_micros(10);
+    let hour = Duration::from_secs(3600);
+    let (ok, refused) = (StatusCode::OK, StatusCode::TOO_MANY_REQUESTS);
+    vec![
+        contender("bare service", ok, bare()),
+        contender("ours, allowed, default fields", ok, ours(plenty, Wire::new()).layer(bare())),
+        contender("ours, allowed, legacy fields alone", ok, ours(plenty, legacy()).layer(bare())),
+        contender("ours, allowed, no fields", ok, ours(plenty, Wire::new().private()).layer(bare())),
+        contender("tower_governor, allowed, use_headers", ok, theirs(100_000, interval).layer(bare())),
+        contender("ours, refused, default fields", refused, ours(none, Wire::new()).layer(bare())),
+        contender("ours, refused, legacy fields alone", refused, ours(none, legacy()).layer(bare())),
+        contender("tower_governor, refused, use_headers", refused, theirs(1, hour).layer(bare())),
+    ]
+}
+
+type Bare = fn(Request<Body>) -> Ready<Result<Response<Body>, Infallible>>;
+
+/// Answers at once, with nothing.
+fn bare() -> tower::util::ServiceFn<Bare> {
+    service_fn(|_| ready(Ok(Response::new(Body::empty()))))
+}
+
+fn contender<S, R>(name: &'static str, status: StatusCode, mut service: S) -> Contender
+where
+    S: Service<Request<Body>, Response = Response<R>, Error = Infallible> + 'static,
+    R: 'static,
+{
+    let round = move || {
+        // What a server does before a layer sees the request is not the layer's.
+        let requests: Vec<_> = (0..REQUESTS).map(|at| request(at % CLIENTS)).collect();
+        let mut seen = Seen { fields: HeaderMap::new(), statuses: Vec::with_capacity(requests.len()) };
+        let before = allocations();
+        let start = now();
+        for request in requests {
+            let response = answer(&mut service, request);
+            seen.statuses.push(response.status());
+            if seen.statuses.len() == REQUESTS as usize {
+                seen.fields = response.into_parts().0.headers;
+            }
+        }
+        (start.elapsed(), allocations() - before, seen)
+    };
+    Contender { name, status, round: Box::new(round), nanos: Vec::new(), allocations: 0.0, fields: HeaderMap::new() }
+}
+
+fn request(client: u32) -> Request<Body> {
+    let mut request = Request::new(Body::empty());
+    let address = Ipv4Addr::from(0xC612_0000 + client);
+    request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 4711))));
+    request
+}
+
+/// Nothing here ever has to wait.
+fn answer<S, R>(service: &mut S, request: Request<Body>) -> Response<R>
+where
+    S: Service<Request<Body>, Response = Response<R>, Error = Infallible>,
+{
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(service.poll_ready(&mut context).is_ready());
+    match pin!(service.call(request)).poll(&mut context) {
+        Poll::Ready(Ok(response)) => response,
+        Poll::Ready(Err(never)) => match never {},
+        Poll::Pending => unreachable!("everything answers at once"),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bench measures the machine's time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn allocations() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.allocations + stats.reallocations
+}
+
+/// Allocations of a header section that is made for so many fields.
+fn growth(fields: usize) -> usize {
+    let before = allocations();
+    drop(black_box(HeaderMap::<HeaderValue>::with_capacity(fields)));
+    allocations() - before
+}
+
+fn print(contenders: &mut [Contender]) {
+    println!("{:40} {:>8} {:>8} {:>12} {:>8} {:>7}", "", "ns", "over", "allocations", "map", "fields");
+    let mut bare = None;
+    for Contender { name, nanos, allocations, fields, .. } in contenders {
+        nanos.sort_by(f64::total_cmp);
+        let median = nanos[nanos.len() / 2];
+        let over = median - *bare.get_or_insert(median);
+        let growth = growth(fields.len());
+        println!("{name:40} {median:8.1} {over:8.1} {allocations:12.3} {growth:8} {:7}", fields.len());
+    }
+}

@@ -1,0 +1,133 @@
+//! A short list that is most often of length one.
+//!
+//! One item is kept as itself, so that a value holding it is made in the place where it will be
+//! used: writing one item, not moving room for all.
+
+use core::ops::{Deref, DerefMut};
+
+use smallvec::{Array, SmallVec};
+
+pub(crate) struct Few<A: Array>(Repr<A>);
+
+enum Repr<A: Array> {
+    Many(SmallVec<A>),
+    One(A::Item),
+}
+
+impl<A: Array> Few<A> {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Few(Repr::Many(SmallVec::new()))
+    }
+
+    #[inline]
+    pub(crate) fn one(item: A::Item) -> Self {
+        Few(Repr::One(item))
+    }
+
+    pub(crate) fn push(&mut self, item: A::Item) {
+        match &mut self.0 {
+            Repr::Many(items) => items.push(item),
+            Repr::One(_) => {
+                let one = core::mem::replace(&mut self.0, Repr::Many(SmallVec::new()));
+                self.0 = Repr::Many(Few(one).into_items().into_iter().chain([item]).collect());
+            }
+        }
+    }
+
+    pub(crate) fn into_items(self) -> SmallVec<A> {
+        match self.0 {
+            Repr::Many(items) => items,
+            Repr::One(item) => core::iter::once(item).collect(),
+        }
+    }
+}
+
+impl<A: Array<Item: Clone>> Clone for Few<A> {
+    #[inline]
+    fn clone(&self) -> Self {
+        Few(match &self.0 {
+            Repr::Many(items) => Repr::Many(items.clone()),
+            Repr::One(item) => Repr::One(item.clone()),
+        })
+    }
+}
+
+impl<A: Array> Default for Few<A> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<A: Array> FromIterator<A::Item> for Few<A> {
+    fn from_iter<I: IntoIterator<Item = A::Item>>(items: I) -> Self {
+        let mut items: SmallVec<A> = items.into_iter().collect();
+        match items.pop() {
+            Some(item) if items.is_empty() => Few::one(item),
+            last => {
+                items.extend(last);
+                Few(Repr::Many(items))
+            }
+        }
+    }
+}
+
+impl<A: Array> Deref for Few<A> {
+    type Target = [A::Item];
+
+    #[inline]
+    fn deref(&self) -> &[A::Item] {
+        match &self.0 {
+            Repr::Many(items) => items,
+            Repr::One(item) => core::slice::from_ref(item),
+        }
+    }
+}
+
+impl<A: Array> DerefMut for Few<A> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [A::Item] {
+        match &mut self.0 {
+            Repr::Many(items) => items,
+            Repr::One(item) => core::slice::from_mut(item),
+        }
+    }
+}
+
+impl<A: Array<Item: core::fmt::Debug>> core::fmt::Debug for Few<A> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<A: Array<Item: PartialEq>> PartialEq for Few<A> {
+    fn eq(&self, other: &Self) -> bool {
+        self[..] == other[..]
+    }
+}
+
+impl<A: Array<Item: Eq>> Eq for Few<A> {}
+
+impl<A: Array<Item: core::hash::Hash>> core::hash::Hash for Few<A> {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self[..].hash(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_stay_in_order_however_they_come() {
+        let mut pushed = Few::<[u8; 2]>::new();
+        for item in 0..5 {
+            assert_eq!(pushed.len(), usize::from(item));
+            pushed.push(item);
+            assert_eq!(pushed, (0..=item).collect());
+        }
+        assert_eq!(pushed.into_items().as_slice(), [0, 1, 2, 3, 4]);
+        assert_eq!(Few::<[u8; 2]>::one(7).into_items().as_slice(), [7]);
+        assert!(Few::<[u8; 2]>::default().is_empty());
+    }
+}

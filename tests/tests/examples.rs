@@ -1,0 +1,113 @@
+//! Every example program does what its head says.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tests::program::{build, run};
+
+/// What a program of the examples prints.
+fn printed(bin: &str) -> String {
+    let output = run(&build("examples", bin), &[]);
+    let text = String::from_utf8(output.stdout).expect("it prints text");
+    assert!(output.status.success(), "{bin} failed: {}\n{text}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+/// The lines after the one that starts with `title`, up to the next that is not indented.
+fn under<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
+    let mut lines = text.lines().skip_while(|line| !line.starts_with(title));
+    lines.next().unwrap_or_else(|| panic!("no line starts with {title:?} in\n{text}"));
+    lines.take_while(|line| line.starts_with(' ')).map(str::trim).collect()
+}
+
+/// Which rows of a trace were admitted.
+fn admitted(rows: &[&str]) -> Vec<bool> {
+    rows.iter().skip(1).map(|row| row.contains(" admitted ")).collect()
+}
+
+#[test]
+fn compose_limits_by_address_and_by_slots_under_axum_and_hyper() {
+    let text = printed("compose");
+    let sequential = under(&text, "axum: seven reports");
+    assert_eq!(admitted(&sequential), [true, true, true, true, true, false, false], "{text}");
+    assert!(sequential[6].contains("429") && sequential[6].ends_with("12  per-address"), "{text}");
+    let together = under(&text, "axum: five addresses");
+    assert_eq!(admitted(&together), [true, true, true, false, false], "{text}");
+    assert!(together[4].contains("503") && together[4].ends_with("slots"), "{text}");
+    let health = under(&text, "axum: the path of the health check");
+    assert_eq!(admitted(&health), [true, true], "{text}");
+    let hyper = under(&text, "hyper: seven reports");
+    assert_eq!(admitted(&hyper), [true, true, true, true, true, false, false], "{text}");
+}
+
+#[test]
+fn custom_key_counts_by_project_by_user_and_by_both() {
+    let text = printed("custom_key");
+    let refused = |title: &str| -> Vec<bool> {
+        under(&text, title).iter().map(|line| line.contains(": refused, again in 30 s")).collect()
+    };
+    assert_eq!(refused("two a minute for each project"), [false, false, false, true, false, true], "{text}");
+    assert_eq!(refused("two a minute for each user ("), [false, false, true, false, false, true], "{text}");
+    assert_eq!(refused("two a minute for each user in each project"), [false; 6], "{text}");
+}
+
+#[test]
+fn custom_store_keeps_the_contract_and_its_careless_twin_does_not() {
+    let text = printed("custom_store");
+    assert_eq!(under(&text, "a map behind a lock"), ["keeps every promise, for 5 algorithms"]);
+    let broken = under(&text, "the same, but it looks first")[0];
+    assert!(broken.starts_with("breaks promise 1, atomic"), "{text}");
+    let used = under(&text, "a limiter that uses the map");
+    assert_eq!(used[0], "ada greets 4 times, 3 of them are heard");
+    assert_eq!(used[2], "a minute later 2 of 2 keys can be forgotten");
+}
+
+#[test]
+fn plain_charges_both_rules_or_neither_and_gives_back() {
+    let text = printed("plain");
+    let first = under(&text, "Ada may send");
+    assert_eq!(first[2], "letter 3: fine, 0 of 3 and 2 of 5 left");
+    assert_eq!(first[3], "letter 4: refused by `mail`, again in 20s");
+    assert_eq!(under(&text, "A minute later")[2], "letter 6: refused by `mail-2`, again in 660s");
+    let refunded = under(&text, "The mail server is down");
+    assert_eq!(refunded[0].strip_prefix("before: "), refunded[2].strip_prefix("after:  "), "{text}");
+    assert_ne!(refunded[0].strip_prefix("before: "), refunded[1].strip_prefix("taken:  "), "{text}");
+    let slots = under(&text, "Two connections");
+    assert_eq!(slots[2], "connection 3: refused by `connections`");
+    assert_eq!(slots[3], "one closed: fine, 1 of 2 left");
+    assert!(text.contains("Ada is forgiven: fine, 3 of 3 and 5 of 5 left"), "{text}");
+}
+
+#[test]
+fn tiers_keep_what_was_used_when_a_plan_changes() {
+    let text = printed("tiers");
+    let plans = under(&text, "Free is 10");
+    assert_eq!(plans[0], "user 1, Free, sends 12: 10 admitted, 2 refused; limit 10, remaining 0");
+    assert_eq!(plans[1], "user 2, Pro, sends 12: 12 admitted, 0 refused; limit 50, remaining 38");
+    assert!(plans[2].starts_with("user 3, Internal, sends 12: 12 admitted, 0 refused"), "{text}");
+    assert!(under(&text, "User 1 buys pro")[0].ends_with("25 admitted, 0 refused; limit 50, remaining 15"), "{text}");
+    assert!(under(&text, "User 1 goes back")[1].contains("15 admitted, 5 refused"), "{text}");
+    assert!(under(&text, "The next minute")[0].contains("50 admitted, 10 refused"), "{text}");
+}
+
+#[test]
+fn the_picture_of_the_algorithms_is_the_one_that_the_readme_shows() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let drawn = Path::new(env!("CARGO_TARGET_TMPDIR")).join("algorithms.svg");
+    let output = Command::new(build("examples", "algorithms")).arg(&drawn).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    // The promises, seen: twice the limit around the edge of a window, and never more than it in a log.
+    let most = |algorithm: &str, most: &str| {
+        let line = text.lines().find(|line| line.trim().starts_with(algorithm)).unwrap();
+        assert!(line.ends_with(most), "{text}");
+    };
+    most("fixed", ", 19 in 10 seconds");
+    most("log", ", 10 in 10 seconds");
+    most("concurrent", ", 4 at the same time");
+    let same = fs::read_to_string(drawn).unwrap() == fs::read_to_string(root.join("docs/algorithms.svg")).unwrap();
+    assert!(same, "docs/algorithms.svg is out of date: run `cargo run -p examples --bin algorithms`");
+}
