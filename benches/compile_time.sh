@@ -46,7 +46,7 @@ program() { # attribute, or nothing
     done
     echo '        .layer(LimiterLayer::new(Limiter::in_memory()))'
     echo '        .with_state(7);'
-    echo '    std::hint::black_box(app);'
+    echo '    let _ = std::hint::black_box(app);'
     echo '}'
 }
 
@@ -66,7 +66,11 @@ cp Cargo.lock "$programs/Cargo.lock"
 
 build() { # name
     touch "$programs/$1/src/main.rs"
-    cargo build --quiet --manifest-path "$programs/Cargo.toml" -p "compile-time-$1"
+    # What the compiler says must not come between the times.
+    cargo build --quiet --manifest-path "$programs/Cargo.toml" -p "compile-time-$1" 2> "$programs/said" || {
+        cat "$programs/said"
+        exit 1
+    }
 }
 
 TIMEFORMAT='%R %U %S'
