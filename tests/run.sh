@@ -8,6 +8,9 @@ cd "$(dirname "$0")/.."
 # were skipped.
 export LIMITER_TESTS_REQUIRE=all
 
+# How many cases each property is tried with; far fewer where nothing is said.
+export PROPTEST_CASES="${PROPTEST_CASES:-10000}"
+
 # Where servers live that are not for everybody.
 export PATH="$PATH:/usr/sbin"
 

@@ -1,11 +1,12 @@
 //! Properties of the client-address rules under arbitrary input: what a stranger writes never matters.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use limiter_core::key::client_ip::{ClientIp, IpKey, OnMalformed, Peer, ResolveError, Resolved, Via, parse_address};
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 const HEADERS: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "cloudfront-viewer-address"];
@@ -62,16 +63,8 @@ fn written(ip: IpAddr, forwarded: bool, port: Option<u16>, zone: bool) -> String
     if forwarded { format!("for=\"{text}\";host=\"a,\\\"b\"") } else { text }
 }
 
-/// Failures are kept beside this file, since an integration test has no `lib.rs` to be found by.
-fn config() -> ProptestConfig {
-    ProptestConfig {
-        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        ..ProptestConfig::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(common::config())]
 
     #[test]
     fn an_untrusted_peer_is_the_client_whatever_it_sends(
@@ -226,6 +219,8 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(common::config())]
+
     /// However it is read, a dotted quad means what the standard library says.
     #[test]
     fn dotted_quads_are_read_as_by_the_standard_library(text in "[0-9]{0,4}(\\.[0-9]{0,4}){2,4}|[0-9.]{0,17}|(0|1|25[0-6])(\\.(0|00|01|255)){3}") {

@@ -1,6 +1,8 @@
 //! The quota notation: what is read, what is refused, and in which words.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
 use core::error::Error as _;
 use core::str::FromStr;
 
@@ -378,7 +380,7 @@ fn check_text(text: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(common::config())]
 
     #[test]
     fn the_text_of_a_quota_is_read_back_as_the_same_quota(quota in any_quota()) {

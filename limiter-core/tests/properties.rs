@@ -1,6 +1,8 @@
 //! What the algorithms promise, under random arrivals, costs, quotas and clocks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -87,6 +89,8 @@ fn admitted(params: &Params, arrivals: &[(u64, u64)]) -> Vec<(u64, u64)> {
 }
 
 proptest! {
+    #![proptest_config(common::config())]
+
     #[test]
     fn a_bucket_never_admits_more_than_burst_and_rate_in_any_stretch(
         (count, period, burst) in (1u64..50, 1u64..100_000_000_000, 1u64..60),

@@ -2,6 +2,8 @@
 //! edges in nanoseconds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
 use limiter_core::algorithm::log::Log;
 use limiter_core::algorithm::{Params, State, Step, Verdict};
 use limiter_core::quota::Alignment;
@@ -264,7 +266,7 @@ fn most_within(admitted: &[(u64, u64)], length: u64) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(common::config())]
 
     #[test]
     fn a_log_admits_exactly_as_the_list_of_all_admissions((limit, period, arrivals) in quota_and_arrivals()) {

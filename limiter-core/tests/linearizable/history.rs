@@ -46,18 +46,26 @@ pub(crate) struct History {
 pub(crate) const NOW: Now =
     Now { monotonic: Nanos::new(1_000_000_000_000), wall: Nanos::new(1_735_689_600_000_000_000) };
 
-/// Six keys of three budgets. With four shards the first two keys of the bucket share one with the
-/// first of the window.
+/// Nine keys of six budgets. With four shards the first two keys of the bucket share one with the
+/// first of the window, and with the log.
 const BUCKET: [u64; 3] = [1 << 32 | 7, 1 << 32 | 99, 2 << 32 | 7];
 const WINDOW: [u64; 2] = [1 << 32 | 0x8000_0007, 3 << 32 | 7];
 const SLOTS: [u64; 1] = [2 << 32 | 0x9000_0000];
+const INTERVAL: [u64; 1] = [1 << 32 | 0xA000_0007];
+const SLIDING: [u64; 1] = [3 << 32 | 0xB000_0007];
+const LOG: [u64; 1] = [1 << 32 | 0xC000_0007];
 /// All of them.
-pub(crate) const KEYS: [u64; 6] = [BUCKET[0], BUCKET[1], BUCKET[2], WINDOW[0], WINDOW[1], SLOTS[0]];
+pub(crate) const KEYS: [u64; 9] =
+    [BUCKET[0], BUCKET[1], BUCKET[2], WINDOW[0], WINDOW[1], SLOTS[0], INTERVAL[0], SLIDING[0], LOG[0]];
 
 fn item(algorithm: Algorithm, fingerprint: u64, cost: u64) -> Item {
     let (budget, params) = match algorithm {
         Algorithm::Concurrent => (3, Params::concurrent(4)),
         Algorithm::Fixed => (2, Params::new(algorithm, Quota::per_hour(40)).unwrap()),
+        // So few that some are refused though a third of all requests ask.
+        Algorithm::Interval => (4, Params::new(algorithm, Quota::per_hour(9)).unwrap()),
+        Algorithm::Sliding => (5, Params::new(algorithm, Quota::per_hour(9)).unwrap()),
+        Algorithm::Log => (6, Params::new(algorithm, Quota::per_hour(9)).unwrap()),
         _ => (1, Params::new(algorithm, Quota::per_hour(45)).unwrap()),
     };
     let at_ceiling = AtCeiling::Refuse;
@@ -78,11 +86,21 @@ impl Dice {
     fn of(&mut self, keys: &[u64]) -> u64 {
         keys[self.roll(keys.len() as u64) as usize]
     }
+
+    fn third_rule(&mut self, algorithms: &[Algorithm]) -> Item {
+        match algorithms[self.roll(algorithms.len() as u64) as usize] {
+            Algorithm::Concurrent => item(Algorithm::Concurrent, self.of(&SLOTS), 1),
+            Algorithm::Interval => item(Algorithm::Interval, self.of(&INTERVAL), 1 + self.roll(2)),
+            Algorithm::Sliding => item(Algorithm::Sliding, self.of(&SLIDING), 1 + self.roll(2)),
+            Algorithm::Log => item(Algorithm::Log, self.of(&LOG), 1 + self.roll(2)),
+            _ => item(Algorithm::Fixed, self.of(&WINDOW), 1 + self.roll(3)),
+        }
+    }
 }
 
 /// Every thread makes a few requests under three rules, two of which share a scope and sometimes a
-/// key, and now and then gives something back.
-pub(crate) fn record(store: &dyn Store, threads: u64, seed: u64) -> History {
+/// key, and now and then gives something back. The third rule is by one of the algorithms given.
+pub(crate) fn record(store: &dyn Store, threads: u64, seed: u64, third: &[Algorithm]) -> History {
     let ticket = AtomicU64::new(0);
     let start = Barrier::new(threads as usize);
     let run = |thread: u64| {
@@ -94,10 +112,7 @@ pub(crate) fn record(store: &dyn Store, threads: u64, seed: u64) -> History {
             let mut items = vec![
                 item(Algorithm::Bucket, dice.of(&BUCKET), 1 + dice.roll(2)),
                 item(Algorithm::Bucket, dice.of(&BUCKET), 1),
-                match dice.roll(2) {
-                    0 => item(Algorithm::Fixed, dice.of(&WINDOW), 1 + dice.roll(3)),
-                    _ => item(Algorithm::Concurrent, dice.of(&SLOTS), 1),
-                },
+                dice.third_rule(third),
             ];
             if dice.roll(8) == 0 {
                 items[1].mode = Mode::Shadow;
@@ -181,6 +196,20 @@ impl History {
             self.events.iter().any(|event| matches!(event.done, Done::Decided { allowed, .. } if allowed == wanted))
         };
         any(true) && any(false)
+    }
+
+    /// Whether rules by this algorithm admitted some requests, and had no room for others.
+    pub(crate) fn spends(&self, algorithm: Algorithm) -> bool {
+        let asked = |passes: bool| {
+            self.events.iter().any(|event| match &event.done {
+                Done::Decided { items, allowed, states } => items.iter().zip(states).any(|(item, state)| {
+                    let fits = *allowed || item.params.remaining(*state, NOW) >= item.cost;
+                    item.params.algorithm() == algorithm && *allowed == passes && fits == passes
+                }),
+                Done::Settled { .. } => false,
+            })
+        };
+        asked(true) && asked(false)
     }
 
     /// Operations that began before the one in front of them was over.

@@ -6,6 +6,7 @@ mod history;
 mod search;
 mod stores;
 
+use limiter_core::algorithm::Algorithm;
 use limiter_core::store::memory::MemoryStore;
 
 use history::{History, record};
@@ -13,12 +14,14 @@ use search::is_linearizable;
 use stores::{HalfCharging, PeekThenCharge};
 
 const THREADS: u64 = 64;
+const WINDOWS_AND_SLOTS: &[Algorithm] = &[Algorithm::Fixed, Algorithm::Concurrent];
+const OTHERS: &[Algorithm] = &[Algorithm::Interval, Algorithm::Sliding, Algorithm::Log];
 
 #[test]
 fn histories_of_sixty_four_threads_over_three_rules_are_linearizable() {
     let mut overlapping = 0;
     for seed in 0..20 {
-        let history = record(&MemoryStore::with_ceiling(4096), THREADS, seed);
+        let history = record(&MemoryStore::with_ceiling(4096), THREADS, seed, WINDOWS_AND_SLOTS);
         assert!(history.mixes_answers(), "seed {seed}: nothing was refused, or nothing admitted");
         overlapping += history.overlaps();
         assert!(is_linearizable(&history), "seed {seed}: no order explains this: {history:#?}");
@@ -29,15 +32,31 @@ fn histories_of_sixty_four_threads_over_three_rules_are_linearizable() {
 #[test]
 fn histories_on_a_single_shard_are_linearizable() {
     for seed in 100..110 {
-        let history = record(&MemoryStore::with_ceiling(100), THREADS, seed);
+        let history = record(&MemoryStore::with_ceiling(100), THREADS, seed, WINDOWS_AND_SLOTS);
         assert!(is_linearizable(&history), "seed {seed}: no order explains this: {history:#?}");
     }
 }
 
 #[test]
+fn histories_with_intervals_sliding_windows_and_logs_are_linearizable() {
+    let mut overlapping = 0;
+    for (seed, ceiling) in (200..220).zip([4096, 100].into_iter().cycle()) {
+        let history = record(&MemoryStore::with_ceiling(ceiling), THREADS, seed, OTHERS);
+        for algorithm in OTHERS {
+            assert!(history.spends(*algorithm), "seed {seed}: {algorithm} refused nothing, or admitted nothing");
+        }
+        overlapping += history.overlaps();
+        assert!(is_linearizable(&history), "seed {seed}: no order explains this: {history:#?}");
+    }
+    assert!(overlapping > 100, "the threads hardly met: {overlapping} overlaps");
+}
+
+#[test]
 fn a_store_that_charges_the_first_of_three_rules_alone_is_flagged() {
-    let flagged = (0..10).filter(|seed| !is_linearizable(&record(&HalfCharging::default(), 4, *seed)));
-    assert_eq!(flagged.count(), 10);
+    for third in [WINDOWS_AND_SLOTS, OTHERS] {
+        let flagged = (0..10).filter(|seed| !is_linearizable(&record(&HalfCharging::default(), 4, *seed, third)));
+        assert_eq!(flagged.count(), 10);
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::history::{Done, Event, History, KEYS, NOW};
 type Model = [State; KEYS.len()];
 
 fn cell(subject: &Subject) -> usize {
-    KEYS.iter().position(|key| *subject == Subject::Local(*key)).expect("histories use six keys")
+    KEYS.iter().position(|key| *subject == Subject::Local(*key)).expect("histories use known keys")
 }
 
 /// The state after an operation, if the operation would have been answered like this.
