@@ -25,6 +25,13 @@ pub trait Rival: Sync {
     type Key: FromId;
     /// A limiter under which nobody is refused, or under which everybody is after the first time.
     fn new(refuse: bool) -> Self;
+    /// The same with room for so many keys, where that is stated at all.
+    fn with_room(refuse: bool, _keys: usize) -> Self
+    where
+        Self: Sized,
+    {
+        Self::new(refuse)
+    }
     /// Whether the key may pass.
     fn check(&self, key: &Self::Key) -> bool;
 }
@@ -217,6 +224,10 @@ impl Rival for OurStore {
         Self::with_ceiling(ROOM, refuse)
     }
 
+    fn with_room(refuse: bool, keys: usize) -> Self {
+        Self::with_ceiling(keys, refuse)
+    }
+
     #[inline]
     fn check(&self, key: &IpAddr) -> bool {
         self.check_at(key, self.clock.monotonic())
@@ -232,8 +243,8 @@ pub struct Whole {
 impl Whole {
     /// With these rules.
     #[must_use]
-    pub fn with(rules: Vec<Rule>) -> Self {
-        let limiter = Limiter::builder().memory(MemoryStore::with_ceiling(ROOM)).build();
+    pub fn with(rules: Vec<Rule>, room: usize) -> Self {
+        let limiter = Limiter::builder().memory(MemoryStore::with_ceiling(room)).build();
         let policy = Policy::new("bench", rules).unwrap_or_else(|_| no_rules());
         Whole { limiter, policy }
     }
@@ -255,8 +266,12 @@ macro_rules! whole {
         impl Rival for $name {
             type Key = $key;
 
-            fn new($refuse: bool) -> Self {
-                $name(Whole::with($rules))
+            fn new(refuse: bool) -> Self {
+                Self::with_room(refuse, ROOM)
+            }
+
+            fn with_room($refuse: bool, keys: usize) -> Self {
+                $name(Whole::with($rules, keys))
             }
 
             #[inline]

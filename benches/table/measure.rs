@@ -20,6 +20,8 @@ pub(crate) struct Scenario {
     pub(crate) decisions: usize,
     pub(crate) rounds: usize,
     pub(crate) refuse: bool,
+    /// Keys that ours are given room for.
+    pub(crate) room: usize,
     pub(crate) threads: usize,
     /// Whether every round starts with an empty limiter.
     pub(crate) fresh: bool,
@@ -58,7 +60,7 @@ impl<R: Rival> Runner for Run<R> {
             self.at = 0;
         }
         let rival = self.rival.get_or_insert_with(|| {
-            let rival = R::new(scenario.refuse);
+            let rival = R::with_room(scenario.refuse, scenario.room);
             for key in R::Key::of(&scenario.known) {
                 rival.check(key);
             }

@@ -171,9 +171,19 @@ fn site(model: &Model, item: &Item) -> TokenStream {
         let paths = &model.exempt;
         quote!(.exempt(&[#(#paths),*]))
     });
+    let headers = model.fields.map(|fields| {
+        let [family, legacy] = [fields.family, fields.legacy].map(|variant| Ident::new(variant, Span::call_site()));
+        quote!(.headers(#private::Family::#family, #private::Legacy::#legacy))
+    });
+    let on_limited = model.on_limited.as_ref().map(|path| {
+        let span = at(path.span());
+        let (denial, answer) = (respanned(&local("__denial"), span), placed(quote!(#private::answer), span));
+        let answered = quote_spanned!(span=> #answer(#path(#denial)));
+        quote!(.on_limited(|#denial| #answered))
+    });
     quote! {
         static __SITE: #private::Site =
-            #private::Site::new(::core::module_path!(), #name, &[#(#rules),*])#exempt;
+            #private::Site::new(::core::module_path!(), #name, &[#(#rules),*])#exempt #headers #on_limited;
     }
 }
 

@@ -9,10 +9,12 @@ pub(crate) enum Argument {
     Cost,
     Crate,
     Exempt,
+    Headers,
     Inner,
     Key,
     Missing,
     Name,
+    OnLimited,
     OnStoreError,
     Penalty,
     Per,
@@ -40,27 +42,16 @@ const KNOWN: &[(Argument, &str, &str)] = &[
     (Argument::Cost, "cost", "`cost = 5`, or a function of the request's head: `cost = query_cost`"),
     (Argument::Name, "name", r#"`name = "search"`"#),
     (Argument::Scope, "scope", r#"`scope = "search"`"#),
+    (Argument::Headers, "headers", r#"`headers = "draft-11, legacy"`, `headers = "off"`"#),
+    (Argument::OnLimited, "on_limited", "a function of the refusal: `on_limited = sorry`"),
     (Argument::Exempt, "exempt", r#"`exempt = "/health, /metrics"`"#),
     (Argument::Inner, "inner", "`inner = sessions_unlimited`"),
     (Argument::Crate, "crate", "`crate = ::my_facade::limiter`"),
 ];
 
 /// Arguments that are planned, so that nobody hunts for a misspelling.
-const LATER: &[&str] = &[
-    "at_ceiling",
-    "ban",
-    "count",
-    "headers",
-    "inherit",
-    "max_wait",
-    "on_limited",
-    "policy",
-    "queue",
-    "retry",
-    "settle",
-    "shadow",
-    "tier",
-];
+const LATER: &[&str] =
+    &["at_ceiling", "ban", "count", "inherit", "max_wait", "policy", "queue", "retry", "settle", "shadow", "tier"];
 
 /// What the same thing is called elsewhere.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -68,6 +59,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("by", "key"),
     ("capacity", "burst"),
     ("concurrency", "concurrent"),
+    ("error_handler", "on_limited"),
     ("extractor", "key"),
     ("fail_open", "on_store_error"),
     ("gets", "read"),

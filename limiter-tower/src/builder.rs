@@ -14,7 +14,7 @@ use limiter_core::{AccessList, Decision, Limiter, MethodClass, Name, Policy, Pol
 use crate::axum::Routes;
 use crate::exempt::{Exempt, ExemptError};
 use crate::gate::Gate;
-use crate::headers::Wire;
+use crate::headers::{Family, Legacy, Wire};
 use crate::layer::{DEFAULT_NAME, RateLimitLayer, read_write_rules};
 use crate::response::{Body, Denial};
 
@@ -72,6 +72,7 @@ pub struct RateLimitBuilder {
     share: bool,
     #[cfg(feature = "axum")]
     per_route: bool,
+    fields: Option<(Family, Legacy)>,
     mistake: Option<LayerError>,
 }
 
@@ -267,6 +268,20 @@ impl RateLimitBuilder {
         self
     }
 
+    /// As `on_limited`, for an answer that is made of the refusal.
+    #[cfg(feature = "axum")]
+    pub(crate) fn refuse_with(mut self, body: Body) -> Self {
+        self.on_limited = Some(body);
+        self
+    }
+
+    /// Sends these fields and no others. All else is as the wire says that applies, this layer's own
+    /// or that of the application.
+    pub fn headers(mut self, family: Family, legacy: Legacy) -> Self {
+        self.fields = Some((family, legacy));
+        self
+    }
+
     /// Checks everything and makes the layer.
     ///
     /// # Errors
@@ -300,8 +315,11 @@ impl RateLimitBuilder {
         if let Some(limiter) = &self.limiter {
             limiter.prepare(&policy)?;
         }
-        let gate = Gate::new(policy, self.limiter, self.exempt).telling(self.wire, self.on_limited).sharing(self.share);
-        let gate = gate.with_access(self.access);
+        let gate = Gate::new(policy, self.limiter, self.exempt)
+            .telling(self.wire, self.on_limited)
+            .with_fields(self.fields)
+            .with_access(self.access)
+            .sharing(self.share);
         #[cfg(feature = "axum")]
         let gate = gate.by_route(routes);
         Ok(RateLimitLayer::from_gate(gate))

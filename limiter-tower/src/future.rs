@@ -60,6 +60,7 @@ where
         ResponseFuture { state: State::Refused { response: Some(response) } }
     }
 
+    #[inline]
     pub(crate) fn calling(answer: S::Future, pass: Option<Pass>) -> Self {
         ResponseFuture { state: State::Calling { answer, pass } }
     }
@@ -88,9 +89,15 @@ where
                 }
                 StateProjection::Calling { answer, pass } => {
                     let answer = ready!(answer.poll(cx));
-                    // On an error the charge stands, and the slots are free.
-                    let pass = pass.take();
-                    return Poll::Ready(answer.map(|response| match pass {
+                    let response = match answer {
+                        Ok(response) => response,
+                        Err(error) => {
+                            // The charge stands, and the slots are free.
+                            *pass = None;
+                            return Poll::Ready(Err(error));
+                        }
+                    };
+                    return Poll::Ready(Ok(match pass {
                         Some(pass) => pass.leave(response),
                         None => response.map(|body| ResponseBody::inner(body, None)),
                     }));

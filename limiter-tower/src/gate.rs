@@ -2,8 +2,9 @@
 //! counted, and what becomes of the answer.
 
 use core::fmt;
+use core::mem;
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
@@ -19,7 +20,7 @@ use crate::body::ResponseBody;
 use crate::current::{self, Share};
 use crate::denied;
 use crate::exempt::Exempt;
-use crate::headers::{self, Refused, Wire};
+use crate::headers::{self, Family, Legacy, Refused, Wire};
 use crate::limiter_layer::{self, Fallback};
 use crate::peer::peer_of;
 use crate::response::{self, Body};
@@ -37,6 +38,8 @@ pub(crate) struct Gate {
     access: Option<AccessList>,
     /// `None`: the one that travels with the request.
     wire: Option<Arc<Wire>>,
+    /// This layer's own fields, in the place of the wire's.
+    fields: Option<Fields>,
     /// This layer's own answer to refused requests, whatever the wire says.
     on_limited: Option<Body>,
     /// Whether handlers get to know the decision; others ask for it by the request.
@@ -87,6 +90,30 @@ pub(crate) struct Pass {
 }
 
 /// What is said where nothing else was chosen.
+/// Fields that take the place of a wire's, and the wire that came of it.
+struct Fields {
+    family: Family,
+    legacy: Legacy,
+    /// Of the first wire that was met, which in most applications is the only one.
+    merged: OnceLock<(Option<Arc<Wire>>, Arc<Wire>)>,
+}
+
+impl Fields {
+    fn on(&self, wire: Option<&Arc<Wire>>) -> Arc<Wire> {
+        let merge = || {
+            let wire = wire.map_or_else(Wire::new, |wire| Wire::clone(wire));
+            Arc::new(wire.family(self.family).legacy(self.legacy))
+        };
+        let (of, merged) = self.merged.get_or_init(|| (wire.cloned(), merge()));
+        let is_same = match (of, wire) {
+            (Some(of), Some(wire)) => Arc::ptr_eq(of, wire),
+            (None, None) => true,
+            _ => false,
+        };
+        if is_same { Arc::clone(merged) } else { merge() }
+    }
+}
+
 static DEFAULT: LazyLock<Wire> = LazyLock::new(Wire::new);
 
 impl Gate {
@@ -97,6 +124,7 @@ impl Gate {
             exempt,
             access: None,
             wire: None,
+            fields: None,
             on_limited: None,
             share: false,
             #[cfg(feature = "axum")]
@@ -104,6 +132,12 @@ impl Gate {
             warned: AtomicBool::new(false),
             watch: AppliedWatch::default(),
         }
+    }
+
+    /// Puts other fields in the place of those of the wire.
+    pub(crate) fn with_fields(mut self, fields: Option<(Family, Legacy)>) -> Self {
+        self.fields = fields.map(|(family, legacy)| Fields { family, legacy, merged: OnceLock::new() });
+        self
     }
 
     /// Lets handlers know what it decides.
@@ -142,6 +176,7 @@ impl Gate {
         self
     }
 
+    #[inline]
     pub(crate) fn enter(&self, parts: &mut Parts) -> Entry {
         if is_preflight(parts) || self.exempt.contains(parts) {
             if let Some(verdict) = self.turned_away(parts) {
@@ -207,6 +242,7 @@ impl Gate {
     }
 
     /// What follows from a ruling.
+    #[inline]
     pub(crate) fn verdict(&self, ruling: Ruling, parts: &mut Parts, limiter: Limiter) -> Verdict {
         if ruling.decision.is_allowed() {
             #[cfg(feature = "testing")]
@@ -217,26 +253,34 @@ impl Gate {
             }
             let held = permit.map(|permit| Held::new(permit, parts));
             let wire = self.wire(parts);
-            let exposed = wire.is_some_and(|wire| wire.exposes_to(&parts.headers));
-            Verdict::Admitted(Pass { limiter, decision, receipt, held, wire: wire.cloned(), exposed })
+            let exposed = wire.as_ref().is_some_and(|wire| wire.exposes_to(&parts.headers));
+            Verdict::Admitted(Pass { limiter, decision, receipt, held, wire, exposed })
         } else {
             Verdict::Refused(self.refuse(&ruling.decision, parts, &limiter))
         }
     }
 
-    fn refuse(&self, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
+    /// The last that happens to a request: its extensions are gone after this.
+    fn refuse(&self, decision: &Decision, parts: &mut Parts, limiter: &Limiter) -> Response<Bytes> {
         #[cfg(feature = "testing")]
         crate::testing::note(&parts.extensions, decision);
         if let Some(denied) = decision.denied() {
             return denied::response(denied, parts);
         }
-        let wire = self.wire(parts).map_or(&*DEFAULT, |wire| &**wire);
+        let wire = self.wire(parts);
+        let wire = wire.as_deref().unwrap_or(&DEFAULT);
         let body = self.on_limited.as_ref().unwrap_or(&wire.body);
-        response::denied_with(wire, body, decision, parts, limiter)
+        let mut response = response::denied_with(wire, body, decision, parts, limiter);
+        response::mark(&mut response, mem::take(&mut parts.extensions));
+        response
     }
 
-    fn wire<'a>(&'a self, parts: &'a Parts) -> Option<&'a Arc<Wire>> {
-        self.wire.as_ref().or_else(|| parts.extensions.get())
+    fn wire(&self, parts: &Parts) -> Option<Arc<Wire>> {
+        let wire = self.wire.as_ref().or_else(|| parts.extensions.get());
+        match &self.fields {
+            Some(fields) => Some(fields.on(wire)),
+            None => wire.cloned(),
+        }
     }
 
     fn is_shared(&self, parts: &Parts) -> bool {
@@ -283,19 +327,22 @@ impl fmt::Debug for Gate {
 
 impl Pass {
     /// Puts the numbers on the answer, and hands slots on to its body.
-    pub(crate) fn leave<B>(self, mut response: Response<B>) -> Response<ResponseBody<B>>
+    ///
+    /// Once, though the pass stays where it is: it is large, and a copy would be the half of what this costs.
+    pub(crate) fn leave<B>(&mut self, mut response: Response<B>) -> Response<ResponseBody<B>>
     where
         B: http_body::Body,
     {
         let Pass { limiter, decision, receipt, held, wire, exposed } = self;
+        let (receipt, held) = (mem::take(receipt), held.take());
         if response.extensions().get::<Refused>().is_some() {
             limiter.refund(receipt);
         } else {
             Receipt::keep(receipt);
         }
         let wire = wire.as_deref().unwrap_or(&DEFAULT);
-        headers::allowed(wire, &mut response, &decision, &limiter);
-        if exposed {
+        headers::allowed(wire, &mut response, decision, limiter);
+        if *exposed {
             headers::expose(wire, response.headers_mut());
         }
         response.map(|body| ResponseBody::inner(body, held))

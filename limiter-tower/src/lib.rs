@@ -24,6 +24,12 @@
 //! # }
 //! ```
 //!
+//! # In handlers
+//!
+//! Under axum, handlers can ask for [`CurrentDecision`] or [`CurrentUsage`], the numbers of their
+//! request; for [`ByHand`], to check by what only they know, with [`RateLimited`] as the rejection; and
+//! for [`HeldPermit`], the slot of a WebSocket. [`RouterExt`] has the layers as methods of routers.
+//!
 //! # The way of a request
 //!
 //! A [`RateLimitLayer`] holds a [`Policy`] and is put around services; each becomes a [`RateLimit`].
@@ -140,6 +146,8 @@ pub use limiter_core::{access, event, key, quota, store, time};
 /// | `cost = 5` | what a request takes, 1 unless stated; or a function `fn(&http::request::Parts) -> u32` |
 /// | `name = "search"` | the name on the wire and in metrics; the function's unless stated. `read` and `write` get `-read` and `-write` |
 /// | `scope = "search"` | shares the budget with other rules of this scope and quota |
+/// | `headers = "draft-11, legacy"` | the fields that answers carry, and no others: one of `draft-11`, `draft-07`, `draft-06`, and one of `legacy`, `legacy-delta`; or `off`. Without it the application's [`Wire`](headers::Wire) says |
+/// | `on_limited = sorry` | answers refused requests: `fn(&`[`Denial`](response::Denial)`) ->` a [`Content`](response::Content), or a response of `Bytes`; the fields of the refusal are added |
 /// | `exempt = "/health, /static/*"` | paths of a group that are not limited |
 /// | `inner = session_unlimited` | also keeps the untouched function, under this name |
 /// | `crate = ::my::facade` | where this crate is found, if not at `::limiter_tower` |

@@ -29,7 +29,7 @@ use limiter_core::Permit;
 ///     let slots = request.extensions().get::<Slots>().cloned();
 ///     let mut finished = finished.clone();
 ///     // The task of the connection takes them along. Under axum a handler asks for
-///     // `Option<Extension<Slots>>` and moves it into the closure of `on_upgrade`.
+///     // a `HeldPermit` and moves it into the closure of `on_upgrade`.
 ///     tokio::spawn(async move {
 ///         let _slots = slots;
 ///         finished.changed().await

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod attribute {
+    pub mod answers;
     pub mod choices;
     pub mod driver;
     pub mod groups;

@@ -17,7 +17,7 @@ struct Program {
 impl Program {
     fn start() -> Self {
         let mut child = Command::new(env!("CARGO"))
-            .args(["run", "--quiet", "--package", "examples", "--bin", "client_ip"])
+            .args(["run", "--quiet", "--bin", "client_ip"])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

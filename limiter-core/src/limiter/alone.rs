@@ -1,9 +1,9 @@
 //! The common case: one rule applies, and the store is in this process. The same decision as the
 //! general one, made in place: nothing is collected, cloned or moved.
 
-use super::decide::{Ruling, charged, usage};
 use super::permit::{Permit, Receipt};
 use super::prepared::{Prepared, PreparedRule};
+use super::ruling::{Ruling, charged, usage};
 use super::{Limiter, StoreHandle};
 use crate::algorithm::{Algorithm, Params, Verdict};
 use crate::decision::{Decision, Source};

@@ -3,10 +3,12 @@
 
 mod alone;
 mod applied;
+mod ask;
 mod decide;
 mod doors;
 mod permit;
 mod prepared;
+mod ruling;
 mod slots;
 
 use core::fmt;
@@ -28,9 +30,9 @@ use crate::store::{Capabilities, Store, Subject};
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
 pub use applied::{Applied, AppliedWatch};
-pub use decide::Ruling;
 pub use permit::{Permit, Receipt};
 use prepared::Prepared;
+pub use ruling::Ruling;
 use slots::Slots;
 
 /// The engine: cheap to clone, all clones are one.

@@ -1,6 +1,7 @@
 //! From arguments to what they mean: rules with their names settled, and the shape of the function.
 //! All mistakes that can be seen without types are found here.
 
+mod answer;
 mod choices;
 mod function;
 mod naming;
@@ -24,6 +25,10 @@ pub(crate) struct Model {
     pub(crate) shape: Shape,
     pub(crate) rules: Vec<Rule>,
     pub(crate) exempt: Vec<String>,
+    /// Which fields answers carry, if the attribute says so.
+    pub(crate) fields: Option<Fields>,
+    /// Who answers refused requests, if the attribute says so.
+    pub(crate) on_limited: Option<Path>,
     /// The name under which the untouched function is emitted too.
     pub(crate) inner: Option<Ident>,
 }
@@ -34,6 +39,14 @@ pub(crate) enum Shape {
     Handler { extractors: Vec<Type> },
     /// A function that returns a router.
     Group,
+}
+
+/// The fields of answers: a family of the IETF and the legacy trio, by the variants that the runtime
+/// has for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fields {
+    pub(crate) family: &'static str,
+    pub(crate) legacy: &'static str,
 }
 
 /// One rule, with its final name.
@@ -120,8 +133,11 @@ impl Model {
         let rules = naming::settle(drafts, item, errors);
         let exempt = exempt(stack, matches!(shape, Shape::Group), errors);
         let inner = inner(stack, item, errors);
-        once(stack, &[Argument::Crate, Argument::Exempt, Argument::Inner], errors);
-        Model { root, shape, rules, exempt, inner }
+        let fields = answer::fields(stack, errors);
+        let on_limited = answer::on_limited(stack, errors);
+        let single = [Argument::Crate, Argument::Exempt, Argument::Headers, Argument::Inner, Argument::OnLimited];
+        once(stack, &single, errors);
+        Model { root, shape, rules, exempt, fields, on_limited, inner }
     }
 }
 

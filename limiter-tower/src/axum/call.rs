@@ -45,7 +45,7 @@ where
         clippy::manual_async_fn,
         reason = "the signature says `Send`: asked to find out, the compiler does not for arguments with lifetimes"
     )]
-    pub fn through<T, F, A>(mut self, site: &'static Site, handler: F) -> impl Future<Output = Response> + Send
+    pub fn through<T, F, A>(self, site: &'static Site, handler: F) -> impl Future<Output = Response> + Send
     where
         T: Arguments<S, M> + Send + 'static,
         F: FnOnce(T) -> A + Send + 'static,
@@ -57,12 +57,13 @@ where
                 Ok(layer) => layer,
                 Err(broken) => return broken.refuse(&self.request.into_parts().0),
             };
+            let mut request = self.request;
             if T::ask_for_decision() {
-                self.request.extensions_mut().insert(Share);
+                request.extensions_mut().insert(Share);
             }
             let target = Target { ready: Some((self.state, handler)), kind: PhantomData };
             // A target is always ready.
-            match layer.layer(target).call(self.request).await {
+            match layer.layer(target).call(request).await {
                 Ok(response) => response.map(crate::body::ResponseBody::into_axum),
                 Err(never) => match never {},
             }

@@ -23,8 +23,10 @@ pub use ::axum::extract::{FromRequest, FromRequestParts};
 pub use ::axum::response::Response;
 pub use limiter_core::{Algorithm, Missing, OnStoreError};
 
+pub use crate::headers::{Family, Legacy};
+
 pub use arguments::Arguments;
 pub use call::Call;
 pub use group::{Group, limited};
 pub(crate) use routes::Routes;
-pub use site::{Site, Spec, key_source};
+pub use site::{Answer, Refusal, Site, Spec, answer, key_source};

@@ -12,13 +12,17 @@ use limiter_core::{
     Warning,
 };
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::response::Response;
 
 use crate::gate::wire_of;
+use crate::headers::{Family, Legacy};
 use crate::layer::RateLimitLayer;
 use crate::limiter_layer::{self, Fallback};
-use crate::response;
+use crate::response::{self, Denial};
+
+/// An answer to a refused request, before the fields of the refusal are added.
+pub type Answer = http::Response<Bytes>;
 
 /// The place of an attribute in the source.
 pub struct Site {
@@ -26,6 +30,8 @@ pub struct Site {
     function: &'static str,
     rules: &'static [Spec],
     exempt: &'static [&'static str],
+    fields: Option<(Family, Legacy)>,
+    on_limited: Option<fn(&Denial<'_>) -> Answer>,
     layer: OnceLock<Result<RateLimitLayer, Broken>>,
 }
 
@@ -40,13 +46,27 @@ impl Site {
     /// A function and its rules.
     #[must_use]
     pub const fn new(module: &'static str, function: &'static str, rules: &'static [Spec]) -> Self {
-        Site { module, function, rules, exempt: &[], layer: OnceLock::new() }
+        Site { module, function, rules, exempt: &[], fields: None, on_limited: None, layer: OnceLock::new() }
     }
 
     /// Paths of a group that are not limited.
     #[must_use]
     pub const fn exempt(mut self, paths: &'static [&'static str]) -> Self {
         self.exempt = paths;
+        self
+    }
+
+    /// Which fields answers carry, whatever the application's wire says.
+    #[must_use]
+    pub const fn headers(mut self, family: Family, legacy: Legacy) -> Self {
+        self.fields = Some((family, legacy));
+        self
+    }
+
+    /// Who answers refused requests.
+    #[must_use]
+    pub const fn on_limited(mut self, make: fn(&Denial<'_>) -> Answer) -> Self {
+        self.on_limited = Some(make);
         self
     }
 
@@ -62,14 +82,14 @@ impl Site {
         let policy = rules
             .and_then(|rules| Policy::identified(site.as_str(), Name::from_static(self.function), rules))
             .map_err(|error| broken(error.to_string()))?;
-        if self.exempt.is_empty() {
-            return Ok(RateLimitLayer::from_policy(policy));
+        let mut layer = RateLimitLayer::builder().policy(policy).exempt(self.exempt.iter().copied());
+        if let Some((family, legacy)) = self.fields {
+            layer = layer.headers(family, legacy);
         }
-        RateLimitLayer::builder()
-            .policy(policy)
-            .exempt(self.exempt.iter().copied())
-            .build()
-            .map_err(|error| broken(error.to_string()))
+        if let Some(make) = self.on_limited {
+            layer = layer.refuse_with(response::Body::Custom(Arc::new(make)));
+        }
+        layer.build().map_err(|error| broken(error.to_string()))
     }
 }
 
@@ -136,6 +156,29 @@ enum Cost {
 /// A user's key function, or another source, as what rules take.
 pub fn key_source<K: KeySource>(source: K) -> Arc<dyn KeySource> {
     Arc::new(source)
+}
+
+/// What a user's function of a refusal returns.
+pub fn answer<R: Refusal>(refusal: R) -> Answer {
+    refusal.into_answer()
+}
+
+/// What can answer a refused request.
+#[diagnostic::on_unimplemented(
+    message = "`on_limited` cannot answer with `{Self}`",
+    label = "its result is no answer to a refused request",
+    note = "accepted: `limiter_tower::response::Content`, or an `http::Response` whose body is `Bytes`"
+)]
+pub trait Refusal {
+    /// The answer.
+    fn into_answer(self) -> Answer;
+}
+
+#[diagnostic::do_not_recommend]
+impl<R: Into<Answer>> Refusal for R {
+    fn into_answer(self) -> Answer {
+        self.into()
+    }
 }
 
 impl Spec {

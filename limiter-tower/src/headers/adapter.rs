@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use limiter_core::{Algorithm, Decision, Outcome, Usage};
+use smallvec::SmallVec;
 
 use super::choice::Reason;
 use super::view::{Numbers, PolicyView, Row, View, Wait};
@@ -14,12 +15,14 @@ impl<'a> View<'a> {
             // A refusal without a rule behind it is ours, not the caller's.
             decision.violated().map(|usage| reason(wire, usage)).max().unwrap_or(Reason::ReducedCapacity)
         });
-        let rows = decision.usages().iter().map(|usage| {
+        // Filled where it stands, since there is room in it for more rows than there are in most decisions.
+        let mut view = View { rows: SmallVec::new(), refused };
+        for usage in decision.usages() {
             // A rule that is tried out may refuse without consequence.
             let wait = (refused.is_some() && usage.is_violated()).then(|| wait(usage));
-            Row { policy: policy(wire, usage), numbers: numbers(usage), wait }
-        });
-        View { rows: rows.collect(), refused }
+            view.rows.push(Row { policy: policy(wire, usage), numbers: numbers(usage), wait });
+        }
+        view
     }
 }
 
@@ -68,10 +71,15 @@ fn pace(usage: &Usage, remaining: u64) -> Option<Duration> {
     match usage.algorithm() {
         Algorithm::Fixed => usage.reset_after(),
         _ => {
-            let window = usage.window()?.as_nanos();
+            let (window, limit) = (usage.window()?.as_nanos(), usage.limit().max(1));
             // Below 2^64 each: windows end within 100 years.
-            let share = window.saturating_mul(u128::from(remaining)).div_ceil(u128::from(usage.limit().max(1)));
-            Some(next.max(Duration::from_nanos(u64::try_from(share).unwrap_or(u64::MAX))))
+            let units = window.saturating_mul(u128::from(remaining));
+            let share = match u64::try_from(units) {
+                // Nearly always, and ten times as fast.
+                Ok(units) => units.div_ceil(limit),
+                Err(_) => u64::try_from(units.div_ceil(u128::from(limit))).unwrap_or(u64::MAX),
+            };
+            Some(next.max(Duration::from_nanos(share)))
         }
     }
 }

@@ -11,6 +11,10 @@ impl Wire {
     /// layer outside the limiter takes as its exposed headers. A wildcard would not do, since it
     /// means nothing for requests with credentials.
     ///
+    /// Put the CORS layer outside: it then answers preflights itself, and its fields stand on refusals
+    /// too. Inside, preflights are free as well, but a refusal reaches no script: the browser reports a
+    /// network error in its place. The example `cors` shows the order.
+    ///
     /// ```
     /// use limiter_tower::headers::Wire;
     ///

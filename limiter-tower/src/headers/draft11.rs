@@ -8,7 +8,7 @@ use super::names;
 use super::view::{PolicyView, Row, View, Wait, secs, secs_to_wait};
 
 /// Every policy that the decision knows.
-pub(super) fn policies(lines: &mut Lines, view: &View<'_>) {
+pub(super) fn policies(lines: &mut Lines<'_>, view: &View<'_>) {
     for row in &view.rows {
         member(lines, &row.policy, ";q=", row.policy.quota);
         if let Some(unit) = row.policy.unit {
@@ -32,7 +32,7 @@ pub(super) fn policies(lines: &mut Lines, view: &View<'_>) {
 
 /// What is left. On a refusal the violated policies alone, unless `shown` says otherwise, so that
 /// no time shown is later than `Retry-After`.
-pub(super) fn items(lines: &mut Lines, view: &View<'_>, shown: DeniedItems) {
+pub(super) fn items(lines: &mut Lines<'_>, view: &View<'_>, shown: DeniedItems) {
     for row in &view.rows {
         let Some(numbers) = row.numbers else { continue };
         if view.refused.is_some() && row.wait.is_none() && shown == DeniedItems::Violated {
@@ -58,7 +58,7 @@ fn time(row: &Row<'_>) -> Option<u64> {
     }
 }
 
-fn member(lines: &mut Lines, policy: &PolicyView<'_>, parameter: &str, number: u64) {
+fn member(lines: &mut Lines<'_>, policy: &PolicyView<'_>, parameter: &str, number: u64) {
     if !lines.is_at_start() {
         lines.text(", ");
     }
@@ -69,8 +69,13 @@ fn member(lines: &mut Lines, policy: &PolicyView<'_>, parameter: &str, number: u
 
 /// A string (RFC 9651, section 4.1.6). Policies with other characters are refused when they are
 /// built; should one come this far, it is made safe.
-fn string(lines: &mut Lines, text: &str) {
+fn string(lines: &mut Lines<'_>, text: &str) {
     lines.byte(b'"');
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' if byte != b'"' && byte != b'\\')) {
+        lines.text(text);
+        lines.byte(b'"');
+        return;
+    }
     for letter in text.chars() {
         match letter {
             '"' | '\\' => {
@@ -84,7 +89,7 @@ fn string(lines: &mut Lines, text: &str) {
     lines.byte(b'"');
 }
 
-fn partition(lines: &mut Lines, policy: &PolicyView<'_>) {
+fn partition(lines: &mut Lines<'_>, policy: &PolicyView<'_>) {
     let Some(key) = &policy.partition else { return };
     lines.text(";pk=:");
     base64::letters(key).for_each(|letter| lines.byte(letter));

@@ -1,5 +1,5 @@
 //! Field values, written one after the other into one piece of memory and cut into lines at the
-//! end: two allocations, however many fields a response gets.
+//! end: one allocation, however many fields a response gets, and none without fields.
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -8,22 +8,21 @@ use smallvec::SmallVec;
 /// The largest integer of a structured field (RFC 9651, section 3.3.1).
 const LARGEST: u64 = 999_999_999_999_999;
 
-/// Fields that are being written.
-pub(crate) struct Lines {
-    text: Vec<u8>,
-    lines: SmallVec<[Line; 8]>,
+/// Fields that are being written. There is room on the stack for two policies in both default families.
+pub(crate) struct Lines<'n> {
+    text: SmallVec<[u8; 192]>,
+    lines: SmallVec<[Line<'n>; 8]>,
 }
 
-struct Line {
-    name: HeaderName,
+struct Line<'n> {
+    name: &'n HeaderName,
     end: usize,
     beside: bool,
 }
 
-impl Lines {
+impl<'n> Lines<'n> {
     pub(crate) fn new() -> Self {
-        // Two policies in both default families.
-        Lines { text: Vec::with_capacity(192), lines: SmallVec::new() }
+        Lines { text: SmallVec::new(), lines: SmallVec::new() }
     }
 
     pub(crate) fn text(&mut self, text: &str) {
@@ -36,18 +35,7 @@ impl Lines {
 
     /// Writes a number, at most the largest that structured fields know.
     pub(crate) fn number(&mut self, number: u64) {
-        let mut digits = [b'0'; 15];
-        let mut rest = number.min(LARGEST);
-        let mut length = 0;
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            length += 1;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.text.extend_from_slice(digits.get(15 - length..).unwrap_or_default());
+        self.text(itoa::Buffer::new().format(number.min(LARGEST)));
     }
 
     /// Whether nothing was written since the last line ended.
@@ -56,13 +44,13 @@ impl Lines {
     }
 
     /// Ends a line that stands beside others of its name.
-    pub(crate) fn add(&mut self, name: &HeaderName) {
-        self.lines.push(Line { name: name.clone(), end: self.text.len(), beside: true });
+    pub(crate) fn add(&mut self, name: &'n HeaderName) {
+        self.lines.push(Line { name, end: self.text.len(), beside: true });
     }
 
     /// Ends a line that takes the place of others of its name.
-    pub(crate) fn set(&mut self, name: &HeaderName) {
-        self.lines.push(Line { name: name.clone(), end: self.text.len(), beside: false });
+    pub(crate) fn set(&mut self, name: &'n HeaderName) {
+        self.lines.push(Line { name, end: self.text.len(), beside: false });
     }
 
     /// Moves the lines into a header section. A section that can hold no more stays as it is.
@@ -70,9 +58,11 @@ impl Lines {
         if self.lines.is_empty() || headers.try_reserve(self.lines.len()).is_err() {
             return;
         }
-        let text = Bytes::from(self.text);
+        // The text and the count of its owners in one allocation; a vector would need a second for the count.
+        let Lines { text, lines } = self;
+        let text = Bytes::from_owner(text);
         let mut start = 0;
-        for Line { name, end, beside } in self.lines {
+        for &Line { name, end, beside } in &lines {
             let value = HeaderValue::from_maybe_shared(text.slice(start..end));
             start = end;
             // Only visible ASCII is ever written, so that every value is one.
@@ -107,7 +97,7 @@ mod tests {
         ] {
             let mut lines = Lines::new();
             lines.number(number);
-            assert_eq!(lines.text, text.as_bytes());
+            assert_eq!(lines.text.as_slice(), text.as_bytes());
         }
     }
 
@@ -116,13 +106,14 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("a", HeaderValue::from_static("old"));
         headers.insert("b", HeaderValue::from_static("old"));
+        let (a, b) = (HeaderName::from_static("a"), HeaderName::from_static("b"));
         let mut lines = Lines::new();
         lines.text("one");
-        lines.add(&HeaderName::from_static("a"));
+        lines.add(&a);
         assert!(lines.is_at_start());
         lines.number(2);
         assert!(!lines.is_at_start());
-        lines.set(&HeaderName::from_static("b"));
+        lines.set(&b);
         lines.write_to(&mut headers);
         assert_eq!(headers.get_all("a").iter().collect::<Vec<_>>(), ["old", "one"]);
         assert_eq!(headers.get_all("b").iter().collect::<Vec<_>>(), ["2"]);

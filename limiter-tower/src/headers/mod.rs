@@ -35,7 +35,7 @@ mod choice;
 mod cors;
 mod draft11;
 pub(crate) mod lines;
-mod names;
+pub(crate) mod names;
 mod single;
 pub(crate) mod view;
 mod wire;
@@ -72,7 +72,7 @@ pub(crate) struct Refused;
 
 /// Adds what a decision says to the response of the service behind it.
 pub(crate) fn allowed<B>(wire: &Wire, response: &mut Response<B>, decision: &Decision, limiter: &Limiter) {
-    if decision.usages().is_empty() {
+    if decision.usages().is_empty() || wire.is_private() {
         return;
     }
     let refused_inside = response.extensions().get::<Refused>().is_some();
@@ -95,31 +95,45 @@ pub(crate) fn write(
     refused_inside: bool,
     headers: &mut HeaderMap,
 ) {
+    let mut lines = Lines::new();
+    fill(&mut lines, wire, view, unix, status, refused_inside, headers);
+    lines.write_to(headers);
+}
+
+/// Writes the fields of one decision behind those that are being written, for a header section that already has
+/// `present`.
+pub(crate) fn fill<'n>(
+    lines: &mut Lines<'n>,
+    wire: &'n Wire,
+    view: &View<'_>,
+    unix: Duration,
+    status: StatusCode,
+    refused_inside: bool,
+    present: &HeaderMap,
+) {
     if status.is_informational() || status.is_redirection() {
         return;
     }
-    let mut lines = Lines::new();
     // Where a limiter further in has refused, our numbers are those of a request that goes uncharged,
     // and would tell a client that was turned away how much it has left.
     let show = !refused_inside;
     let chosen = if show { Chosen::of(view) } else { None };
-    if speaks_same(wire.family, headers) {
+    if speaks_same(wire.family, present) {
         match (wire.family, &chosen) {
             (Family::Draft11, _) => {
-                draft11::policies(&mut lines, view);
+                draft11::policies(lines, view);
                 if show || wire.denied_items == DeniedItems::All {
-                    draft11::items(&mut lines, view, wire.denied_items);
+                    draft11::items(lines, view, wire.denied_items);
                 }
             }
-            (Family::Draft07, Some(chosen)) => chosen.draft07(&mut lines, headers),
-            (Family::Draft06, Some(chosen)) => chosen.draft06(&mut lines, headers),
+            (Family::Draft07, Some(chosen)) => chosen.draft07(lines, present),
+            (Family::Draft06, Some(chosen)) => chosen.draft06(lines, present),
             _ => {}
         }
     }
     if let Some(chosen) = chosen {
-        chosen.legacy(&mut lines, headers, &wire.prefix, wire.legacy, unix);
+        chosen.legacy(lines, present, &wire.prefix, wire.legacy, unix);
     }
-    lines.write_to(headers);
 }
 
 /// Whether the fields of a layer further in, if any, are of the grammar that this one writes: a

@@ -35,7 +35,7 @@ impl<'v> Chosen<'v> {
         self.numbers.reset.map_or(0, secs)
     }
 
-    pub(super) fn draft06(&self, lines: &mut Lines, present: &HeaderMap) {
+    pub(super) fn draft06(&self, lines: &mut Lines<'_>, present: &HeaderMap) {
         if keeps(present, &names::RATELIMIT_REMAINING, &names::RATELIMIT_RESET, self.numbers.remaining, self.reset()) {
             return;
         }
@@ -48,7 +48,7 @@ impl<'v> Chosen<'v> {
         lines.set(&names::RATELIMIT_RESET);
     }
 
-    pub(super) fn draft07(&self, lines: &mut Lines, present: &HeaderMap) {
+    pub(super) fn draft07(&self, lines: &mut Lines<'_>, present: &HeaderMap) {
         if let Some(theirs) = present.get(&names::RATELIMIT) {
             match (member(theirs, "remaining="), member(theirs, "reset=")) {
                 (Some(remaining), Some(reset))
@@ -67,7 +67,14 @@ impl<'v> Chosen<'v> {
     }
 
     /// `unix` is the time since the epoch, for resets that are told as a date.
-    pub(super) fn legacy(&self, lines: &mut Lines, present: &HeaderMap, prefix: &Prefix, form: Legacy, unix: Duration) {
+    pub(super) fn legacy<'n>(
+        &self,
+        lines: &mut Lines<'n>,
+        present: &HeaderMap,
+        prefix: &'n Prefix,
+        form: Legacy,
+        unix: Duration,
+    ) {
         let reset = match form {
             Legacy::Delta => self.reset(),
             Legacy::Epoch => secs(unix.saturating_add(self.numbers.reset.unwrap_or_default())),
@@ -85,7 +92,7 @@ impl<'v> Chosen<'v> {
     }
 
     /// The grammar that draft-06 and draft-07 share.
-    fn policy_line(&self, lines: &mut Lines) {
+    fn policy_line(&self, lines: &mut Lines<'_>) {
         lines.number(self.policy.quota);
         if let Some(window) = self.policy.window
             && window.subsec_nanos() == 0

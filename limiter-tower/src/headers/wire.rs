@@ -64,6 +64,11 @@ impl Wire {
         self.family(Family::Off).legacy(Legacy::Off)
     }
 
+    /// Whether there is nothing to say but on refusals.
+    pub(super) fn is_private(&self) -> bool {
+        self.family == Family::Off && self.legacy == Legacy::Off
+    }
+
     /// Which IETF fields are sent.
     pub fn family(mut self, family: Family) -> Self {
         self.family = family;

@@ -1,11 +1,10 @@
 //! Adds the refusals and the fields to the operations of a description.
 
 use core::fmt;
-use std::collections::BTreeMap;
 
+use utoipa::Modify;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{Content, Object, ObjectBuilder, OpenApi, RefOr, Response, ResponseBuilder, Type};
-use utoipa::{IntoResponses, Modify};
 
 use super::fields::{self, Field};
 use crate::headers::{Reason, Wire};
@@ -98,7 +97,7 @@ impl DescribeLimits {
     }
 
     /// The description of one refusal.
-    fn refusal(&self, reason: Reason) -> Response {
+    pub(super) fn refusal(&self, reason: Reason) -> Response {
         let mut answer = ResponseBuilder::new().description(format!("{}.", title(reason))).build();
         self.complete(&mut answer);
         answer
@@ -129,15 +128,6 @@ impl Modify for DescribeLimits {
 impl fmt::Debug for DescribeLimits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DescribeLimits").field("fields", &self.fields).finish_non_exhaustive()
-    }
-}
-
-#[cfg(feature = "axum")]
-impl IntoResponses for crate::RateLimited {
-    /// The refusal (429) on the default wire.
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let answer = DescribeLimits::default().refusal(Reason::QuotaExceeded);
-        BTreeMap::from([("429".to_owned(), RefOr::T(answer))])
     }
 }
 

@@ -25,7 +25,8 @@
 
 mod describe;
 mod fields;
-
+#[cfg(feature = "axum")]
+mod rejection;
 #[cfg(feature = "utoipa-axum")]
 mod router;
 

@@ -67,6 +67,9 @@ pub enum Detail {
     Wait,
 }
 
+/// The fields of a refusal in both default families.
+const FIELDS: usize = 9;
+
 /// A body and its type.
 ///
 /// ```
@@ -123,7 +126,10 @@ impl Content {
 impl From<Content> for Response<Bytes> {
     fn from(content: Content) -> Self {
         let mut response = Response::new(content.bytes);
-        response.headers_mut().insert(CONTENT_TYPE, content.content_type);
+        let headers = response.headers_mut();
+        // Room for all that a refusal says, so that the section does not have to grow.
+        let _full = headers.try_reserve(FIELDS).is_err();
+        headers.insert(CONTENT_TYPE, content.content_type);
         response
     }
 }

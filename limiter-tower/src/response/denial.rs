@@ -103,7 +103,7 @@ impl<'a> Denial<'a> {
         let mut json = Json::new();
         json.string("type", problem_type);
         json.string("title", self.title());
-        json.number("status", self.status().as_u16());
+        json.number("status", self.status().as_str());
         json.string("error", self.error());
         if let Some(detail) = self.detail() {
             json.string("detail", &detail);

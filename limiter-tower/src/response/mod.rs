@@ -30,9 +30,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, HeaderValue};
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Extensions, Method, Response, StatusCode};
 use limiter_core::{Decision, Limiter};
 
 pub use body::{Body, Content, Detail, MakeResponse};
@@ -40,15 +40,18 @@ pub use denial::Denial;
 pub(crate) use denial::title;
 
 use crate::grpc;
+use crate::headers::lines::Lines;
 use crate::headers::view::{View, Wait, secs_to_wait};
-use crate::headers::{self, Reason, Refused, Wire};
+use crate::headers::{self, Reason, Refused, Wire, names};
 
 /// The answer to a request that a decision refuses, with the body of the wire.
 pub(crate) fn denied(wire: &Wire, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
-    denied_with(wire, &wire.body, decision, parts, limiter)
+    let mut response = denied_with(wire, &wire.body, decision, parts, limiter);
+    mark(&mut response, Extensions::new());
+    response
 }
 
-/// The answer to a request that a decision refuses.
+/// The answer to a request that a decision refuses, which is yet to be [marked](mark).
 pub(crate) fn denied_with(
     wire: &Wire,
     body: &Body,
@@ -78,20 +81,39 @@ pub(crate) fn respond(
     jitter: Duration,
 ) -> Response<Bytes> {
     let reason = view.refused.unwrap_or(Reason::ReducedCapacity);
+    let mut lines = Lines::new();
     let mut response = match grpc::content_type(&asked.parts.headers) {
         Some(content_type) => grpc::refusal(wire, view, reason, content_type),
-        None => plain(wire, view, asked, reason, jitter),
+        None => plain(wire, view, asked, reason, jitter, &mut lines),
     };
     let status = response.status();
-    headers::write(wire, view, unix, status, false, response.headers_mut());
+    headers::fill(&mut lines, wire, view, unix, status, false, response.headers());
+    lines.write_to(response.headers_mut());
     if wire.exposes_to(&asked.parts.headers) {
         headers::expose(wire, response.headers_mut());
     }
-    response.extensions_mut().insert(Refused);
     response
 }
 
-fn plain(wire: &Wire, view: &View<'_>, asked: Asked<'_>, reason: Reason, jitter: Duration) -> Response<Bytes> {
+/// Tells the limiters further out that this is a refusal. `spare` is what is left of the request: its table serves
+/// once more, so that the mark costs no allocation.
+pub(crate) fn mark(response: &mut Response<Bytes>, mut spare: Extensions) {
+    let extensions = response.extensions_mut();
+    if extensions.is_empty() {
+        spare.clear();
+        *extensions = spare;
+    }
+    extensions.insert(Refused);
+}
+
+fn plain(
+    wire: &Wire,
+    view: &View<'_>,
+    asked: Asked<'_>,
+    reason: Reason,
+    jitter: Duration,
+    lines: &mut Lines<'_>,
+) -> Response<Bytes> {
     let retry_after = match view.wait() {
         Wait::After(wait) => Some(secs_to_wait(wait.saturating_add(jitter))),
         Wait::Never | Wait::Unknown => None,
@@ -105,12 +127,12 @@ fn plain(wire: &Wire, view: &View<'_>, asked: Asked<'_>, reason: Reason, jitter:
     if asked.parts.method == Method::HEAD {
         *response.body_mut() = Bytes::new();
     }
-    let headers = response.headers_mut();
     if let Some(seconds) = retry_after {
-        let _full = headers.try_insert(RETRY_AFTER, HeaderValue::from(seconds)).is_err();
+        lines.number(seconds);
+        lines.set(&names::RETRY_AFTER);
     }
     // RFC 6585 forbids storing a 429; a 503 must not stick either.
-    let _full = headers.try_insert(CACHE_CONTROL, HeaderValue::from_static("no-store")).is_err();
+    let _full = response.headers_mut().try_insert(CACHE_CONTROL, HeaderValue::from_static("no-store")).is_err();
     response
 }
 

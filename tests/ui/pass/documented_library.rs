@@ -8,8 +8,8 @@
 pub mod web {
     use axum::Router;
     use axum::extract::{Path, State};
+    use axum::http::{StatusCode, request::Parts};
     use axum::routing::get;
-    use http::request::Parts;
     use limiter_tower::{Quota, rate_limit};
 
     /// What a caller pays for.
@@ -25,8 +25,8 @@ pub mod web {
     /// For number 0.
     #[rate_limit(read = 1000, write = 10, quota = plan, penalty, on_store_error = "local", missing = "refuse")]
     #[axum::debug_handler(state = u32)]
-    pub async fn session(State(state): State<u32>, Path(id): Path<u32>) -> Result<String, axum::http::StatusCode> {
-        if id == 0 { Err(axum::http::StatusCode::NOT_FOUND) } else { Ok((state + id).to_string()) }
+    pub async fn session(State(state): State<u32>, Path(id): Path<u32>) -> Result<String, StatusCode> {
+        if id == 0 { Err(StatusCode::NOT_FOUND) } else { Ok((state + id).to_string()) }
     }
 
     /// Says hello.

@@ -216,8 +216,10 @@ impl<V: Value> Table<V> {
             }
         }
         self.earliest = earliest;
-        if self.len * 4 < self.cells.len() {
-            self.rebuild(if self.len == 0 { 0 } else { (self.len * 2).max(SMALLEST) });
+        // Half full afterwards, as after growing: a quarter has to go or come before the next rebuild.
+        let enough = if self.len == 0 { 0 } else { (self.len * 2).max(SMALLEST) };
+        if self.len * 8 < self.cells.len() * 3 && enough < self.cells.len() {
+            self.rebuild(enough);
         }
         before - self.len
     }

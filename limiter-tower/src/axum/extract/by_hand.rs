@@ -108,6 +108,8 @@ impl fmt::Debug for ByHand {
     }
 }
 
+// Those who mistake a type for an extractor want to hear of the usual ones.
+#[diagnostic::do_not_recommend]
 impl<S: Sync> FromRequestParts<S> for ByHand {
     type Rejection = Infallible;
 

@@ -11,6 +11,8 @@ use limiter_core::Usage;
 
 use crate::current::CurrentDecision;
 
+// Those who mistake a type for an extractor want to hear of the usual ones.
+#[diagnostic::do_not_recommend]
 impl<S: Sync> FromRequestParts<S> for CurrentDecision {
     type Rejection = NotShared;
 
@@ -42,6 +44,8 @@ impl<S: Sync> OptionalFromRequestParts<S> for CurrentDecision {
 #[derive(Clone, Debug)]
 pub struct CurrentUsage(pub Option<Usage>);
 
+// Those who mistake a type for an extractor want to hear of the usual ones.
+#[diagnostic::do_not_recommend]
 impl<S: Sync> FromRequestParts<S> for CurrentUsage {
     type Rejection = NotShared;
 

@@ -60,6 +60,8 @@ impl HeldPermit {
     }
 }
 
+// Those who mistake a type for an extractor want to hear of the usual ones.
+#[diagnostic::do_not_recommend]
 impl<S: Sync> FromRequestParts<S> for HeldPermit {
     type Rejection = Infallible;
 

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! $ echo '{"peer":"10.0.0.1","headers":[["X-Forwarded-For","203.0.113.7"]],
-//!   "config":{"header":"x-forwarded-for","trusted":["10.0.0.1"]}}' | tr -d '\n' | cargo run -p examples --bin client_ip
+//!   "config":{"header":"x-forwarded-for","trusted":["10.0.0.1"]}}' | tr -d '\n' | cargo run --bin client_ip
 //! {"ip":"203.0.113.7","key":"203.0.113.7","via":"header"}
 //! ```
 

@@ -1,0 +1,135 @@
+//! Asking: what applies becomes one operation, and the store is asked once.
+
+use smallvec::SmallVec;
+
+use super::alone::Alone;
+use super::decide::questions;
+use super::prepared::{Prepared, Tier};
+use super::ruling::Ruling;
+use super::{Limiter, StoreHandle};
+use crate::decision::Source;
+use crate::key::{Key, KeyContext};
+use crate::policy::Policy;
+use crate::store::{Answer, Charged, Decide, Item, Mode, Operation, Place, Reply, StoreError};
+use crate::time::Now;
+
+/// One rule that applies, and who asks how much of it.
+pub(super) struct Asked {
+    pub(super) rule: usize,
+    pub(super) key: Key,
+    pub(super) cost: u64,
+    pub(super) tier: Tier,
+}
+
+pub(super) type Questions = SmallVec<[Asked; 2]>;
+
+impl Limiter {
+    pub(super) fn ask(
+        &self,
+        policy: &Policy,
+        prepared: &Prepared,
+        asked: &mut Questions,
+        mode: Mode,
+        request: Option<&KeyContext<'_>>,
+    ) -> Reply<Ruling> {
+        if let [one] = asked.as_slice()
+            && let StoreHandle::Memory(store) = &self.inner.store
+            && let Some(rule) = prepared.rules.get(one.rule)
+        {
+            let alone =
+                Alone { limiter: self, store, rule, params: &one.tier.params, budget: one.tier.budget, request };
+            return alone.ruling(&one.key, one.cost, mode);
+        }
+        if asked.is_empty() {
+            return Reply::Now(Ruling::without_rules());
+        }
+        let op = self.operation(prepared, asked, mode);
+        let store = match &self.inner.store {
+            StoreHandle::Memory(store) => {
+                let mut ruling = Ruling::default();
+                self.rule(prepared, &op, asked, &store.decide(&op), Source::Store, request, &mut ruling);
+                return Reply::Now(ruling);
+            }
+            StoreHandle::Other(store) => store,
+        };
+        match store.submit(Operation::Decide(op.clone())) {
+            Reply::Now(answer) => Reply::Now(self.answer(prepared, &op, asked, answer, request)),
+            Reply::Later(answer) => {
+                let (limiter, policy) = (self.clone(), policy.clone());
+                let asked = core::mem::take(asked);
+                Reply::Later(Box::pin(async move {
+                    let answer = answer.await;
+                    match limiter.prepared(&policy) {
+                        Ok(prepared) => limiter.answer(prepared, &op, &asked, answer, None),
+                        Err(_) => Ruling::default(),
+                    }
+                }))
+            }
+        }
+    }
+
+    pub(super) fn operation(&self, prepared: &Prepared, asked: &[Asked], mode: Mode) -> Decide {
+        let mut wall = prepared.wall;
+        let mut op = Decide { now: Now::default(), items: SmallVec::new() };
+        for one in asked {
+            let Some(rule) = prepared.rules.get(one.rule) else { continue };
+            wall |= one.tier.params.needs_wall();
+            op.items.push(Item {
+                budget: one.tier.budget,
+                subject: self.subject(one.tier.budget, rule, &one.tier.params, &one.key),
+                params: one.tier.params,
+                cost: one.cost,
+                mode: if rule.penalty && mode == Mode::Charge { Mode::Penalty } else { mode },
+                at_ceiling: rule.at_ceiling,
+            });
+        }
+        op.now = self.inner.clock.read(wall);
+        op
+    }
+
+    pub(super) fn answer(
+        &self,
+        prepared: &Prepared,
+        op: &Decide,
+        asked: &Questions,
+        answer: Result<Answer, StoreError>,
+        request: Option<&KeyContext<'_>>,
+    ) -> Ruling {
+        match answer {
+            Ok(Answer::Decided(decided)) if decided.items.len() == op.items.len() => {
+                let mut ruling = Ruling::default();
+                self.rule(prepared, op, asked, &decided, Source::Store, request, &mut ruling);
+                ruling
+            }
+            Ok(_) => self.without_store(prepared, op, asked, &StoreError::unsupported(), request),
+            Err(error) => self.without_store(prepared, op, asked, &error, request),
+        }
+    }
+
+    pub(super) fn reset_prepared(&self, prepared: &Prepared, key: &Key) {
+        let asked = questions(prepared, key, Some(0));
+        let op = self.operation(prepared, &asked, Mode::Charge);
+        let charges = op
+            .items
+            .into_iter()
+            .map(|item| Charged {
+                budget: item.budget,
+                subject: item.subject,
+                params: item.params,
+                cost: 0,
+                at: op.now.monotonic,
+                until: op.now.monotonic,
+                place: Place::Own,
+            })
+            .collect();
+        match &self.inner.store {
+            StoreHandle::Memory(store) => {
+                let charges: SmallVec<[Charged; 2]> = charges;
+                store.reset(&charges);
+            }
+            StoreHandle::Other(store) => {
+                let _: Reply<_> = store.submit(Operation::Reset { charges });
+            }
+        }
+    }
+}

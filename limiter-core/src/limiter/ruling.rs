@@ -1,0 +1,213 @@
+//! What follows from an answer: a [`Decision`] with a usage for each rule, what the caller has to
+//! hold, and a word to the observer. Also what follows when there is no answer.
+
+use smallvec::SmallVec;
+
+use super::Limiter;
+use super::ask::{Asked, Questions};
+use super::permit::{Permit, Receipt};
+use super::prepared::{Prepared, PreparedRule};
+use crate::algorithm::{Algorithm, State, Verdict};
+use crate::decision::{Decision, Outcome, Source, Usage};
+use crate::event::{Event, StoreFailure};
+use crate::key::{Key, KeyContext, Part};
+use crate::rule::OnStoreError;
+use crate::store::memory::MemoryStore;
+use crate::store::{Charged, Decide, Decided, Item, ItemReply, Mode, Place, StoreError};
+use crate::time::Now;
+
+/// A decision, and what the caller holds because of it.
+#[derive(Debug, Default)]
+#[must_use = "a ruling holds slots, and the charge that may have to be given back"]
+pub struct Ruling {
+    /// The decision.
+    pub decision: Decision,
+    /// What was charged.
+    pub receipt: Receipt,
+    /// Slots of concurrent limits, if the policy has any.
+    pub permit: Option<Permit>,
+}
+
+impl Ruling {
+    pub(super) fn without_rules() -> Self {
+        Ruling { decision: Decision::exempt(), ..Ruling::default() }
+    }
+}
+
+impl Limiter {
+    /// Turns a store's numbers into a ruling and tells the observer.
+    #[expect(clippy::too_many_arguments, reason = "a ruling is large, so it is filled where it will stay")]
+    pub(super) fn rule(
+        &self,
+        prepared: &Prepared,
+        op: &Decide,
+        asked: &Questions,
+        decided: &Decided,
+        source: Source,
+        request: Option<&KeyContext<'_>>,
+        ruling: &mut Ruling,
+    ) {
+        ruling.decision.allowed = decided.allowed;
+        ruling.decision.source = source;
+        ruling.decision.degraded = source != Source::Store;
+        ruling.receipt.local = source == Source::Local;
+        let mut slots = SmallVec::new();
+        for ((one, item), reply) in asked.iter().zip(&op.items).zip(&decided.items) {
+            let Some(rule) = prepared.rules.get(one.rule) else { continue };
+            ruling.decision.usages.push(usage(rule, item, reply, op.now));
+            if decided.allowed && reply.verdict == Verdict::Allow && item.mode != Mode::Peek && item.cost > 0 {
+                // Charges on one budget wear off one after the other, the last one last.
+                let one_cell = |earlier: &Charged| match (earlier.place, reply.place) {
+                    (Place::Shared, Place::Shared) => earlier.budget == item.budget,
+                    _ => earlier.subject == item.subject,
+                };
+                for earlier in ruling.receipt.charges.iter_mut().filter(|earlier| one_cell(earlier)) {
+                    earlier.until = earlier.until.saturating_sub(item.params.weight(item.cost));
+                }
+                let charge = charged(item, reply, op.now);
+                if item.params.algorithm() == Algorithm::Concurrent {
+                    slots.push(charge);
+                } else {
+                    ruling.receipt.charges.push(charge);
+                }
+            }
+        }
+        if !slots.is_empty() {
+            ruling.permit = Some(Permit::new(self.clone(), slots, ruling.receipt.local));
+        }
+        self.tell(asked, &ruling.decision, request);
+    }
+
+    /// The store failed: each rule says what happens. Rules that close refuse; the others pass if
+    /// those with a local stand-in do.
+    pub(super) fn without_store(
+        &self,
+        prepared: &Prepared,
+        op: &Decide,
+        asked: &Questions,
+        error: &StoreError,
+        request: Option<&KeyContext<'_>>,
+    ) -> Ruling {
+        let choice =
+            |one: &Asked| prepared.rules.get(one.rule).map_or(OnStoreError::Closed, |rule| rule.on_store_error);
+        let mut ruling = if asked.iter().any(|one| choice(one) == OnStoreError::Closed) {
+            let mut ruling = Ruling::default();
+            ruling.decision.source = Source::Closed;
+            ruling.decision.degraded = true;
+            for (one, item) in asked.iter().zip(&op.items).filter(|(one, _)| choice(one) == OnStoreError::Closed) {
+                if let Some(rule) = prepared.rules.get(one.rule) {
+                    let mut usage = usage(rule, item, &unknown_reply(), op.now);
+                    usage.outcome = Outcome::StoreFailed;
+                    ruling.decision.usages.push(usage);
+                }
+            }
+            self.tell(asked, &ruling.decision, request);
+            ruling
+        } else {
+            let (mut local_op, mut local_asked) = (Decide { now: op.now, items: SmallVec::new() }, Questions::new());
+            for (one, item) in asked.iter().zip(&op.items).filter(|(one, _)| choice(one) == OnStoreError::Local) {
+                local_op.items.push(item.clone());
+                local_asked.push(Asked { key: one.key.clone(), ..*one });
+            }
+            if local_op.items.is_empty() {
+                let mut ruling = Ruling::without_rules();
+                ruling.decision.source = Source::Open;
+                ruling.decision.degraded = true;
+                self.tell(asked, &ruling.decision, request);
+                ruling
+            } else {
+                let decided = self.inner.local.get_or_init(MemoryStore::new).decide(&local_op);
+                let mut ruling = Ruling::default();
+                self.rule(prepared, &local_op, &local_asked, &decided, Source::Local, request, &mut ruling);
+                ruling
+            }
+        };
+        ruling.decision.degraded = true;
+        if let Some(observer) = &self.inner.observer {
+            observer.on_store_error(&StoreFailure { error, decision: &ruling.decision });
+        }
+        ruling
+    }
+
+    pub(super) fn refuse_keyless(
+        &self,
+        prepared: &Prepared,
+        rule: &PreparedRule,
+        request: Option<&KeyContext<'_>>,
+    ) -> Ruling {
+        let asked: Questions = [Asked {
+            rule: usize::from(rule.index),
+            key: Key::from(Part::Unknown),
+            cost: 0,
+            tier: rule.default_tier(),
+        }]
+        .into_iter()
+        .collect();
+        let op = self.operation(prepared, &asked, Mode::Peek);
+        let mut ruling = Ruling::default();
+        for item in &op.items {
+            let mut usage = usage(rule, item, &unknown_reply(), op.now);
+            usage.outcome = Outcome::NoKey;
+            ruling.decision.usages.push(usage);
+        }
+        self.tell(&asked, &ruling.decision, request);
+        ruling
+    }
+
+    pub(super) fn tell(&self, asked: &Questions, decision: &Decision, request: Option<&KeyContext<'_>>) {
+        if self.inner.observer.is_some() {
+            let keys: SmallVec<[Key; 2]> = asked.iter().map(|one| one.key.clone()).collect();
+            self.tell_keys(&keys, decision, request);
+        }
+    }
+
+    #[inline]
+    pub(super) fn tell_keys(&self, keys: &[Key], decision: &Decision, request: Option<&KeyContext<'_>>) {
+        let Some(observer) = &self.inner.observer else { return };
+        let event = Event { decision, keys, request: request.map(KeyContext::parts) };
+        if decision.is_allowed() {
+            observer.on_allow(&event);
+        } else {
+            observer.on_deny(&event);
+        }
+    }
+}
+
+fn unknown_reply() -> ItemReply {
+    ItemReply { verdict: Verdict::Deny { retry: None }, state: State::default(), place: Place::Own }
+}
+
+#[inline]
+pub(super) fn charged(item: &Item, reply: &ItemReply, now: Now) -> Charged {
+    Charged {
+        budget: item.budget,
+        subject: item.subject.clone(),
+        params: item.params,
+        cost: item.cost,
+        at: now.monotonic,
+        until: reply.state.fresh_at,
+        place: reply.place,
+    }
+}
+
+#[inline(always)]
+pub(super) fn usage(rule: &PreparedRule, item: &Item, reply: &ItemReply, now: Now) -> Usage {
+    let (outcome, retry) = match (reply.verdict, reply.place) {
+        (Verdict::Allow, _) => (Outcome::Allowed, None),
+        (Verdict::TooBig, _) => (Outcome::NeverFits, None),
+        (Verdict::Deny { retry }, Place::NoRoom) => (Outcome::NoRoom, retry),
+        (Verdict::Deny { retry }, _) => (Outcome::Spent, retry),
+    };
+    Usage {
+        name: rule.name.clone(),
+        params: item.params,
+        state: reply.state,
+        now,
+        cost: item.cost,
+        outcome,
+        retry,
+        per_client: rule.per_client,
+        index: rule.index,
+        subject: item.subject.clone(),
+    }
+}
