@@ -55,7 +55,14 @@ pub(super) fn by_caller(arguments: &Arguments, amounts: &[Amount], errors: &mut 
     let function = match arguments.value(Argument::Quota, errors)? {
         Value::Path(path) => path,
         Value::Str(text) if text.value().parse::<QuotaList>().is_ok() => {
-            errors.on(text, format!("a quota stands without a name: `#[rate_limit({})]`; `quota = plan_of` names a function that says each caller's", text.token()));
+            let token = text.token();
+            errors.on(
+                text,
+                format!(
+                    "`quota` takes the path of a function, found the string `{token}`; a quota itself stands without a \
+                     name: `#[rate_limit({token})]`"
+                ),
+            );
             return None;
         }
         value => {
