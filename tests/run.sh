@@ -56,4 +56,4 @@ prepare_python() {
 }
 prepare_python
 
-cargo test --workspace --all-features "$@"
+cargo test --workspace --all-features --no-fail-fast "$@"
