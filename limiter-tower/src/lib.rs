@@ -90,6 +90,12 @@ pub use limiter_core::{
 };
 pub use limiter_core::{access, event, key, quota, store, time};
 
+#[cfg(feature = "axum")]
+pub use crate::axum::{
+    extract::{ByHand, CurrentUsage, HeldPermit, NotShared, RateLimited},
+    router::RouterExt,
+};
+
 /// Limits a handler, or every route of the router that a function returns.
 ///
 /// ```
@@ -199,12 +205,6 @@ pub use limiter_core::{access, event, key, quota, store, time};
 /// wrong method (405), and every request that a fallback of its own answers. Without such a fallback
 /// unknown paths (404) do not count, wherever the router is mounted. A handler's own limit adds to
 /// its group's; when it refuses, the group gives its charge back.
-#[cfg(feature = "axum")]
-pub use crate::axum::{
-    extract::{ByHand, CurrentUsage, HeldPermit, NotShared, RateLimited},
-    router::RouterExt,
-};
-
 #[cfg(feature = "axum")]
 pub use limiter_macros::rate_limit;
 
