@@ -15,7 +15,10 @@ pub(crate) enum Argument {
     Missing,
     Name,
     OnLimited,
+    OnStoreError,
+    Penalty,
     Per,
+    Quota,
     Read,
     Scope,
     TrustedKey,
@@ -33,6 +36,9 @@ const KNOWN: &[(Argument, &str, &str)] = &[
     (Argument::Missing, "missing", r#"`missing = "shared"`, `"refuse"`, `"skip"`"#),
     (Argument::Algorithm, "algorithm", r#"`algorithm = "bucket"`, `"interval"`, `"fixed"`, `"sliding"`, `"log"`"#),
     (Argument::Concurrent, "concurrent", "`concurrent = 8`"),
+    (Argument::Quota, "quota", "a function of the request's head, beside the default: `\"100/min\", quota = plan_of`"),
+    (Argument::Penalty, "penalty", "the bare word `penalty`"),
+    (Argument::OnStoreError, "on_store_error", r#"`on_store_error = "local"`, `"open"`, `"closed"`"#),
     (Argument::Cost, "cost", "`cost = 5`, or a function of the request's head: `cost = query_cost`"),
     (Argument::Name, "name", r#"`name = "search"`"#),
     (Argument::Scope, "scope", r#"`scope = "search"`"#),
@@ -44,22 +50,8 @@ const KNOWN: &[(Argument, &str, &str)] = &[
 ];
 
 /// Arguments that are planned, so that nobody hunts for a misspelling.
-const LATER: &[&str] = &[
-    "at_ceiling",
-    "ban",
-    "count",
-    "inherit",
-    "max_wait",
-    "on_store_error",
-    "penalty",
-    "policy",
-    "queue",
-    "quota",
-    "retry",
-    "settle",
-    "shadow",
-    "tier",
-];
+const LATER: &[&str] =
+    &["at_ceiling", "ban", "count", "inherit", "max_wait", "policy", "queue", "retry", "settle", "shadow", "tier"];
 
 /// What the same thing is called elsewhere.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -69,12 +61,16 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("concurrency", "concurrent"),
     ("error_handler", "on_limited"),
     ("extractor", "key"),
+    ("fail_open", "on_store_error"),
     ("gets", "read"),
     ("group", "scope"),
     ("key_func", "key"),
     ("max_concurrent", "concurrent"),
+    ("on_error", "on_store_error"),
     ("path", "crate"),
+    ("penalize", "penalty"),
     ("period", "per"),
+    ("plan", "quota"),
     ("posts", "write"),
     ("reads", "read"),
     ("shared", "scope"),

@@ -158,6 +158,10 @@ impl Arguments {
                 ),
             ));
         };
+        if let Word::Known(name) = names::look_up(&text.value()) {
+            let message = format!("`{}` stands without quotes; accepted: {}", name.text(), name.example());
+            return Err(syn::Error::new_spanned(&text, message));
+        }
         if let Some(first) = &self.quotas {
             return Err(syn::Error::new_spanned(
                 &text,

@@ -90,6 +90,12 @@ pub use limiter_core::{
 };
 pub use limiter_core::{access, event, key, quota, store, time};
 
+#[cfg(feature = "axum")]
+pub use crate::axum::{
+    extract::{ByHand, CurrentUsage, HeldPermit, NotShared, RateLimited},
+    router::RouterExt,
+};
+
 /// Limits a handler, or every route of the router that a function returns.
 ///
 /// ```
@@ -141,9 +147,13 @@ pub use limiter_core::{access, event, key, quota, store, time};
 /// | `burst = 20` | the capacity, unless the quota says it |
 /// | `concurrent = 8` | so many at the same time, everybody together unless `key` says otherwise |
 /// | `key = "ip"` | who is limited: `ip` (default), `global`, `header:NAME`, .. combined by `+`, with fallbacks by `\|`; or a function `fn(&http::request::Parts) -> impl IntoKey`, or any [`KeySource`] |
+/// | `missing = "shared"` | what becomes of requests without the key: they share one budget; or `refuse`, `skip` |
 /// | `trusted_key` | something in front has checked a key that callers could choose; else a limit by `ip` must stand beside it |
 /// | `algorithm = "bucket"` | or `interval`, `fixed`, `sliding`, `log` |
 /// | `cost = 5` | what a request takes, 1 unless stated; or a function `fn(&http::request::Parts) -> u32` |
+/// | `quota = plan_of` | each caller's own quota, by a function `fn(&http::request::Parts) ->` [`Quota`]; the one written beside it is the default |
+/// | `penalty` | refused requests count too: who keeps asking stays out |
+/// | `on_store_error = "local"` | when the store fails, a limiter in this process decides (default); or `open`: every request passes; or `closed`: none does |
 /// | `name = "search"` | the name on the wire and in metrics; the function's unless stated. `read` and `write` get `-read` and `-write` |
 /// | `scope = "search"` | shares the budget with other rules of this scope and quota |
 /// | `headers = "draft-11, legacy"` | the fields that answers carry, and no others: one of `draft-11`, `draft-07`, `draft-06`, and one of `legacy`, `legacy-delta`; or `off`. Without it the application's [`Wire`](headers::Wire) says |
@@ -151,6 +161,29 @@ pub use limiter_core::{access, event, key, quota, store, time};
 /// | `exempt = "/health, /static/*"` | paths of a group that are not limited |
 /// | `inner = session_unlimited` | also keeps the untouched function, under this name |
 /// | `crate = ::my::facade` | where this crate is found, if not at `::limiter_tower` |
+///
+/// A function of the request's head sees no state; what it needs, a middleware puts into the
+/// request's extensions:
+///
+/// ```
+/// use http::request::Parts;
+/// use limiter_tower::{Quota, rate_limit};
+///
+/// #[derive(Clone)]
+/// struct Plan { per_minute: u64 }
+///
+/// fn plan_of(parts: &Parts) -> Quota {
+///     Quota::per_minute(parts.extensions.get::<Plan>().map_or(100, |plan| plan.per_minute))
+/// }
+///
+/// #[rate_limit("100/min", quota = plan_of)]
+/// async fn reports() {}
+///
+/// #[rate_limit("5/15min", penalty, on_store_error = "closed")]
+/// async fn login() {}
+/// # let _: axum::Router = axum::Router::new()
+/// #     .route("/reports", axum::routing::get(reports)).route("/login", axum::routing::post(login));
+/// ```
 ///
 /// Several `#[rate_limit(..)]` on one function are one policy: all must let a request pass, and a
 /// refusal charges none. They must all go by the name `rate_limit`.
@@ -172,12 +205,6 @@ pub use limiter_core::{access, event, key, quota, store, time};
 /// wrong method (405), and every request that a fallback of its own answers. Without such a fallback
 /// unknown paths (404) do not count, wherever the router is mounted. A handler's own limit adds to
 /// its group's; when it refuses, the group gives its charge back.
-#[cfg(feature = "axum")]
-pub use crate::axum::{
-    extract::{ByHand, CurrentUsage, HeldPermit, NotShared, RateLimited},
-    router::RouterExt,
-};
-
 #[cfg(feature = "axum")]
 pub use limiter_macros::rate_limit;
 

@@ -3,6 +3,7 @@
 
 mod attribute {
     pub mod answers;
+    pub mod choices;
     pub mod driver;
     pub mod groups;
     pub mod handlers;

@@ -2,6 +2,7 @@
 //! All mistakes that can be seen without types are found here.
 
 mod answer;
+mod choices;
 mod function;
 mod naming;
 mod quotas;
@@ -53,12 +54,16 @@ pub(crate) struct Rule {
     pub(crate) name: String,
     pub(crate) scope: Option<String>,
     pub(crate) limit: Limit,
+    /// The function that says each caller's quota; `limit` is then the default.
+    pub(crate) quota: Option<Path>,
     pub(crate) class: Class,
     pub(crate) algorithm: Option<Algorithm>,
     pub(crate) key: Option<Key>,
     pub(crate) is_trusted: bool,
     pub(crate) missing: Option<Missing>,
     pub(crate) cost: Option<Cost>,
+    pub(crate) is_penalised: bool,
+    pub(crate) on_store_error: Option<OnStoreError>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -97,6 +102,14 @@ pub(crate) enum Missing {
     Refuse,
     Shared,
     Skip,
+}
+
+/// What to do when the store fails. The variants go by the names of the engine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnStoreError {
+    Closed,
+    Local,
+    Open,
 }
 
 #[derive(Clone)]

@@ -31,12 +31,15 @@ pub(super) fn settle(drafts: Vec<Draft>, item: &Item, errors: &mut Errors) -> Ve
             name,
             scope,
             limit: draft.limit,
+            quota: draft.quota,
             class: draft.class,
             algorithm: draft.algorithm,
             missing: draft.missing,
             key: draft.key,
             is_trusted: draft.is_trusted,
             cost: draft.cost,
+            is_penalised: draft.is_penalised,
+            on_store_error: draft.on_store_error,
         });
     }
     rules

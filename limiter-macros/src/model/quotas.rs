@@ -2,7 +2,8 @@
 
 use limiter_core::quota::{Quota, QuotaList, parse_period};
 use proc_macro2::Span;
-use syn::LitStr;
+use quote::ToTokens;
+use syn::{LitStr, Path};
 
 use super::{Class, Limit};
 use crate::errors::Errors;
@@ -46,6 +47,59 @@ pub(super) fn amounts(arguments: &Arguments, errors: &mut Errors) -> Vec<Amount>
     burst(arguments, &mut amounts, errors);
     concurrent(arguments, &mut amounts, errors);
     amounts
+}
+
+/// The function that says each caller's quota. The one that the attribute states is the default.
+pub(super) fn by_caller(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> Option<Path> {
+    let word = &arguments.named(Argument::Quota)?.word;
+    let function = match arguments.value(Argument::Quota, errors)? {
+        Value::Path(path) => path,
+        Value::Str(text) if text.value().parse::<QuotaList>().is_ok() => {
+            let token = text.token();
+            errors.on(
+                text,
+                format!(
+                    "`quota` takes the path of a function, found the string `{token}`; a quota itself stands without a \
+                     name: `#[rate_limit({token})]`"
+                ),
+            );
+            return None;
+        }
+        value => {
+            errors.on(value, unfit(Argument::Quota, "the path of a function", value));
+            return None;
+        }
+    };
+    if amounts.iter().any(|amount| matches!(amount.limit, Limit::Concurrent(_))) {
+        errors.on(
+            word,
+            "`quota` beside `concurrent`: slots are not counted per time; leave `quota` out, or put it beside a quota \
+             in a second `#[rate_limit(\"100/min\", quota = ..)]`",
+        );
+    } else if is_list(amounts) {
+        errors.on(
+            word,
+            "`quota` beside several quotas: the function returns one, which would stand for each of them; stack a \
+             `#[rate_limit(..)]` for each, with a function of its own",
+        );
+    } else if amounts.is_empty() && !arguments.is_partial && !is_tried(arguments) {
+        let text = function.to_token_stream().to_string().replace(' ', "");
+        errors.on(word, format!("`quota` needs a default beside it, for when the function does not say: `#[rate_limit(\"100/min\", quota = {text})]`"));
+    }
+    Some(function.clone())
+}
+
+/// Whether requests of one class are counted by several quotas.
+fn is_list(amounts: &[Amount]) -> bool {
+    amounts.iter().any(|a| amounts.iter().filter(|b| b.class == a.class).count() > 1)
+}
+
+/// Whether a limit was given that was refused, which is message enough.
+pub(super) fn is_tried(arguments: &Arguments) -> bool {
+    arguments.quotas.is_some()
+        || [Argument::Read, Argument::Write, Argument::Concurrent, Argument::Per, Argument::Burst]
+            .into_iter()
+            .any(|name| arguments.named(name).is_some())
 }
 
 fn by_class(
@@ -130,8 +184,7 @@ fn burst(arguments: &Arguments, amounts: &mut [Amount], errors: &mut Errors) {
     let Some((burst, span)) = arguments.integer(Argument::Burst, limiter_core::quota::MAX_COUNT, errors) else {
         return;
     };
-    let is_list = amounts.iter().any(|a| amounts.iter().filter(|b| b.class == a.class).count() > 1);
-    if is_list {
+    if is_list(amounts) {
         errors.at(
             span,
             "`burst` beside several quotas; write it behind the one it belongs to: \"10/s burst 20, 1000/h\"",

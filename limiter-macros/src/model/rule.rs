@@ -3,10 +3,11 @@
 use limiter_core::KeyNotation;
 use limiter_core::quota::{Alignment, Quota};
 use proc_macro2::Span;
-use syn::LitStr;
+use syn::{LitStr, Path};
 
-use super::quotas::{Amount, amounts};
-use super::{Algorithm, Class, Cost, Key, Limit, Missing};
+use super::choices::{missing, on_store_error};
+use super::quotas::{Amount, amounts, by_caller, is_tried};
+use super::{Algorithm, Class, Cost, Key, Limit, Missing, OnStoreError};
 use crate::errors::Errors;
 use crate::names::{self, Argument};
 use crate::parse::{Arguments, Value, integer, unfit};
@@ -14,6 +15,7 @@ use crate::parse::{Arguments, Value, integer, unfit};
 /// A rule whose name is not settled.
 pub(super) struct Draft {
     pub(super) limit: Limit,
+    pub(super) quota: Option<Path>,
     pub(super) class: Class,
     pub(super) algorithm: Option<Algorithm>,
     pub(super) key: Option<Key>,
@@ -22,6 +24,8 @@ pub(super) struct Draft {
     pub(super) is_trusted: bool,
     pub(super) missing: Option<Missing>,
     pub(super) cost: Option<Cost>,
+    pub(super) is_penalised: bool,
+    pub(super) on_store_error: Option<OnStoreError>,
     pub(super) name: Option<LitStr>,
     pub(super) scope: Option<LitStr>,
     /// Which attribute of the stack it comes from.
@@ -31,14 +35,19 @@ pub(super) struct Draft {
 /// The rules of one attribute.
 pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Errors) -> Vec<Draft> {
     let amounts = amounts(arguments, errors);
+    let quota = by_caller(arguments, &amounts, errors);
     let algorithm = algorithm(arguments, &amounts, errors);
     let (key, notation, key_span) = key(arguments, errors);
     let is_trusted = trusted(arguments, notation.as_ref(), key.as_ref(), errors);
     let missing = missing(arguments, errors);
     let cost = cost(arguments, &amounts, errors);
+    let is_penalised = penalised(arguments, &amounts, errors);
+    let on_store_error = on_store_error(arguments, errors);
     let name = wire_word(arguments, Argument::Name, errors);
     let scope = wire_word(arguments, Argument::Scope, errors);
-    if amounts.is_empty() && !arguments.is_partial && !is_tried(arguments) {
+    // `quota` says itself what it lacks.
+    if amounts.is_empty() && !arguments.is_partial && !is_tried(arguments) && arguments.named(Argument::Quota).is_none()
+    {
         errors.at(
             arguments.span,
             "no limit; write a quota such as `#[rate_limit(\"100/min\")]`, or `read = 1000, write = 10`, \
@@ -49,6 +58,7 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
         .into_iter()
         .map(|amount| Draft {
             limit: amount.limit,
+            quota: quota.clone(),
             class: amount.class,
             algorithm,
             key: key.clone(),
@@ -57,19 +67,13 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
             is_trusted,
             missing,
             cost: cost.clone(),
+            is_penalised,
+            on_store_error,
             name: name.clone(),
             scope: scope.clone(),
             attribute,
         })
         .collect()
-}
-
-/// Whether a limit was given that was refused, which is message enough.
-fn is_tried(arguments: &Arguments) -> bool {
-    arguments.quotas.is_some()
-        || [Argument::Read, Argument::Write, Argument::Concurrent, Argument::Per, Argument::Burst]
-            .into_iter()
-            .any(|name| arguments.named(name).is_some())
 }
 
 /// How it is counted; `None` is the one that goes with the limit.
@@ -181,22 +185,18 @@ fn trusted(arguments: &Arguments, notation: Option<&KeyNotation>, key: Option<&K
     true
 }
 
-/// What becomes of a request without the key; `None` is the engine's own choice.
-fn missing(arguments: &Arguments, errors: &mut Errors) -> Option<Missing> {
-    let text = arguments.string(Argument::Missing, errors)?;
-    let word = text.value();
-    let chosen = MISSING.iter().find(|(name, _)| *name == word).map(|(_, missing)| *missing);
-    if chosen.is_none() {
-        let meant = names::closest(&word, MISSING.iter().map(|(name, _)| *name));
-        let meant = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
-        let accepted = "`shared` (all who lack the key share one budget), `refuse`, `skip`";
-        errors.on(&text, format!("unknown choice `{word}` for a missing key; {meant}accepted: {accepted}"));
+/// Whether refused requests count too.
+fn penalised(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> bool {
+    let Some(word) = arguments.switch(Argument::Penalty, errors) else { return false };
+    if amounts.iter().any(|amount| matches!(amount.limit, Limit::Concurrent(_))) {
+        errors.on(
+            word,
+            "`penalty` beside `concurrent`: a refused request holds no slot that could be counted; leave `penalty` out, \
+             or put it beside a quota in a second `#[rate_limit(\"100/min\", penalty)]`",
+        );
     }
-    chosen
+    true
 }
-
-const MISSING: [(&str, Missing); 3] =
-    [("shared", Missing::Shared), ("refuse", Missing::Refuse), ("skip", Missing::Skip)];
 
 fn cost(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> Option<Cost> {
     match arguments.value(Argument::Cost, errors)? {

@@ -21,7 +21,7 @@ mod site;
 
 pub use ::axum::extract::{FromRequest, FromRequestParts};
 pub use ::axum::response::Response;
-pub use limiter_core::{Algorithm, Missing};
+pub use limiter_core::{Algorithm, Missing, OnStoreError};
 
 pub use crate::headers::{Family, Legacy};
 

@@ -8,7 +8,8 @@ use http::request::Parts;
 use limiter_core::decision::Name;
 use limiter_core::key::parse_source;
 use limiter_core::{
-    Algorithm, Decision, KeySource, Limiter, MethodClass, Missing, Policy, PolicyError, Quota, Rule, Warning,
+    Algorithm, Decision, KeySource, Limiter, MethodClass, Missing, OnStoreError, Policy, PolicyError, Quota, Rule,
+    Warning,
 };
 
 use axum::body::{Body, Bytes};
@@ -121,12 +122,15 @@ pub struct Spec {
     name: &'static str,
     scope: Option<&'static str>,
     limit: Limit,
+    quota: Option<fn(&Parts) -> Quota>,
     class: MethodClass,
     algorithm: Option<Algorithm>,
     key: Key,
     trusted_key: bool,
     missing: Option<Missing>,
     cost: Cost,
+    penalty: bool,
+    on_store_error: Option<OnStoreError>,
 }
 
 #[derive(Clone, Copy)]
@@ -195,13 +199,23 @@ impl Spec {
             name,
             scope: None,
             limit,
+            quota: None,
             class: MethodClass::Any,
             algorithm: None,
             key: Key::Default,
             trusted_key: false,
             missing: None,
             cost: Cost::Fixed(1),
+            penalty: false,
+            on_store_error: None,
         }
+    }
+
+    /// Each caller's own, by the user's function; the one stated is the default.
+    #[must_use]
+    pub const fn quota_fn(mut self, quota: fn(&Parts) -> Quota) -> Self {
+        self.quota = Some(quota);
+        self
     }
 
     /// Counts reads alone.
@@ -267,6 +281,20 @@ impl Spec {
         self
     }
 
+    /// Counts refused requests too.
+    #[must_use]
+    pub const fn penalty(mut self) -> Self {
+        self.penalty = true;
+        self
+    }
+
+    /// What to do when the store fails.
+    #[must_use]
+    pub const fn on_store_error(mut self, choice: OnStoreError) -> Self {
+        self.on_store_error = Some(choice);
+        self
+    }
+
     /// Whose budget it is.
     #[must_use]
     pub const fn scope(mut self, scope: &'static str) -> Self {
@@ -296,6 +324,15 @@ impl Spec {
         }
         if let Some(missing) = self.missing {
             rule = rule.missing(missing);
+        }
+        if let Some(quota) = self.quota {
+            rule = rule.quota_fn(quota);
+        }
+        if self.penalty {
+            rule = rule.penalty();
+        }
+        if let Some(choice) = self.on_store_error {
+            rule = rule.on_store_error(choice);
         }
         Ok(match self.cost {
             Cost::Fixed(cost) => rule.cost(cost),

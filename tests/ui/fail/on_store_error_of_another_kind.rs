@@ -1,0 +1,6 @@
+use limiter_tower::rate_limit;
+
+#[rate_limit("100/min", on_store_error = "close")]
+async fn sessions() {}
+
+fn main() {}
