@@ -20,7 +20,7 @@ use crate::body::ResponseBody;
 use crate::current::{self, Share};
 use crate::denied;
 use crate::exempt::Exempt;
-use crate::headers::{self, Refused, Wire};
+use crate::headers::{self, Refused, Shelf, Wire};
 use crate::limiter_layer::{self, Fallback};
 use crate::peer::peer_of;
 use crate::response::{self, Body};
@@ -47,6 +47,7 @@ pub(crate) struct Gate {
     /// Whether the use of the process-wide limiter was reported, so that it costs nothing later.
     warned: AtomicBool,
     watch: AppliedWatch,
+    shelf: Shelf,
 }
 
 /// What the gate says to a request.
@@ -72,16 +73,18 @@ pub(crate) enum Verdict {
 /// A decision that is under way.
 pub(crate) struct Pending {
     pub(crate) ruling: BoxFuture<Ruling>,
-    pub(crate) limiter: Limiter,
+    /// The limiter that travelled with the request, where the gate has none.
+    pub(crate) limiter: Option<Limiter>,
 }
 
 /// What an admitted request holds until it is answered.
 pub(crate) struct Pass {
-    limiter: Limiter,
+    gate: Arc<Gate>,
     decision: Decision,
     receipt: Receipt,
     held: Option<Held>,
-    /// `None`: the default.
+    /// What travelled with the request, where the gate has none.
+    limiter: Option<Limiter>,
     wire: Option<Arc<Wire>>,
     /// Whether the answer lists its fields for scripts of another origin.
     exposed: bool,
@@ -93,6 +96,7 @@ static DEFAULT: LazyLock<Wire> = LazyLock::new(Wire::new);
 impl Gate {
     pub(crate) fn new(policy: Policy, limiter: Option<Limiter>, exempt: Exempt) -> Self {
         Gate {
+            shelf: Shelf::new(policy.rule_names().count()),
             policy,
             limiter,
             exempt,
@@ -144,7 +148,7 @@ impl Gate {
     }
 
     #[inline]
-    pub(crate) fn enter(&self, parts: &mut Parts) -> Entry {
+    pub(crate) fn enter(self: &Arc<Self>, parts: &mut Parts) -> Entry {
         if is_preflight(parts) || self.exempt.contains(parts) {
             if let Some(verdict) = self.turned_away(parts) {
                 return Entry::Decided(verdict);
@@ -179,10 +183,10 @@ impl Gate {
             Some(ruling) => Reply::Now(ruling),
             None => limiter.decide(routed.as_ref().unwrap_or(&self.policy), &context),
         };
-        let limiter = limiter.clone();
+        let travelled = self.limiter.is_none().then(|| limiter.clone());
         match reply {
-            Reply::Now(ruling) => Entry::Decided(self.verdict(ruling, parts, limiter)),
-            Reply::Later(ruling) => Entry::Deciding(Pending { ruling, limiter }),
+            Reply::Now(ruling) => Entry::Decided(self.verdict(ruling, parts, travelled)),
+            Reply::Later(ruling) => Entry::Deciding(Pending { ruling, limiter: travelled }),
         }
     }
 
@@ -190,8 +194,13 @@ impl Gate {
         self.limiter.as_ref().or_else(|| parts.extensions.get())
     }
 
+    /// The limiter that decides: this one, or that which travelled, or the process-wide one.
+    fn own_or<'a>(&'a self, travelled: Option<&'a Limiter>) -> &'a Limiter {
+        self.limiter.as_ref().or(travelled).unwrap_or_else(|| limiter_layer::of_process())
+    }
+
     /// Who never gets in does not get in by way of what is not counted either.
-    fn turned_away(&self, parts: &mut Parts) -> Option<Verdict> {
+    fn turned_away(self: &Arc<Self>, parts: &mut Parts) -> Option<Verdict> {
         let limiter = self.limiter(parts)?;
         let lists = [self.access.as_ref(), limiter.access()];
         if lists == [None, None] {
@@ -204,13 +213,18 @@ impl Gate {
         let context = context.with_route(&route);
         let rulings = lists.into_iter().flatten().filter_map(|list| limiter.standing_on(list, &context));
         let refused = { rulings }.find(|ruling| !ruling.decision.is_allowed());
-        let limiter = limiter.clone();
-        Some(self.verdict(refused?, parts, limiter))
+        let travelled = self.limiter.is_none().then(|| limiter.clone());
+        Some(self.verdict(refused?, parts, travelled))
     }
 
-    /// What follows from a ruling.
+    /// What follows from a ruling, with the limiter that travelled where the gate has none.
     #[inline]
-    pub(crate) fn verdict(&self, ruling: Ruling, parts: &mut Parts, limiter: Limiter) -> Verdict {
+    pub(crate) fn verdict(
+        self: &Arc<Self>,
+        ruling: Ruling,
+        parts: &mut Parts,
+        limiter: Option<Limiter>,
+    ) -> Verdict {
         if ruling.decision.is_allowed() {
             #[cfg(feature = "testing")]
             crate::testing::note(&parts.extensions, &ruling.decision);
@@ -221,9 +235,10 @@ impl Gate {
             let held = permit.map(|permit| Held::new(permit, parts));
             let wire = self.wire(parts);
             let exposed = wire.is_some_and(|wire| wire.exposes_to(&parts.headers));
-            Verdict::Admitted(Pass { limiter, decision, receipt, held, wire: wire.cloned(), exposed })
+            let wire = wire.filter(|_| self.wire.is_none()).cloned();
+            Verdict::Admitted(Pass { gate: Arc::clone(self), decision, receipt, held, limiter, wire, exposed })
         } else {
-            Verdict::Refused(self.refuse(&ruling.decision, parts, &limiter))
+            Verdict::Refused(self.refuse(&ruling.decision, parts, self.own_or(limiter.as_ref())))
         }
     }
 
@@ -236,7 +251,7 @@ impl Gate {
         }
         let wire = self.wire(parts).map_or(&*DEFAULT, |wire| &**wire);
         let body = self.on_limited.as_ref().unwrap_or(&wire.body);
-        let mut response = response::denied_with(wire, body, decision, parts, limiter);
+        let mut response = response::denied_with(wire, body, decision, Some(&self.shelf), parts, limiter);
         response::mark(&mut response, mem::take(&mut parts.extensions));
         response
     }
@@ -295,15 +310,16 @@ impl Pass {
     where
         B: http_body::Body,
     {
-        let Pass { limiter, decision, receipt, held, wire, exposed } = self;
+        let Pass { gate, decision, receipt, held, limiter, wire, exposed } = self;
+        let limiter = gate.own_or(limiter.as_ref());
         let (receipt, held) = (mem::take(receipt), held.take());
         if response.extensions().get::<Refused>().is_some() {
             limiter.refund(receipt);
         } else {
             Receipt::keep(receipt);
         }
-        let wire = wire.as_deref().unwrap_or(&DEFAULT);
-        headers::allowed(wire, &mut response, decision, limiter);
+        let wire = gate.wire.as_deref().or(wire.as_deref()).unwrap_or(&DEFAULT);
+        headers::allowed(wire, &mut response, decision, Some(&gate.shelf), limiter);
         if *exposed {
             headers::expose(wire, response.headers_mut());
         }

@@ -57,7 +57,7 @@ fn row((name, quota, window, partition, numbers, wait): &Plain) -> Row<'_> {
     let unit = quota.is_multiple_of(2).then_some("content-bytes");
     let partition = partition.as_deref().map(Into::into);
     Row {
-        policy: PolicyView { name, quota: *quota, window: *window, unit, partition },
+        policy: PolicyView { name, quota: *quota, window: *window, unit, partition, written: None },
         numbers: numbers.map(|(remaining, pace, reset)| Numbers { remaining, pace, reset }),
         wait: *wait,
     }
@@ -108,7 +108,7 @@ proptest! {
         for _ in 0..3 {
             let decision = limiter.check_cost(&policy, &Key::from("acme"), cost);
             let mut response = http::Response::new(());
-            allowed(&wire, &mut response, &decision, &limiter);
+            allowed(&wire, &mut response, &decision, None, &limiter);
             assert_canonical(response.headers())?;
             prop_assert!(response.headers().contains_key("ratelimit"));
             clock.advance(Duration::from_millis(later));
