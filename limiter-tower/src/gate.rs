@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{Method, Response};
 use limiter_core::key::KeyContext;
 use limiter_core::store::BoxFuture;
-use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, Policy, Receipt, Reply, Ruling, Warning};
+use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, Policy, Reply, Ruling, Warning};
 
 #[cfg(feature = "axum")]
 use crate::axum::Routes;
@@ -53,21 +53,12 @@ pub(crate) struct Gate {
 /// What the gate says to a request.
 #[expect(clippy::large_enum_variant, reason = "a box would be an allocation for each request that passes")]
 pub(crate) enum Entry {
-    /// Decided at once.
-    Decided(Verdict),
-    /// The store answers later.
-    Deciding(Pending),
-    /// Not counted, and may pass.
-    Uncounted,
-}
-
-/// What is decided about a request.
-#[expect(clippy::large_enum_variant, reason = "a box would be an allocation for each request that passes")]
-pub(crate) enum Verdict {
-    /// It may pass.
-    Admitted(Pass),
+    /// There is a ruling, now or later, by the limiter that travelled with the request where the gate has none.
+    Asked(Reply<Ruling>, Option<Limiter>),
     /// It is answered here.
     Refused(Response<Bytes>),
+    /// Not counted, and may pass.
+    Uncounted,
 }
 
 /// A decision that is under way.
@@ -77,11 +68,16 @@ pub(crate) struct Pending {
     pub(crate) limiter: Option<Limiter>,
 }
 
-/// What an admitted request holds until it is answered.
+/// What an admitted request holds until it is answered. The ruling is large, so it is kept as it was made: taking it
+/// apart and putting it into a verdict and a pass would copy it each time.
 pub(crate) struct Pass {
+    ruling: Ruling,
+    with: Luggage,
+}
+
+/// What a request takes along beside its ruling.
+pub(crate) struct Luggage {
     gate: Arc<Gate>,
-    decision: Decision,
-    receipt: Receipt,
     held: Option<Held>,
     /// What travelled with the request, where the gate has none.
     limiter: Option<Limiter>,
@@ -148,10 +144,10 @@ impl Gate {
     }
 
     #[inline]
-    pub(crate) fn enter(self: &Arc<Self>, parts: &mut Parts) -> Entry {
+    pub(crate) fn enter(&self, parts: &mut Parts) -> Entry {
         if is_preflight(parts) || self.exempt.contains(parts) {
-            if let Some(verdict) = self.turned_away(parts) {
-                return Entry::Decided(verdict);
+            if let Some(response) = self.turned_away(parts) {
+                return Entry::Refused(response);
             }
             if self.is_shared(parts) {
                 current::share(Decision::exempt(), parts);
@@ -168,7 +164,7 @@ impl Gate {
                 }
                 Fallback::Refuse(limiter) => {
                     self.warn_default();
-                    return Entry::Decided(Verdict::Refused(self.refuse(&Decision::default(), parts, limiter)));
+                    return Entry::Refused(self.refuse(&Decision::default(), parts, limiter));
                 }
             },
         };
@@ -179,14 +175,10 @@ impl Gate {
         let context = context.with_route(&route);
         let standing = self.access.as_ref().and_then(|list| limiter.standing_on(list, &context));
         let routed = self.routed(parts);
-        let reply = match standing {
-            Some(ruling) => Reply::Now(ruling),
-            None => limiter.decide(routed.as_ref().unwrap_or(&self.policy), &context),
-        };
         let travelled = self.limiter.is_none().then(|| limiter.clone());
-        match reply {
-            Reply::Now(ruling) => Entry::Decided(self.verdict(ruling, parts, travelled)),
-            Reply::Later(ruling) => Entry::Deciding(Pending { ruling, limiter: travelled }),
+        match standing {
+            Some(ruling) => Entry::Asked(Reply::Now(ruling), travelled),
+            None => Entry::Asked(limiter.decide(routed.as_ref().unwrap_or(&self.policy), &context), travelled),
         }
     }
 
@@ -200,7 +192,7 @@ impl Gate {
     }
 
     /// Who never gets in does not get in by way of what is not counted either.
-    fn turned_away(self: &Arc<Self>, parts: &mut Parts) -> Option<Verdict> {
+    fn turned_away(&self, parts: &mut Parts) -> Option<Response<Bytes>> {
         let limiter = self.limiter(parts)?;
         let lists = [self.access.as_ref(), limiter.access()];
         if lists == [None, None] {
@@ -213,32 +205,33 @@ impl Gate {
         let context = context.with_route(&route);
         let rulings = lists.into_iter().flatten().filter_map(|list| limiter.standing_on(list, &context));
         let refused = { rulings }.find(|ruling| !ruling.decision.is_allowed());
-        let travelled = self.limiter.is_none().then(|| limiter.clone());
-        Some(self.verdict(refused?, parts, travelled))
+        let limiter = limiter.clone();
+        Some(self.refuse(&refused?.decision, parts, &limiter))
     }
 
-    /// What follows from a ruling, with the limiter that travelled where the gate has none.
+    /// What follows from a ruling, with the limiter that travelled where the gate has none: what the request takes
+    /// along, or the answer that refuses it.
     #[inline]
+    #[expect(clippy::result_large_err, reason = "a box would be an allocation for each request that is refused")]
     pub(crate) fn verdict(
         self: &Arc<Self>,
-        ruling: Ruling,
+        ruling: &mut Ruling,
         parts: &mut Parts,
         limiter: Option<Limiter>,
-    ) -> Verdict {
+    ) -> Result<Luggage, Response<Bytes>> {
         if ruling.decision.is_allowed() {
             #[cfg(feature = "testing")]
             crate::testing::note(&parts.extensions, &ruling.decision);
-            let Ruling { decision, receipt, permit } = ruling;
             if self.is_shared(parts) {
-                current::share(decision.clone(), parts);
+                current::share(ruling.decision.clone(), parts);
             }
-            let held = permit.map(|permit| Held::new(permit, parts));
+            let held = ruling.permit.take().map(|permit| Held::new(permit, parts));
             let wire = self.wire(parts);
             let exposed = wire.is_some_and(|wire| wire.exposes_to(&parts.headers));
             let wire = wire.filter(|_| self.wire.is_none()).cloned();
-            Verdict::Admitted(Pass { gate: Arc::clone(self), decision, receipt, held, limiter, wire, exposed })
+            Ok(Luggage { gate: Arc::clone(self), held, limiter, wire, exposed })
         } else {
-            Verdict::Refused(self.refuse(&ruling.decision, parts, self.own_or(limiter.as_ref())))
+            Err(self.refuse(&ruling.decision, parts, self.own_or(limiter.as_ref())))
         }
     }
 
@@ -303,6 +296,11 @@ impl fmt::Debug for Gate {
 }
 
 impl Pass {
+    #[inline(always)]
+    pub(crate) fn new(ruling: Ruling, with: Luggage) -> Self {
+        Pass { ruling, with }
+    }
+
     /// Puts the numbers on the answer, and hands slots on to its body.
     ///
     /// Once, though the pass stays where it is: it is large, and a copy would be the half of what this costs.
@@ -310,14 +308,13 @@ impl Pass {
     where
         B: http_body::Body,
     {
-        let Pass { gate, decision, receipt, held, limiter, wire, exposed } = self;
+        let Pass { ruling: Ruling { decision, receipt, .. }, with: Luggage { gate, held, limiter, wire, exposed } } = self;
         let limiter = gate.own_or(limiter.as_ref());
-        let (receipt, held) = (mem::take(receipt), held.take());
+        // Any other answer lets the charge stand.
         if response.extensions().get::<Refused>().is_some() {
-            limiter.refund(receipt);
-        } else {
-            Receipt::keep(receipt);
+            limiter.refund(mem::take(receipt));
         }
+        let held = held.take();
         let wire = gate.wire.as_deref().or(wire.as_deref()).unwrap_or(&DEFAULT);
         headers::allowed(wire, &mut response, decision, Some(&gate.shelf), limiter);
         if *exposed {

@@ -27,6 +27,7 @@ impl<'a> View<'a> {
     }
 }
 
+#[inline]
 fn policy<'a>(wire: &'a Wire, usage: &'a Usage, shelf: Option<&'a Shelf>) -> PolicyView<'a> {
     let own = wire.of_rule(usage.name()).and_then(|rule| rule.unit.as_ref());
     let unit = match (own, usage.algorithm()) {
@@ -59,6 +60,7 @@ fn whole(window: Duration, limit: u64) -> Duration {
     window
 }
 
+#[inline]
 fn numbers(usage: &Usage) -> Option<Numbers> {
     match usage.outcome() {
         // Nobody's budget was read: there is nothing to tell.

@@ -8,9 +8,10 @@ use smallvec::SmallVec;
 /// The largest integer of a structured field (RFC 9651, section 3.3.1).
 const LARGEST: u64 = 999_999_999_999_999;
 
-/// Fields that are being written. There is room on the stack for two policies in both default families.
+/// Fields that are being written. There is room on the stack for two policies in both default
+/// families.
 pub(crate) struct Lines<'n> {
-    text: SmallVec<[u8; 192]>,
+    text: SmallVec<[u8; 128]>,
     lines: SmallVec<[Line<'n>; 8]>,
 }
 
@@ -75,15 +76,17 @@ impl<'n> Lines<'n> {
     }
 
     /// Moves the lines into a header section. A section that can hold no more stays as it is.
-    pub(crate) fn write_to(self, headers: &mut HeaderMap) {
+    ///
+    /// The text moves, the lines stay where they are: both are large.
+    pub(crate) fn write_to(&mut self, headers: &mut HeaderMap) {
         if self.lines.is_empty() || headers.try_reserve(self.lines.len()).is_err() {
             return;
         }
         // The text and the count of its owners in one allocation; a vector would need a second for the count.
-        let Lines { text, lines } = self;
-        let text = if text.is_empty() { Bytes::new() } else { Bytes::from_owner(text) };
+        let text =
+            if self.text.is_empty() { Bytes::new() } else { Bytes::from_owner(core::mem::take(&mut self.text)) };
         let mut start = 0;
-        for &Line { name, end, ready, beside } in &lines {
+        for &Line { name, end, ready, beside } in &self.lines {
             let value = match ready {
                 Some(ready) => Ok(ready.clone()),
                 None => HeaderValue::from_maybe_shared(text.slice(start..end)),

@@ -11,7 +11,7 @@ use super::written::Written;
 /// One decision as the wire shows it.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
-    pub(crate) rows: SmallVec<[Row<'a>; 4]>,
+    pub(crate) rows: SmallVec<[Row<'a>; 2]>,
     /// Why the request was refused; `None` if it passed.
     pub(crate) refused: Option<Reason>,
 }
