@@ -5,7 +5,7 @@ use std::time::Duration;
 use limiter_core::{Algorithm, Decision, Outcome, Usage};
 use smallvec::SmallVec;
 
-use super::choice::Reason;
+use super::choice::{Family, Reason};
 use super::view::{Numbers, PolicyView, Row, View, Wait};
 use super::wire::Wire;
 use super::written::Shelf;
@@ -21,7 +21,7 @@ impl<'a> View<'a> {
         for usage in decision.usages() {
             // A rule that is tried out may refuse without consequence.
             let wait = (refused.is_some() && usage.is_violated()).then(|| wait(usage));
-            view.rows.push(Row { policy: policy(wire, usage, shelf), numbers: numbers(usage), wait });
+            view.rows.push(Row { policy: policy(wire, usage, shelf), numbers: numbers(wire, usage), wait });
         }
         view
     }
@@ -61,13 +61,15 @@ fn whole(window: Duration, limit: u64) -> Duration {
 }
 
 #[inline]
-fn numbers(usage: &Usage) -> Option<Numbers> {
+fn numbers(wire: &Wire, usage: &Usage) -> Option<Numbers> {
     match usage.outcome() {
         // Nobody's budget was read: there is nothing to tell.
         Outcome::NoKey | Outcome::NoRoom | Outcome::StoreFailed => None,
         _ => {
             let remaining = usage.remaining();
-            Some(Numbers { remaining, pace: pace(usage, remaining), reset: usage.reset_after() })
+            // Two divisions, for the one family that tells it.
+            let pace = if wire.family == Family::Draft11 { pace(usage, remaining) } else { None };
+            Some(Numbers { remaining, pace, reset: usage.reset_after() })
         }
     }
 }
