@@ -9,11 +9,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
+use limiter_core::Ruling;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::body::ResponseBody;
-use crate::gate::{Gate, Pass, Pending, Verdict};
+use crate::gate::{Gate, Luggage, Pass, Pending};
 
 pin_project! {
     /// The future of [`RateLimit`](crate::RateLimit). Nothing is boxed when the decision is made at
@@ -60,9 +61,13 @@ where
         ResponseFuture { state: State::Refused { response: Some(response) } }
     }
 
-    #[inline]
-    pub(crate) fn calling(answer: S::Future, pass: Option<Pass>) -> Self {
-        ResponseFuture { state: State::Calling { answer, pass } }
+    #[inline(always)]
+    pub(crate) fn admitted(answer: S::Future, ruling: Ruling, luggage: Luggage) -> Self {
+        ResponseFuture { state: State::Calling { answer, pass: Some(Pass::new(ruling, luggage)) } }
+    }
+
+    pub(crate) fn uncounted(answer: S::Future) -> Self {
+        ResponseFuture { state: State::Calling { answer, pass: None } }
     }
 
     pub(crate) fn deciding(pending: Pending, gate: Arc<Gate>, parts: Parts, body: B, service: S) -> Self {
@@ -104,15 +109,16 @@ where
                 }
                 StateProjection::Deciding { waiting } => {
                     let Some(asking) = waiting.as_mut() else { return Poll::Pending };
-                    let ruling = ready!(asking.pending.ruling.as_mut().poll(cx));
+                    let mut ruling = ready!(asking.pending.ruling.as_mut().poll(cx));
                     let Some(Waiting { pending, gate, mut parts, body, mut service }) = waiting.take() else {
                         return Poll::Pending;
                     };
-                    match gate.verdict(ruling, &mut parts, pending.limiter) {
-                        Verdict::Admitted(pass) => {
-                            State::Calling { answer: service.call(Request::from_parts(parts, body)), pass: Some(pass) }
-                        }
-                        Verdict::Refused(response) => State::Refused { response: Some(response) },
+                    match gate.verdict(&mut ruling, &mut parts, pending.limiter) {
+                        Ok(luggage) => State::Calling {
+                            answer: service.call(Request::from_parts(parts, body)),
+                            pass: Some(Pass::new(ruling, luggage)),
+                        },
+                        Err(response) => State::Refused { response: Some(response) },
                     }
                 }
             };

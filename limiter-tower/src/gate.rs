@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{Method, Response};
 use limiter_core::key::KeyContext;
 use limiter_core::store::BoxFuture;
-use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, Policy, Receipt, Reply, Ruling, Warning};
+use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, Policy, Reply, Ruling, Warning};
 
 #[cfg(feature = "axum")]
 use crate::axum::Routes;
@@ -20,7 +20,7 @@ use crate::body::ResponseBody;
 use crate::current::{self, Share};
 use crate::denied;
 use crate::exempt::Exempt;
-use crate::headers::{self, Family, Legacy, Refused, Wire};
+use crate::headers::{self, Family, Legacy, Refused, Shelf, Wire};
 use crate::limiter_layer::{self, Fallback};
 use crate::peer::peer_of;
 use crate::response::{self, Body};
@@ -49,41 +49,40 @@ pub(crate) struct Gate {
     /// Whether the use of the process-wide limiter was reported, so that it costs nothing later.
     warned: AtomicBool,
     watch: AppliedWatch,
+    shelf: Shelf,
 }
 
 /// What the gate says to a request.
 #[expect(clippy::large_enum_variant, reason = "a box would be an allocation for each request that passes")]
 pub(crate) enum Entry {
-    /// Decided at once.
-    Decided(Verdict),
-    /// The store answers later.
-    Deciding(Pending),
-    /// Not counted, and may pass.
-    Uncounted,
-}
-
-/// What is decided about a request.
-#[expect(clippy::large_enum_variant, reason = "a box would be an allocation for each request that passes")]
-pub(crate) enum Verdict {
-    /// It may pass.
-    Admitted(Pass),
+    /// There is a ruling, now or later, by the limiter that travelled with the request where the gate has none.
+    Asked(Reply<Ruling>, Option<Limiter>),
     /// It is answered here.
     Refused(Response<Bytes>),
+    /// Not counted, and may pass.
+    Uncounted,
 }
 
 /// A decision that is under way.
 pub(crate) struct Pending {
     pub(crate) ruling: BoxFuture<Ruling>,
-    pub(crate) limiter: Limiter,
+    /// The limiter that travelled with the request, where the gate has none.
+    pub(crate) limiter: Option<Limiter>,
 }
 
-/// What an admitted request holds until it is answered.
+/// What an admitted request holds until it is answered. The ruling is large, so it is kept as it was made: taking it
+/// apart and putting it into a verdict and a pass would copy it each time.
 pub(crate) struct Pass {
-    limiter: Limiter,
-    decision: Decision,
-    receipt: Receipt,
+    ruling: Ruling,
+    with: Luggage,
+}
+
+/// What a request takes along beside its ruling.
+pub(crate) struct Luggage {
+    gate: Arc<Gate>,
     held: Option<Held>,
-    /// `None`: the default.
+    /// What travelled with the request, where the gate has none.
+    limiter: Option<Limiter>,
     wire: Option<Arc<Wire>>,
     /// Whether the answer lists its fields for scripts of another origin.
     exposed: bool,
@@ -119,6 +118,7 @@ static DEFAULT: LazyLock<Wire> = LazyLock::new(Wire::new);
 impl Gate {
     pub(crate) fn new(policy: Policy, limiter: Option<Limiter>, exempt: Exempt) -> Self {
         Gate {
+            shelf: Shelf::new(policy.rule_names().count()),
             policy,
             limiter,
             exempt,
@@ -179,8 +179,8 @@ impl Gate {
     #[inline]
     pub(crate) fn enter(&self, parts: &mut Parts) -> Entry {
         if is_preflight(parts) || self.exempt.contains(parts) {
-            if let Some(verdict) = self.turned_away(parts) {
-                return Entry::Decided(verdict);
+            if let Some(response) = self.turned_away(parts) {
+                return Entry::Refused(response);
             }
             if self.is_shared(parts) {
                 current::share(Decision::exempt(), parts);
@@ -197,7 +197,7 @@ impl Gate {
                 }
                 Fallback::Refuse(limiter) => {
                     self.warn_default();
-                    return Entry::Decided(Verdict::Refused(self.refuse(&Decision::default(), parts, limiter)));
+                    return Entry::Refused(self.refuse(&Decision::default(), parts, limiter));
                 }
             },
         };
@@ -208,14 +208,10 @@ impl Gate {
         let context = context.with_route(&route);
         let standing = self.access.as_ref().and_then(|list| limiter.standing_on(list, &context));
         let routed = self.routed(parts);
-        let reply = match standing {
-            Some(ruling) => Reply::Now(ruling),
-            None => limiter.decide(routed.as_ref().unwrap_or(&self.policy), &context),
-        };
-        let limiter = limiter.clone();
-        match reply {
-            Reply::Now(ruling) => Entry::Decided(self.verdict(ruling, parts, limiter)),
-            Reply::Later(ruling) => Entry::Deciding(Pending { ruling, limiter }),
+        let travelled = self.limiter.is_none().then(|| limiter.clone());
+        match standing {
+            Some(ruling) => Entry::Asked(Reply::Now(ruling), travelled),
+            None => Entry::Asked(limiter.decide(routed.as_ref().unwrap_or(&self.policy), &context), travelled),
         }
     }
 
@@ -223,8 +219,13 @@ impl Gate {
         self.limiter.as_ref().or_else(|| parts.extensions.get())
     }
 
+    /// The limiter that decides: this one, or that which travelled, or the process-wide one.
+    fn own_or<'a>(&'a self, travelled: Option<&'a Limiter>) -> &'a Limiter {
+        self.limiter.as_ref().or(travelled).unwrap_or_else(|| limiter_layer::of_process())
+    }
+
     /// Who never gets in does not get in by way of what is not counted either.
-    fn turned_away(&self, parts: &mut Parts) -> Option<Verdict> {
+    fn turned_away(&self, parts: &mut Parts) -> Option<Response<Bytes>> {
         let limiter = self.limiter(parts)?;
         let lists = [self.access.as_ref(), limiter.access()];
         if lists == [None, None] {
@@ -238,25 +239,33 @@ impl Gate {
         let rulings = lists.into_iter().flatten().filter_map(|list| limiter.standing_on(list, &context));
         let refused = { rulings }.find(|ruling| !ruling.decision.is_allowed());
         let limiter = limiter.clone();
-        Some(self.verdict(refused?, parts, limiter))
+        Some(self.refuse(&refused?.decision, parts, &limiter))
     }
 
-    /// What follows from a ruling.
+    /// What follows from a ruling, with the limiter that travelled where the gate has none: what the request takes
+    /// along, or the answer that refuses it.
     #[inline]
-    pub(crate) fn verdict(&self, ruling: Ruling, parts: &mut Parts, limiter: Limiter) -> Verdict {
+    #[expect(clippy::result_large_err, reason = "a box would be an allocation for each request that is refused")]
+    pub(crate) fn verdict(
+        self: &Arc<Self>,
+        ruling: &mut Ruling,
+        parts: &mut Parts,
+        limiter: Option<Limiter>,
+    ) -> Result<Luggage, Response<Bytes>> {
         if ruling.decision.is_allowed() {
             #[cfg(feature = "testing")]
             crate::testing::note(&parts.extensions, &ruling.decision);
-            let Ruling { decision, receipt, permit } = ruling;
             if self.is_shared(parts) {
-                current::share(decision.clone(), parts);
+                current::share(ruling.decision.clone(), parts);
             }
-            let held = permit.map(|permit| Held::new(permit, parts));
+            let held = ruling.permit.take().map(|permit| Held::new(permit, parts));
             let wire = self.wire(parts);
             let exposed = wire.as_ref().is_some_and(|wire| wire.exposes_to(&parts.headers));
-            Verdict::Admitted(Pass { limiter, decision, receipt, held, wire, exposed })
+            // The gate's own goes along with the gate.
+            let wire = wire.filter(|_| self.wire.is_none() || self.fields.is_some());
+            Ok(Luggage { gate: Arc::clone(self), held, limiter, wire, exposed })
         } else {
-            Verdict::Refused(self.refuse(&ruling.decision, parts, &limiter))
+            Err(self.refuse(&ruling.decision, parts, self.own_or(limiter.as_ref())))
         }
     }
 
@@ -270,7 +279,7 @@ impl Gate {
         let wire = self.wire(parts);
         let wire = wire.as_deref().unwrap_or(&DEFAULT);
         let body = self.on_limited.as_ref().unwrap_or(&wire.body);
-        let mut response = response::denied_with(wire, body, decision, parts, limiter);
+        let mut response = response::denied_with(wire, body, decision, Some(&self.shelf), parts, limiter);
         response::mark(&mut response, mem::take(&mut parts.extensions));
         response
     }
@@ -326,6 +335,11 @@ impl fmt::Debug for Gate {
 }
 
 impl Pass {
+    #[inline(always)]
+    pub(crate) fn new(ruling: Ruling, with: Luggage) -> Self {
+        Pass { ruling, with }
+    }
+
     /// Puts the numbers on the answer, and hands slots on to its body.
     ///
     /// Once, though the pass stays where it is: it is large, and a copy would be the half of what this costs.
@@ -333,15 +347,15 @@ impl Pass {
     where
         B: http_body::Body,
     {
-        let Pass { limiter, decision, receipt, held, wire, exposed } = self;
-        let (receipt, held) = (mem::take(receipt), held.take());
+        let Pass { ruling: Ruling { decision, receipt, .. }, with: Luggage { gate, held, limiter, wire, exposed } } = self;
+        let limiter = gate.own_or(limiter.as_ref());
+        // Any other answer lets the charge stand.
         if response.extensions().get::<Refused>().is_some() {
-            limiter.refund(receipt);
-        } else {
-            Receipt::keep(receipt);
+            limiter.refund(mem::take(receipt));
         }
-        let wire = wire.as_deref().unwrap_or(&DEFAULT);
-        headers::allowed(wire, &mut response, decision, limiter);
+        let held = held.take();
+        let wire = wire.as_deref().or(gate.wire.as_deref()).unwrap_or(&DEFAULT);
+        headers::allowed(wire, &mut response, decision, Some(&gate.shelf), limiter);
         if *exposed {
             headers::expose(wire, response.headers_mut());
         }

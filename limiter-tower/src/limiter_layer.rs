@@ -137,8 +137,13 @@ pub(crate) enum Fallback {
 }
 
 pub(crate) fn fallback() -> Fallback {
-    let limiter = DEFAULT.get_or_init(Limiter::in_memory);
+    let limiter = of_process();
     if REQUIRED.load(Ordering::Relaxed) { Fallback::Refuse(limiter) } else { Fallback::Use(limiter) }
+}
+
+/// The limiter of those who brought none.
+pub(crate) fn of_process() -> &'static Limiter {
+    DEFAULT.get_or_init(Limiter::in_memory)
 }
 
 /// A limiter that the process was given, if any.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use limiter_core::Reply;
 use tower_service::Service;
 
 use crate::body::ResponseBody;
 use crate::future::ResponseFuture;
-use crate::gate::{Entry, Gate, Verdict};
+use crate::gate::{Entry, Gate, Pending};
 
 /// A service whose requests are limited. Made by [`RateLimitLayer`](crate::RateLimitLayer).
 ///
@@ -93,20 +94,21 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
         let (mut parts, body) = request.into_parts();
         match self.gate.enter(&mut parts) {
-            Entry::Decided(Verdict::Admitted(pass)) => {
-                ResponseFuture::calling(self.inner.call(Request::from_parts(parts, body)), Some(pass))
+            Entry::Asked(Reply::Now(mut ruling), limiter) => {
+                match self.gate.verdict(&mut ruling, &mut parts, limiter) {
+                    Ok(luggage) => {
+                        let answer = self.inner.call(Request::from_parts(parts, body));
+                        ResponseFuture::admitted(answer, ruling, luggage)
+                    }
+                    Err(response) => self.refuse(response),
+                }
             }
-            Entry::Deciding(pending) => {
+            Entry::Asked(Reply::Later(ruling), limiter) => {
                 let gate = Arc::clone(&self.gate);
-                ResponseFuture::deciding(pending, gate, parts, body, self.take_ready())
+                ResponseFuture::deciding(Pending { ruling, limiter }, gate, parts, body, self.take_ready())
             }
-            Entry::Decided(Verdict::Refused(response)) => {
-                // What the inner service set aside when it said that it is ready (a slot, a place in
-                // a buffer) is not needed. Kept, it would be held as long as the connection is idle.
-                drop(self.take_ready());
-                ResponseFuture::refused(response)
-            }
-            Entry::Uncounted => ResponseFuture::calling(self.inner.call(Request::from_parts(parts, body)), None),
+            Entry::Refused(response) => self.refuse(response),
+            Entry::Uncounted => ResponseFuture::uncounted(self.inner.call(Request::from_parts(parts, body))),
         }
     }
 }
@@ -116,5 +118,15 @@ impl<S: Clone> RateLimit<S> {
     fn take_ready(&mut self) -> S {
         let unready = self.inner.clone();
         mem::replace(&mut self.inner, unready)
+    }
+
+    /// What the inner service set aside when it said that it is ready (a slot, a place in a buffer) is not needed.
+    /// Kept, it would be held as long as the connection is idle.
+    fn refuse<B>(&mut self, response: Response<Bytes>) -> ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        drop(self.take_ready());
+        ResponseFuture::refused(response)
     }
 }

@@ -10,26 +10,10 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-/// Whether a program is there. If not, the test says so and passes, unless all servers are required.
-pub fn is_here(program: &str) -> bool {
-    if find(program).is_some() {
-        return true;
-    }
-    let required = std::env::var("LIMITER_TESTS_REQUIRE").is_ok_and(|servers| servers == "all");
-    assert!(!required, "{program} is required and not installed");
-    eprintln!("skipped: {program} is not installed; tests/run.sh installs it");
-    false
-}
-
-/// Servers live where not everybody's path leads.
-fn find(program: &str) -> Option<PathBuf> {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders = std::env::split_paths(&folders).chain([PathBuf::from("/usr/sbin")]);
-    folders.find_map(|folder| Some(folder.join(program)).filter(|path| path.is_file()))
-}
+use crate::require;
 
 fn command(program: &str) -> Command {
-    Command::new(find(program).expect("the test has asked whether it is here"))
+    Command::new(require::program(program).expect("the test has asked whether it is here"))
 }
 
 /// A port that nobody listens on.

@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 
 use tests::client::Request;
 use tests::program::{self, Server};
-use tests::proxies::{Folder, Proxy, is_here};
+use tests::proxies::{Folder, Proxy};
+use tests::require;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -102,7 +103,7 @@ async fn past_the_proxy_the_client_is_itself_whatever_it_says() {
 
 #[tokio::test]
 async fn nginx_that_appends_or_replaces() {
-    if !is_here("nginx") {
+    if require::program("nginx").is_none() {
         return;
     }
     for (header, settings) in [
@@ -119,7 +120,7 @@ async fn nginx_that_appends_or_replaces() {
 
 #[tokio::test]
 async fn nginx_that_passes_headers_on_needs_a_policy_that_reads_none() {
-    if !is_here("nginx") {
+    if require::program("nginx").is_none() {
         return;
     }
     let app = Server::start(echo(), &[]).await;
@@ -133,7 +134,7 @@ async fn nginx_that_passes_headers_on_needs_a_policy_that_reads_none() {
 
 #[tokio::test]
 async fn haproxy_that_adds_a_line_or_passes_headers_on() {
-    if !is_here("haproxy") {
+    if require::program("haproxy").is_none() {
         return;
     }
     let app = app(XFF).await;
@@ -154,7 +155,7 @@ fn server_in_http(server: &str) -> String {
 
 #[tokio::test]
 async fn caddy_that_replaces_or_appends_for_those_it_trusts() {
-    if !is_here("caddy") {
+    if require::program("caddy").is_none() {
         return;
     }
     let app = app(XFF).await;
@@ -171,7 +172,7 @@ async fn caddy_that_replaces_or_appends_for_those_it_trusts() {
 
 #[tokio::test]
 async fn two_proxies_in_a_row_in_every_order() {
-    if !["nginx", "haproxy", "caddy"].into_iter().all(is_here) {
+    if ["nginx", "haproxy", "caddy"].into_iter().any(|name| require::program(name).is_none()) {
         return;
     }
     let by_trust = app(XFF).await;
@@ -196,7 +197,7 @@ async fn two_proxies_in_a_row_in_every_order() {
 
 #[tokio::test]
 async fn http2_to_the_proxy_changes_nothing() {
-    if !["nginx", "haproxy", "caddy", "curl"].into_iter().all(is_here) {
+    if ["nginx", "haproxy", "caddy", "curl"].into_iter().any(|name| require::program(name).is_none()) {
         return;
     }
     let app = app(XFF).await;
@@ -221,7 +222,7 @@ async fn http2_to_the_proxy_changes_nothing() {
 
 #[tokio::test]
 async fn a_unix_socket_upstream_is_trusted_when_the_app_says_so_and_nobody_is_known_otherwise() {
-    if !["nginx", "haproxy", "caddy"].into_iter().all(is_here) {
+    if ["nginx", "haproxy", "caddy"].into_iter().any(|name| require::program(name).is_none()) {
         return;
     }
     let folder = Folder::new();
@@ -244,7 +245,7 @@ async fn a_unix_socket_upstream_is_trusted_when_the_app_says_so_and_nobody_is_kn
 
 #[tokio::test]
 async fn the_proxy_protocol_names_the_client_in_both_versions() {
-    if !is_here("haproxy") {
+    if require::program("haproxy").is_none() {
         return;
     }
     let app = Server::start(proxy_protocol(), &[("PROXIES", PROXY)]).await;

@@ -5,12 +5,13 @@ use std::time::Duration;
 use limiter_core::{Algorithm, Decision, Outcome, Usage};
 use smallvec::SmallVec;
 
-use super::choice::Reason;
+use super::choice::{Family, Reason};
 use super::view::{Numbers, PolicyView, Row, View, Wait};
 use super::wire::Wire;
+use super::written::Shelf;
 
 impl<'a> View<'a> {
-    pub(crate) fn of(wire: &'a Wire, decision: &'a Decision) -> Self {
+    pub(crate) fn of(wire: &'a Wire, decision: &'a Decision, shelf: Option<&'a Shelf>) -> Self {
         let refused = (!decision.is_allowed()).then(|| {
             // A refusal without a rule behind it is ours, not the caller's.
             decision.violated().map(|usage| reason(wire, usage)).max().unwrap_or(Reason::ReducedCapacity)
@@ -20,45 +21,55 @@ impl<'a> View<'a> {
         for usage in decision.usages() {
             // A rule that is tried out may refuse without consequence.
             let wait = (refused.is_some() && usage.is_violated()).then(|| wait(usage));
-            view.rows.push(Row { policy: policy(wire, usage), numbers: numbers(usage), wait });
+            view.rows.push(Row { policy: policy(wire, usage, shelf), numbers: numbers(wire, usage), wait });
         }
         view
     }
 }
 
-fn policy<'a>(wire: &'a Wire, usage: &'a Usage) -> PolicyView<'a> {
+#[inline]
+fn policy<'a>(wire: &'a Wire, usage: &'a Usage, shelf: Option<&'a Shelf>) -> PolicyView<'a> {
     let own = wire.of_rule(usage.name()).and_then(|rule| rule.unit.as_ref());
     let unit = match (own, usage.algorithm()) {
         (Some(unit), _) => unit.on_wire(),
         (None, Algorithm::Concurrent) => Some(super::CONCURRENT),
         (None, _) => None,
     };
-    PolicyView {
+    let mut policy = PolicyView {
         name: usage.name(),
         quota: usage.limit(),
         window: usage.window().map(|window| whole(window, usage.limit())),
         unit,
         partition: wire.partition.as_ref().map(|secret| usage.partition(secret).to_be_bytes().into()),
-    }
+        written: None,
+    };
+    policy.written = shelf.and_then(|shelf| shelf.of(usage.index(), &policy));
+    policy
 }
 
 /// Intervals are rounded up to whole nanoseconds, so that the window of `7/s` comes out 1 ns too
 /// long: that is still one second. Anything further off is not.
 fn whole(window: Duration, limit: u64) -> Duration {
+    if window.subsec_nanos() == 0 {
+        return window;
+    }
     let rounding = Duration::from_nanos(limit).min(Duration::from_micros(window.as_secs().saturating_mul(1000)));
-    if window.subsec_nanos() > 0 && Duration::from_nanos(u64::from(window.subsec_nanos())) < rounding {
+    if Duration::from_nanos(u64::from(window.subsec_nanos())) < rounding {
         return Duration::from_secs(window.as_secs());
     }
     window
 }
 
-fn numbers(usage: &Usage) -> Option<Numbers> {
+#[inline]
+fn numbers(wire: &Wire, usage: &Usage) -> Option<Numbers> {
     match usage.outcome() {
         // Nobody's budget was read: there is nothing to tell.
         Outcome::NoKey | Outcome::NoRoom | Outcome::StoreFailed => None,
         _ => {
             let remaining = usage.remaining();
-            Some(Numbers { remaining, pace: pace(usage, remaining), reset: usage.reset_after() })
+            // Two divisions, for the one family that tells it.
+            let pace = if wire.family == Family::Draft11 { pace(usage, remaining) } else { None };
+            Some(Numbers { remaining, pace, reset: usage.reset_after() })
         }
     }
 }

@@ -8,25 +8,42 @@ use super::names;
 use super::view::{PolicyView, Row, View, Wait, secs, secs_to_wait};
 
 /// Every policy that the decision knows.
-pub(super) fn policies(lines: &mut Lines<'_>, view: &View<'_>) {
+pub(super) fn policies<'n>(lines: &mut Lines<'n>, view: &View<'n>) {
+    if let [row] = view.rows.as_slice()
+        && let Some(line) = row.policy.line()
+    {
+        lines.add_ready(&names::RATELIMIT_POLICY, line);
+        return;
+    }
     for row in &view.rows {
-        member(lines, &row.policy, ";q=", row.policy.quota);
-        if let Some(unit) = row.policy.unit {
-            lines.text(";qu=");
-            string(lines, unit);
-        }
-        if let Some(window) = row.policy.window
-            && window.subsec_nanos() == 0
-            && window.as_secs() > 0
-        {
-            // A window that is not whole seconds is left out: rounding would misstate the rate.
-            lines.text(";w=");
-            lines.number(window.as_secs());
+        separate(lines);
+        match row.policy.written {
+            Some(written) => lines.bytes(written.policy.as_bytes()),
+            None => policy(lines, &row.policy),
         }
         partition(lines, &row.policy);
     }
     if !lines.is_at_start() {
         lines.add(&names::RATELIMIT_POLICY);
+    }
+}
+
+/// One policy, as far as it is the same for everybody.
+pub(super) fn policy(lines: &mut Lines<'_>, policy: &PolicyView<'_>) {
+    string(lines, policy.name);
+    lines.text(";q=");
+    lines.number(policy.quota);
+    if let Some(unit) = policy.unit {
+        lines.text(";qu=");
+        string(lines, unit);
+    }
+    if let Some(window) = policy.window
+        && window.subsec_nanos() == 0
+        && window.as_secs() > 0
+    {
+        // A window that is not whole seconds is left out: rounding would misstate the rate.
+        lines.text(";w=");
+        lines.number(window.as_secs());
     }
 }
 
@@ -38,7 +55,12 @@ pub(super) fn items(lines: &mut Lines<'_>, view: &View<'_>, shown: DeniedItems) 
         if view.refused.is_some() && row.wait.is_none() && shown == DeniedItems::Violated {
             continue;
         }
-        member(lines, &row.policy, ";r=", numbers.remaining);
+        separate(lines);
+        match row.policy.written {
+            Some(written) => lines.text(written.item),
+            None => item(lines, &row.policy),
+        }
+        lines.number(numbers.remaining);
         if let Some(time) = time(row) {
             lines.text(";t=");
             lines.number(time);
@@ -50,6 +72,12 @@ pub(super) fn items(lines: &mut Lines<'_>, view: &View<'_>, shown: DeniedItems) 
     }
 }
 
+/// How the member that says what is left begins.
+pub(super) fn item(lines: &mut Lines<'_>, policy: &PolicyView<'_>) {
+    string(lines, policy.name);
+    lines.text(";r=");
+}
+
 fn time(row: &Row<'_>) -> Option<u64> {
     match row.wait {
         Some(Wait::After(wait)) => Some(secs_to_wait(wait)),
@@ -58,13 +86,10 @@ fn time(row: &Row<'_>) -> Option<u64> {
     }
 }
 
-fn member(lines: &mut Lines<'_>, policy: &PolicyView<'_>, parameter: &str, number: u64) {
+fn separate(lines: &mut Lines<'_>) {
     if !lines.is_at_start() {
         lines.text(", ");
     }
-    string(lines, policy.name);
-    lines.text(parameter);
-    lines.number(number);
 }
 
 /// A string (RFC 9651, section 4.1.6). Policies with other characters are refused when they are

@@ -8,15 +8,18 @@ use smallvec::SmallVec;
 /// The largest integer of a structured field (RFC 9651, section 3.3.1).
 const LARGEST: u64 = 999_999_999_999_999;
 
-/// Fields that are being written. There is room on the stack for two policies in both default families.
+/// Fields that are being written. There is room on the stack for two policies in both default
+/// families.
 pub(crate) struct Lines<'n> {
-    text: SmallVec<[u8; 192]>,
+    text: SmallVec<[u8; 128]>,
     lines: SmallVec<[Line<'n>; 8]>,
 }
 
 struct Line<'n> {
     name: &'n HeaderName,
     end: usize,
+    /// A value that was written before, in place of the text.
+    ready: Option<&'n HeaderValue>,
     beside: bool,
 }
 
@@ -26,7 +29,16 @@ impl<'n> Lines<'n> {
     }
 
     pub(crate) fn text(&mut self, text: &str) {
-        self.text.extend_from_slice(text.as_bytes());
+        self.bytes(text.as_bytes());
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.text.extend_from_slice(bytes);
+    }
+
+    /// All text so far.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.text
     }
 
     pub(crate) fn byte(&mut self, byte: u8) {
@@ -45,25 +57,42 @@ impl<'n> Lines<'n> {
 
     /// Ends a line that stands beside others of its name.
     pub(crate) fn add(&mut self, name: &'n HeaderName) {
-        self.lines.push(Line { name, end: self.text.len(), beside: true });
+        self.lines.push(Line { name, end: self.text.len(), ready: None, beside: true });
+    }
+
+    /// A line that stands beside others of its name, and was written before.
+    pub(super) fn add_ready(&mut self, name: &'n HeaderName, value: &'n HeaderValue) {
+        self.lines.push(Line { name, end: self.text.len(), ready: Some(value), beside: true });
     }
 
     /// Ends a line that takes the place of others of its name.
     pub(crate) fn set(&mut self, name: &'n HeaderName) {
-        self.lines.push(Line { name, end: self.text.len(), beside: false });
+        self.lines.push(Line { name, end: self.text.len(), ready: None, beside: false });
+    }
+
+    /// A line that takes the place of others of its name, and was written before.
+    pub(super) fn set_ready(&mut self, name: &'n HeaderName, value: &'n HeaderValue) {
+        self.lines.push(Line { name, end: self.text.len(), ready: Some(value), beside: false });
     }
 
     /// Moves the lines into a header section. A section that can hold no more stays as it is.
-    pub(crate) fn write_to(self, headers: &mut HeaderMap) {
+    ///
+    /// The text moves, the lines stay where they are: both are large.
+    pub(crate) fn write_to(&mut self, headers: &mut HeaderMap) {
         if self.lines.is_empty() || headers.try_reserve(self.lines.len()).is_err() {
             return;
         }
         // The text and the count of its owners in one allocation; a vector would need a second for the count.
-        let Lines { text, lines } = self;
-        let text = Bytes::from_owner(text);
+        let written = self.text.len();
+        let mut text = if written == 0 { Bytes::new() } else { Bytes::from_owner(core::mem::take(&mut self.text)) };
         let mut start = 0;
-        for &Line { name, end, beside } in &lines {
-            let value = HeaderValue::from_maybe_shared(text.slice(start..end));
+        for &Line { name, end, ready, beside } in &self.lines {
+            let value = match ready {
+                Some(ready) => Ok(ready.clone()),
+                // The last one takes the text itself: counting owners is the half of what a line costs.
+                None if end == written => HeaderValue::from_maybe_shared(core::mem::take(&mut text)),
+                None => HeaderValue::from_maybe_shared(text.split_to(end.saturating_sub(start))),
+            };
             start = end;
             // Only visible ASCII is ever written, so that every value is one.
             let Ok(value) = value else { continue };

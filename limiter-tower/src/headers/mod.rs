@@ -39,6 +39,7 @@ pub(crate) mod names;
 mod single;
 pub(crate) mod view;
 mod wire;
+mod written;
 
 #[cfg(test)]
 mod properties;
@@ -58,6 +59,7 @@ pub(crate) use cors::expose;
 #[cfg(feature = "utoipa")]
 pub(crate) use cors::spelling;
 pub use wire::Wire;
+pub(crate) use written::Shelf;
 
 use lines::Lines;
 use single::Chosen;
@@ -71,13 +73,19 @@ pub(crate) const CONCURRENT: &str = "concurrent-requests";
 pub(crate) struct Refused;
 
 /// Adds what a decision says to the response of the service behind it.
-pub(crate) fn allowed<B>(wire: &Wire, response: &mut Response<B>, decision: &Decision, limiter: &Limiter) {
+pub(crate) fn allowed<B>(
+    wire: &Wire,
+    response: &mut Response<B>,
+    decision: &Decision,
+    shelf: Option<&Shelf>,
+    limiter: &Limiter,
+) {
     if decision.usages().is_empty() || wire.is_private() {
         return;
     }
     let refused_inside = response.extensions().get::<Refused>().is_some();
     let status = response.status();
-    let view = View::of(wire, decision);
+    let view = View::of(wire, decision, shelf);
     write(wire, &view, unix(wire, limiter), status, refused_inside, response.headers_mut());
 }
 
@@ -87,9 +95,9 @@ pub(crate) fn unix(wire: &Wire, limiter: &Limiter) -> Duration {
 }
 
 /// Writes the fields of one decision beside those that are there.
-pub(crate) fn write(
-    wire: &Wire,
-    view: &View<'_>,
+pub(crate) fn write<'n>(
+    wire: &'n Wire,
+    view: &View<'n>,
     unix: Duration,
     status: StatusCode,
     refused_inside: bool,
@@ -105,7 +113,7 @@ pub(crate) fn write(
 pub(crate) fn fill<'n>(
     lines: &mut Lines<'n>,
     wire: &'n Wire,
-    view: &View<'_>,
+    view: &View<'n>,
     unix: Duration,
     status: StatusCode,
     refused_inside: bool,

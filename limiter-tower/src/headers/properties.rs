@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use sfv::{FieldType, List, Parser};
 
 use super::view::{Numbers, PolicyView, Row, View, Wait};
-use super::{DeniedItems, Reason, Unit, Wire, allowed, write};
+use super::{DeniedItems, Reason, Shelf, Unit, Wire, allowed, write};
 
 /// Parses each list field and writes it again.
 fn assert_canonical(headers: &HeaderMap) -> Result<(), TestCaseError> {
@@ -57,7 +57,7 @@ fn row((name, quota, window, partition, numbers, wait): &Plain) -> Row<'_> {
     let unit = quota.is_multiple_of(2).then_some("content-bytes");
     let partition = partition.as_deref().map(Into::into);
     Row {
-        policy: PolicyView { name, quota: *quota, window: *window, unit, partition },
+        policy: PolicyView { name, quota: *quota, window: *window, unit, partition, written: None },
         numbers: numbers.map(|(remaining, pace, reset)| Numbers { remaining, pace, reset }),
         wait: *wait,
     }
@@ -73,11 +73,11 @@ proptest! {
         refused: bool,
         all: bool,
     ) {
+        let wire = Wire::new().denied_items(if all { DeniedItems::All } else { DeniedItems::Violated });
         let view = View {
             rows: rows.iter().map(row).collect(),
             refused: refused.then_some(Reason::QuotaExceeded),
         };
-        let wire = Wire::new().denied_items(if all { DeniedItems::All } else { DeniedItems::Violated });
         let mut headers = HeaderMap::new();
         write(&wire, &view, Duration::MAX, StatusCode::OK, false, &mut headers);
         assert_canonical(&headers)?;
@@ -105,12 +105,16 @@ proptest! {
         let policy = Policy::new("api", policy).unwrap();
         let clock = ManualClock::new();
         let limiter = Limiter::builder().clock(clock.clone()).build();
+        let shelf = Shelf::new(rules.len());
         for _ in 0..3 {
             let decision = limiter.check_cost(&policy, &Key::from("acme"), cost);
             let mut response = http::Response::new(());
-            allowed(&wire, &mut response, &decision, &limiter);
+            allowed(&wire, &mut response, &decision, None, &limiter);
             assert_canonical(response.headers())?;
             prop_assert!(response.headers().contains_key("ratelimit"));
+            let mut copied = http::Response::new(());
+            allowed(&wire, &mut copied, &decision, Some(&shelf), &limiter);
+            prop_assert_eq!(copied.headers(), response.headers(), "what is copied is what would be written");
             clock.advance(Duration::from_millis(later));
         }
     }

@@ -11,15 +11,15 @@ use super::names;
 use super::view::{Numbers, PolicyView, Row, View, secs};
 
 /// The policy that these families show. `reset` is told in seconds from now.
-pub(super) struct Chosen<'v> {
-    policy: &'v PolicyView<'v>,
+pub(super) struct Chosen<'v, 'n> {
+    policy: &'v PolicyView<'n>,
     numbers: Numbers,
 }
 
-impl<'v> Chosen<'v> {
+impl<'v, 'n> Chosen<'v, 'n> {
     /// Passed: fewest units left, then the later reset, then declared order. Refused: the longest
     /// wait of the violated. Never a concurrency limit.
-    pub(super) fn of(view: &'v View<'_>) -> Option<Self> {
+    pub(super) fn of(view: &'v View<'n>) -> Option<Self> {
         let rows = view.rows.iter().filter(|row| row.numbers.is_some() && row.policy.has_reset());
         let row = if view.refused.is_some() {
             rows.filter(|row| row.wait.is_some()).min_by_key(|row| Reverse(row.wait))
@@ -67,7 +67,7 @@ impl<'v> Chosen<'v> {
     }
 
     /// `unix` is the time since the epoch, for resets that are told as a date.
-    pub(super) fn legacy<'n>(
+    pub(super) fn legacy(
         &self,
         lines: &mut Lines<'n>,
         present: &HeaderMap,
@@ -83,8 +83,13 @@ impl<'v> Chosen<'v> {
         if keeps(present, &prefix.remaining, &prefix.reset, self.numbers.remaining, reset) {
             return;
         }
-        lines.number(self.policy.quota);
-        lines.set(&prefix.limit);
+        match self.policy.written {
+            Some(written) => lines.set_ready(&prefix.limit, &written.quota),
+            None => {
+                lines.number(self.policy.quota);
+                lines.set(&prefix.limit);
+            }
+        }
         lines.number(self.numbers.remaining);
         lines.set(&prefix.remaining);
         lines.number(reset);

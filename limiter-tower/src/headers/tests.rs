@@ -35,7 +35,7 @@ fn spend(limiter: &Limiter, policy: &Policy, times: usize) -> Decision {
 
 fn described(wire: &Wire, decision: &Decision, limiter: &Limiter) -> HeaderMap {
     let mut response = Response::new(Bytes::new());
-    allowed(wire, &mut response, decision, limiter);
+    allowed(wire, &mut response, decision, None, limiter);
     response.headers().clone()
 }
 
@@ -183,7 +183,7 @@ fn informational_responses_and_redirects_carry_no_fields_and_errors_do() {
     for (status, fields) in [(100, 0), (101, 0), (200, 5), (204, 5), (301, 0), (304, 0), (404, 5), (500, 5)] {
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
-        allowed(&Wire::new(), &mut response, &decision, &limiter);
+        allowed(&Wire::new(), &mut response, &decision, None, &limiter);
         assert_eq!(response.headers().len(), fields, "{status}");
     }
 }
@@ -231,8 +231,8 @@ fn stacked_limiters_add_lines_and_the_tighter_keeps_the_legacy_fields() {
     let outer = policy([rule("1000/min").named("outer").algorithm(Algorithm::Fixed)]);
     for (first, second) in [(&inner, &outer), (&outer, &inner)] {
         let mut response = Response::new(());
-        allowed(&Wire::new(), &mut response, &spend(&limiter, first, 1), &limiter);
-        allowed(&Wire::new(), &mut response, &spend(&limiter, second, 1), &limiter);
+        allowed(&Wire::new(), &mut response, &spend(&limiter, first, 1), None, &limiter);
+        allowed(&Wire::new(), &mut response, &spend(&limiter, second, 1), None, &limiter);
         let headers = response.headers();
         assert_eq!(headers.get_all("ratelimit").iter().count(), 2);
         assert_eq!(headers.get_all("ratelimit-policy").iter().count(), 2);
@@ -250,8 +250,8 @@ fn stacked_limiters_of_one_policy_families_keep_the_tighter() {
         let wire = Wire::new().family(family);
         for (first, second) in [(&inner, &outer), (&outer, &inner)] {
             let mut response = Response::new(());
-            allowed(&wire, &mut response, &spend(&limiter, first, 1), &limiter);
-            allowed(&wire, &mut response, &spend(&limiter, second, 1), &limiter);
+            allowed(&wire, &mut response, &spend(&limiter, first, 1), None, &limiter);
+            allowed(&wire, &mut response, &spend(&limiter, second, 1), None, &limiter);
             assert!(one(response.headers(), field).trim_start_matches("limit=").starts_with('5'), "{response:?}");
             assert_eq!(one(response.headers(), "ratelimit-policy"), "5;w=60");
         }
@@ -264,9 +264,9 @@ fn two_grammars_never_meet_in_one_field() {
     let decision = spend(&limiter, &policy([rule("100/min")]), 1);
     for (inner, outer) in [(Family::Draft07, Family::Draft11), (Family::Draft11, Family::Draft06)] {
         let mut response = Response::new(());
-        allowed(&Wire::new().family(inner), &mut response, &decision, &limiter);
+        allowed(&Wire::new().family(inner), &mut response, &decision, None, &limiter);
         let before = response.headers().clone();
-        allowed(&Wire::new().family(outer), &mut response, &decision, &limiter);
+        allowed(&Wire::new().family(outer), &mut response, &decision, None, &limiter);
         assert_eq!(*response.headers(), before, "{inner:?} inside {outer:?}");
     }
 }
@@ -276,7 +276,7 @@ fn fields_of_others_that_cannot_be_read_stay() {
     let (limiter, _) = limiter();
     let mut response = Response::new(());
     response.headers_mut().insert("x-ratelimit-remaining", HeaderValue::from_static("plenty"));
-    allowed(&Wire::new(), &mut response, &spend(&limiter, &policy([rule("5/min")]), 1), &limiter);
+    allowed(&Wire::new(), &mut response, &spend(&limiter, &policy([rule("5/min")]), 1), None, &limiter);
     assert_eq!(one(response.headers(), "x-ratelimit-remaining"), "plenty");
     assert!(response.headers().get("x-ratelimit-limit").is_none());
 }
@@ -289,7 +289,7 @@ fn a_refusal_from_further_in_does_not_show_what_the_outer_limiter_has_left() {
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
         response.extensions_mut().insert(Refused);
-        allowed(&Wire::new().denied_items(shown), &mut response, &decision, &limiter);
+        allowed(&Wire::new().denied_items(shown), &mut response, &decision, None, &limiter);
         assert_eq!(one(response.headers(), "ratelimit-policy"), "\"outer\";q=1000;w=60");
         assert_eq!(response.headers().get_all("ratelimit").iter().count(), items);
         assert!(response.headers().get("x-ratelimit-remaining").is_none());

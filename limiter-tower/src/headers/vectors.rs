@@ -133,6 +133,7 @@ fn row<'a>(policy: &'a Value, item: &Value) -> Row<'a> {
             partition: policy["pk_hex"].as_str().map(|hex| {
                 (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
             }),
+            written: None,
         },
         numbers: item.is_object().then(|| Numbers {
             remaining: item["remaining"].as_u64().unwrap(),

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use http::HeaderValue;
 use smallvec::SmallVec;
 
 use super::choice::Reason;
+use super::written::Written;
 
 /// One decision as the wire shows it.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
-    pub(crate) rows: SmallVec<[Row<'a>; 4]>,
+    pub(crate) rows: SmallVec<[Row<'a>; 2]>,
     /// Why the request was refused; `None` if it passed.
     pub(crate) refused: Option<Reason>,
 }
@@ -34,6 +36,8 @@ pub(crate) struct PolicyView<'a> {
     /// `None` for requests.
     pub(crate) unit: Option<&'a str>,
     pub(crate) partition: Option<SmallVec<[u8; 8]>>,
+    /// What of all this was written before.
+    pub(crate) written: Option<&'a Written>,
 }
 
 /// What is left of one limit.
@@ -64,7 +68,18 @@ impl View<'_> {
     }
 }
 
-impl PolicyView<'_> {
+impl<'a> PolicyView<'a> {
+    /// Whether the other is told in the same words, whosever budget it is.
+    #[inline]
+    pub(super) fn says_what(&self, other: &PolicyView<'_>) -> bool {
+        self.quota == other.quota && self.window == other.window && self.unit == other.unit && self.name == other.name
+    }
+
+    /// The whole of `RateLimit-Policy`, if this is its only member.
+    pub(super) fn line(&self) -> Option<&'a HeaderValue> {
+        self.written.filter(|_| self.partition.is_none()).map(|written| &written.policy)
+    }
+
     /// Families that tell a time to reset have no room for a limit without one.
     pub(crate) fn has_reset(&self) -> bool {
         self.window.is_some() && self.unit != Some(super::CONCURRENT)

@@ -189,7 +189,7 @@ impl Wire {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn describe<B>(&self, response: &mut Response<B>, decision: &Decision, limiter: &Limiter) {
-        super::allowed(self, response, decision, limiter);
+        super::allowed(self, response, decision, None, limiter);
     }
 
     /// Answers a request that a decision of yours refuses. See [`describe`](Wire::describe).

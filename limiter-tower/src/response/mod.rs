@@ -42,11 +42,11 @@ pub(crate) use denial::title;
 use crate::grpc;
 use crate::headers::lines::Lines;
 use crate::headers::view::{View, Wait, secs_to_wait};
-use crate::headers::{self, Reason, Refused, Wire, names};
+use crate::headers::{self, Reason, Refused, Shelf, Wire, names};
 
 /// The answer to a request that a decision refuses, with the body of the wire.
 pub(crate) fn denied(wire: &Wire, decision: &Decision, parts: &Parts, limiter: &Limiter) -> Response<Bytes> {
-    let mut response = denied_with(wire, &wire.body, decision, parts, limiter);
+    let mut response = denied_with(wire, &wire.body, decision, None, parts, limiter);
     mark(&mut response, Extensions::new());
     response
 }
@@ -56,10 +56,11 @@ pub(crate) fn denied_with(
     wire: &Wire,
     body: &Body,
     decision: &Decision,
+    shelf: Option<&Shelf>,
     parts: &Parts,
     limiter: &Limiter,
 ) -> Response<Bytes> {
-    let view = View::of(wire, decision);
+    let view = View::of(wire, decision, shelf);
     let asked = Asked { decision, parts, body };
     respond(wire, &view, asked, headers::unix(wire, limiter), jitter(wire.jitter))
 }
@@ -73,9 +74,9 @@ pub(crate) struct Asked<'a> {
 }
 
 /// The answer, from plain numbers.
-pub(crate) fn respond(
-    wire: &Wire,
-    view: &View<'_>,
+pub(crate) fn respond<'n>(
+    wire: &'n Wire,
+    view: &View<'n>,
     asked: Asked<'_>,
     unix: Duration,
     jitter: Duration,
