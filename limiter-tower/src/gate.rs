@@ -308,7 +308,8 @@ impl Pass {
     where
         B: http_body::Body,
     {
-        let Pass { ruling: Ruling { decision, receipt, .. }, with: Luggage { gate, held, limiter, wire, exposed } } = self;
+        let Pass { ruling: Ruling { decision, receipt, .. }, with: Luggage { gate, held, limiter, wire, exposed } } =
+            self;
         let limiter = gate.own_or(limiter.as_ref());
         // Any other answer lets the charge stand.
         if response.extensions().get::<Refused>().is_some() {
