@@ -9,7 +9,7 @@ use limiter_core::store::{Answer, Capabilities, Operation, Reply, Store, StoreEr
 use limiter_core::testing::ManualClock;
 use limiter_core::{Algorithm, Decision, Key, Limiter, OnStoreError, Policy, Rule};
 
-use super::{DeniedItems, Family, Legacy, Prefix, Refused, Unit, Wire, WireError, allowed};
+use super::{DeniedItems, Family, Legacy, Prefix, Refused, Shelf, Unit, Wire, WireError, allowed};
 
 /// A limiter at 2025-01-01T00:00:00Z.
 fn limiter() -> (Limiter, ManualClock) {
@@ -56,6 +56,19 @@ fn both_default_families_describe_an_allowed_request() {
     assert_eq!(one(&headers, "x-ratelimit-remaining"), "99");
     assert_eq!(one(&headers, "x-ratelimit-reset"), "1735689660");
     assert_eq!(headers.len(), 5);
+}
+
+#[test]
+fn what_was_written_of_one_quota_is_not_told_of_another() {
+    let (limiter, _) = limiter();
+    let shelf = Shelf::new(1);
+    for quota in ["5", "7", "5"] {
+        let decision = spend(&limiter, &policy([rule(&format!("{quota}/min"))]), 1);
+        let mut response = Response::new(());
+        allowed(&Wire::new(), &mut response, &decision, Some(&shelf), &limiter);
+        assert_eq!(one(response.headers(), "x-ratelimit-limit"), quota);
+        assert_eq!(one(response.headers(), "ratelimit-policy"), format!("\"api\";q={quota};w=60"));
+    }
 }
 
 #[test]
