@@ -4,9 +4,9 @@ use proptest::prelude::*;
 use smallvec::SmallVec;
 
 use super::MemoryStore;
-use crate::algorithm::{Algorithm, Params};
+use crate::algorithm::{Algorithm, Params, State};
 use crate::rule::AtCeiling;
-use crate::store::{Decide, Item, Mode, Subject};
+use crate::store::{Decide, Decided, Item, ItemReply, Mode, Subject};
 use crate::time::{Nanos, Now};
 
 fn params() -> impl Strategy<Value = Params> {
@@ -41,6 +41,13 @@ fn requests() -> impl Strategy<Value = Vec<(u64, Vec<Item>)>> {
     })
 }
 
+/// What was said of each item. A stale cell is as good as none, and which of them are already swept
+/// depends on where keys sit.
+fn told(decided: Decided, now: Now) -> Vec<ItemReply> {
+    let fresh = |state: State| if state.is_stale(now.monotonic) { State::default() } else { state };
+    decided.items.into_iter().map(|reply| ItemReply { state: fresh(reply.state), ..reply }).collect()
+}
+
 proptest! {
     #[test]
     fn one_item_and_two_are_decided_as_any_number_is(requests in requests(), ceiling in 1usize..9) {
@@ -61,7 +68,7 @@ proptest! {
                 continue;
             }
             prop_assert_eq!(found.allowed, expected.allowed, "request {}", at);
-            prop_assert_eq!(found.items, expected.items, "request {}", at);
+            prop_assert_eq!(told(found, now), told(expected, now), "request {}", at);
         }
         prop_assert!(common.stats().keys <= common.ceiling());
     }
