@@ -45,6 +45,12 @@ impl Evaluated {
         self.passes() && (self.mode != Mode::Peek || mode == Mode::Peek)
     }
 
+    /// Whether writing takes a cell that the table may not count: of a new key, or of one whose stale
+    /// cell a sweep drops.
+    fn takes_cell(&self, now: Nanos) -> bool {
+        self.cost > 0 && self.place == Place::Own && self.victim.is_none() && (self.is_new || self.stored.is_stale(now))
+    }
+
     fn same_cell(&self, other: &Evaluated) -> bool {
         match (self.place, other.place) {
             (Place::Own, Place::Own) => self.fingerprint == other.fingerprint,
@@ -159,7 +165,7 @@ impl MemoryStore {
         // A question is answered as the charge would be. One that needs no room is never turned away.
         let needs_room = item.cost > 0 || item.at_ceiling == AtCeiling::Overflow;
         if one.is_new && needs_room && item.cost <= item.params.capacity() {
-            let coming = earlier.iter().filter(|e| e.guard == guard && e.is_new && e.victim.is_none()).count();
+            let coming = earlier.iter().filter(|e| e.guard == guard && e.takes_cell(now.monotonic)).count();
             if shard.len() + coming >= self.per_shard {
                 shard.sweep(now.monotonic);
             }

@@ -68,8 +68,9 @@ impl MemoryStore {
         if item.mode == Mode::Penalty && matches!(step.verdict, Verdict::Deny { .. }) {
             return None;
         }
-        // Two new keys may have found the same stale cell: in a full table there is room for one.
-        if coming > 0 && matches!(seat, Seat::Stale(_)) && shard.len() + coming > self.per_shard {
+        // Two keys may have found the same stale cell, be it the one's own: in a full table there is
+        // room for one.
+        if coming > 0 && stored.is_stale(now.monotonic) && shard.len() + coming > self.per_shard {
             return None;
         }
         Some(Look { seat, stored, step })

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 use smallvec::SmallVec;
 
 use super::MemoryStore;
-use crate::algorithm::{Algorithm, Params, State};
+use crate::algorithm::{Algorithm, Params, State, Verdict};
 use crate::rule::AtCeiling;
-use crate::store::{Decide, Decided, Item, ItemReply, Mode, Subject};
+use crate::store::{Decide, Decided, Item, ItemReply, Mode, Place, Subject};
 use crate::time::{Nanos, Now};
 
 fn params() -> impl Strategy<Value = Params> {
@@ -42,10 +42,16 @@ fn requests() -> impl Strategy<Value = Vec<(u64, Vec<Item>)>> {
 }
 
 /// What was said of each item. A stale cell is as good as none, and which of them are already swept
-/// depends on where keys sit.
+/// depends on where keys sit; so does what is known of when a full table has room again, which is
+/// never told too late.
 fn told(decided: Decided, now: Now) -> Vec<ItemReply> {
     let fresh = |state: State| if state.is_stale(now.monotonic) { State::default() } else { state };
-    decided.items.into_iter().map(|reply| ItemReply { state: fresh(reply.state), ..reply }).collect()
+    let wait = |reply: ItemReply| match (reply.place, reply.verdict) {
+        (Place::NoRoom, Verdict::Deny { retry: Some(_) }) => Verdict::Deny { retry: Some(Nanos::ZERO) },
+        _ => reply.verdict,
+    };
+    let said = |reply: ItemReply| ItemReply { state: fresh(reply.state), verdict: wait(reply), ..reply };
+    decided.items.into_iter().map(said).collect()
 }
 
 proptest! {
