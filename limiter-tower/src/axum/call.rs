@@ -15,6 +15,7 @@ use tower_service::Service;
 use super::arguments::Arguments;
 use super::site::Site;
 use crate::current::Share;
+use crate::layer::RateLimitLayer;
 
 /// The untouched request and the state: the one extractor of every annotated handler.
 pub struct Call<S, M> {
@@ -61,12 +62,8 @@ where
             if T::ask_for_decision() {
                 request.extensions_mut().insert(Share);
             }
-            let target = Target { ready: Some((self.state, handler)), kind: PhantomData };
-            // A target is always ready.
-            match layer.layer(target).call(request).await {
-                Ok(response) => response.map(crate::body::ResponseBody::into_axum),
-                Err(never) => match never {},
-            }
+            let mut target = Target { ready: Some((self.state, handler)), kind: PhantomData };
+            limited(layer, request, &mut target).await
         }
     }
 }
@@ -77,20 +74,62 @@ impl<S, M> fmt::Debug for Call<S, M> {
     }
 }
 
-/// What stands behind the limit. It answers one request.
+/// The layer around a handler that it knows by what it does alone: compiled once, not once for each
+/// annotated function.
+async fn limited(layer: &RateLimitLayer, request: Request, target: &mut dyn Answer) -> Response {
+    // A handler is always ready.
+    match layer.layer(Handler(Some(target))).call(request).await {
+        Ok(response) => response.map(crate::body::ResponseBody::into_axum),
+        Err(never) => match never {},
+    }
+}
+
+type Answered = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+/// Answers one request.
+trait Answer: Send {
+    fn answer(&mut self, request: Request) -> Answered;
+}
+
+/// What stands behind the limit.
+struct Handler<'a>(Option<&'a mut dyn Answer>);
+
+/// The copy that a layer leaves behind in place of the one it takes. Nobody calls it.
+impl Clone for Handler<'_> {
+    fn clone(&self) -> Self {
+        Handler(None)
+    }
+}
+
+impl Service<Request> for Handler<'_> {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answered;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Answered {
+        match self.0.take() {
+            Some(target) => target.answer(request),
+            None => unanswered(),
+        }
+    }
+}
+
+/// A handler is asked once; a second time nobody is there.
+fn unanswered() -> Answered {
+    Box::pin(ready(Ok(http::StatusCode::SERVICE_UNAVAILABLE.into_response())))
+}
+
+/// A handler with the state it is called with.
 struct Target<S, M, T, F> {
     ready: Option<(S, F)>,
     kind: PhantomData<fn() -> (M, T)>,
 }
 
-/// The copy that a layer leaves behind in place of the one it takes. Nobody calls it.
-impl<S, M, T, F> Clone for Target<S, M, T, F> {
-    fn clone(&self) -> Self {
-        Target { ready: None, kind: PhantomData }
-    }
-}
-
-impl<S, M, T, F, A> Service<Request> for Target<S, M, T, F>
+impl<S, M, T, F, A> Answer for Target<S, M, T, F>
 where
     S: Send + Sync + 'static,
     M: 'static,
@@ -99,20 +138,9 @@ where
     A: Future + Send + 'static,
     A::Output: IntoResponse,
 {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let ready = self.ready.take();
+    fn answer(&mut self, request: Request) -> Answered {
+        let Some((state, handler)) = self.ready.take() else { return unanswered() };
         Box::pin(async move {
-            let Some((state, handler)) = ready else {
-                return Ok(http::StatusCode::SERVICE_UNAVAILABLE.into_response());
-            };
             Ok(match T::extract(request, &state).await {
                 Ok(arguments) => handler(arguments).await.into_response(),
                 Err(rejection) => rejection,
