@@ -28,6 +28,11 @@ fn benches(c: &mut Criterion) {
     let answer = ClientIp::peer_only().resolve(address, &HeaderMap::new());
     group.bench_function("copy of an answer", |b| b.iter(|| *black_box(&answer)));
 
+    // A peer goes in and an answer comes out, as below: what the measuring itself costs.
+    let unread = HeaderMap::<HeaderValue>::new();
+    let copy = |from: Peer, _: &HeaderMap| answer.map(|answer| (from, answer));
+    group.bench_function("copy of a peer and an answer", |b| b.iter(|| copy(black_box(address), black_box(&unread))));
+
     let mut case = |name: &str, builder: ClientIpBuilder, header: &'static str, line: &'static str, from: &str| {
         let policy = builder.build().unwrap_or_default();
         let mut headers = HeaderMap::new();
