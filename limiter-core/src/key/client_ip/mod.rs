@@ -127,7 +127,6 @@ impl ClientIp {
     /// When the peer is unknown, is a Unix socket that is not trusted or that named nobody, or when the
     /// policy refuses malformed headers and this one is.
     #[inline]
-    #[inline]
     pub fn resolve(&self, peer: Peer, headers: &HeaderMap) -> Result<Resolved, ResolveError> {
         match (peer, &self.policy.source) {
             // The default, for the price of a copy.
