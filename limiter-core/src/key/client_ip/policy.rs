@@ -82,25 +82,11 @@ impl Default for Policy {
 }
 
 impl Policy {
-    #[inline]
     pub(super) fn resolve<'h, I>(
         &self,
         peer: Peer,
         lines: impl FnOnce(&HeaderName) -> I,
     ) -> Result<Resolved, ResolveError>
-    where
-        I: DoubleEndedIterator<Item = &'h [u8]>,
-    {
-        if self.source.is_none()
-            && let Peer::Ip(ip) = peer
-        {
-            // Nothing to read, to count or to refuse.
-            return Ok(Resolved { ip: ip.to_canonical(), via: Via::Peer, ipv6_prefix: self.ipv6_prefix });
-        }
-        self.look(peer, lines)
-    }
-
-    fn look<'h, I>(&self, peer: Peer, lines: impl FnOnce(&HeaderName) -> I) -> Result<Resolved, ResolveError>
     where
         I: DoubleEndedIterator<Item = &'h [u8]>,
     {
