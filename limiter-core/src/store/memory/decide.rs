@@ -273,9 +273,7 @@ impl MemoryStore {
             self.counters.evicted.fetch_add(1, Ordering::Relaxed);
         }
         if is_log(&item.params) {
-            if item.cost > 0 {
-                shard.logs.charge(&item.params, one.fingerprint, now, item.cost);
-            }
+            shard.logs.charge(&item.params, one.fingerprint, now, item.cost);
             return;
         }
         shard.put(&item.params, one.fingerprint, one.step.state, now.monotonic);
