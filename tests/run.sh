@@ -59,4 +59,20 @@ prepare_python() {
 }
 prepare_python
 
+# Servers: each file installs one, starts it on a free port of this machine alone, says where it is, and
+# notes its pid. They all end with this script.
+SERVERS="$(mktemp -d)"
+export SERVERS
+stop_servers() {
+    [ ! -s "$SERVERS/pids" ] || xargs -r kill <"$SERVERS/pids" 2>/dev/null || true
+    rm -rf "$SERVERS"
+}
+trap stop_servers EXIT
+free_port() { "$LIMITER_TESTS_PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+for server in tests/servers/*.sh; do
+    [ -e "$server" ] || continue
+    # shellcheck source=/dev/null
+    . "$server"
+done
+
 cargo test --workspace --all-features --no-fail-fast "$@"

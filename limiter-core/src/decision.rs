@@ -104,6 +104,10 @@ pub enum Source {
     AccessList,
     /// The store failed and the rule closes.
     Closed,
+    /// The store said before that this cannot pass yet, and that still holds.
+    DenialCache,
+    /// Units that the store had set aside for this process.
+    Lease,
     /// A limiter in this process stood in for the store.
     Local,
     /// The store failed and the rule opens; nothing was counted.

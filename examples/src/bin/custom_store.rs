@@ -49,7 +49,7 @@ impl Store for MapStore {
                 Answer::Decided(decided)
             }),
             Operation::Inspect(decide) => Ok(Answer::Decided(evaluate(&cells, &decide).0)),
-            Operation::Release { now, charges } => {
+            Operation::Release { now, charges, .. } => {
                 for charge in charges {
                     let units = i64::try_from(charge.cost).unwrap_or(i64::MAX);
                     if let Some(state) = cells.get_mut(&charge.subject) {
@@ -128,7 +128,7 @@ fn evaluate(cells: &HashMap<Subject, State>, decide: &Decide) -> (Decided, HashM
         let state = taken.get(&item.subject).copied().unwrap_or_else(|| stored(&item.subject));
         ItemReply { verdict, state, place: Place::Own }
     });
-    (Decided { allowed, items: items.collect() }, taken)
+    (Decided { allowed, items: items.collect(), ..Decided::default() }, taken)
 }
 
 /// The store as it would be if it looked first and wrote later, as one does with `GET` and `SET`.

@@ -82,7 +82,7 @@ impl Alone<'_> {
         Reply::Now(Ruling {
             decision: self.made(&item, now, allowed, &reply),
             receipt: Receipt { charges: Few::new(), local: false },
-            permit: Some(Permit::new(self.limiter.clone(), slots, false)),
+            permit: Some(Permit::new(self.limiter.clone(), slots, None, false)),
         })
     }
 

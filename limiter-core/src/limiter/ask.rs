@@ -98,7 +98,7 @@ impl Limiter {
         match answer {
             Ok(Answer::Decided(decided)) if decided.items.len() == op.items.len() => {
                 let mut ruling = Ruling::default();
-                self.rule(prepared, op, asked, &decided, Source::Store, request, &mut ruling);
+                self.rule(prepared, op, asked, &decided, decided.source, request, &mut ruling);
                 ruling
             }
             Ok(_) => self.without_store(prepared, op, asked, &StoreError::unsupported(), request),

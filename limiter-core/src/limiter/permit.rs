@@ -1,24 +1,38 @@
 //! What a caller holds after a decision: slots to be released, charges to be settled.
 
 use core::fmt;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::{Limiter, StoreHandle};
 use crate::few::Few;
-use crate::store::{Charged, Operation, Reply};
+use crate::store::{Charged, Lease, Operation, Reply};
 
 /// The slots of concurrent limits that a request holds. They are given back when it is dropped,
 /// however that comes about: at the end of a body, by cancellation, by a panic.
 pub struct Permit {
     limiter: Limiter,
     charges: SmallVec<[Charged; 2]>,
+    lease: Option<Arc<Lease>>,
     local: bool,
 }
 
 impl Permit {
-    pub(super) fn new(limiter: Limiter, charges: SmallVec<[Charged; 2]>, local: bool) -> Self {
-        Permit { limiter, charges, local }
+    pub(super) fn new(
+        limiter: Limiter,
+        charges: SmallVec<[Charged; 2]>,
+        lease: Option<Arc<Lease>>,
+        local: bool,
+    ) -> Self {
+        Permit { limiter, charges, lease, local }
+    }
+
+    /// What keeps the slots, where they run out unless they are renewed: at stores that several
+    /// processes share.
+    #[must_use]
+    pub fn lease(&self) -> Option<&Lease> {
+        self.lease.as_deref()
     }
 }
 
@@ -32,7 +46,7 @@ impl Drop for Permit {
             (StoreHandle::Memory(store), _) => store.release(now, &charges),
             (StoreHandle::Other(store), _) => {
                 // Submitted is under way; nobody waits for the answer.
-                let _: Reply<_> = store.submit(Operation::Release { now, charges });
+                let _: Reply<_> = store.submit(Operation::Release { now, charges, lease: self.lease.take() });
             }
         }
     }

@@ -49,7 +49,7 @@ impl Limiter {
     ) {
         ruling.decision.allowed = decided.allowed;
         ruling.decision.source = source;
-        ruling.decision.degraded = source != Source::Store;
+        ruling.decision.degraded = !matches!(source, Source::Store | Source::DenialCache | Source::Lease);
         ruling.receipt.local = source == Source::Local;
         let mut slots = SmallVec::new();
         for ((one, item), reply) in asked.iter().zip(&op.items).zip(&decided.items) {
@@ -73,7 +73,7 @@ impl Limiter {
             }
         }
         if !slots.is_empty() {
-            ruling.permit = Some(Permit::new(self.clone(), slots, ruling.receipt.local));
+            ruling.permit = Some(Permit::new(self.clone(), slots, decided.lease.clone(), ruling.receipt.local));
         }
         self.tell(asked, &ruling.decision, request);
     }

@@ -25,6 +25,7 @@
 
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
+mod lease;
 pub mod memory;
 
 use core::fmt;
@@ -35,9 +36,12 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::algorithm::{Algorithm, Params, State, Verdict};
+use crate::decision::Source;
 use crate::key::Key;
 use crate::rule::AtCeiling;
 use crate::time::{Nanos, Now};
+
+pub use lease::{Lease, Lost};
 
 /// A future that a store hands out when it cannot answer at once.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -130,6 +134,10 @@ pub struct Decided {
     pub allowed: bool,
     /// One reply for each item, in order.
     pub items: SmallVec<[ItemReply; 2]>,
+    /// Who says so: the store itself, or something in this process that knows what it would say.
+    pub source: Source,
+    /// What keeps the slots of this decision, at stores where slots run out unless they are renewed.
+    pub lease: Option<Arc<Lease>>,
 }
 
 /// What a store says to an [`Item`].
@@ -190,6 +198,16 @@ pub enum Operation {
         now: Now,
         /// The slots.
         charges: SmallVec<[Charged; 2]>,
+        /// What kept them, if the decision came with one.
+        lease: Option<Arc<Lease>>,
+    },
+    /// Decide the same several times in a row, in one step. A store need not know this: it is asked
+    /// only by what stands before stores that several processes share.
+    Repeat {
+        /// What to decide.
+        decide: Decide,
+        /// How many times.
+        times: u32,
     },
     /// Forget a key.
     Reset {
@@ -211,6 +229,15 @@ pub enum Operation {
 pub enum Answer {
     /// To [`Operation::Decide`] and [`Operation::Inspect`].
     Decided(Decided),
+    /// To [`Operation::Repeat`].
+    Repeated {
+        /// How many were allowed: all, or those before the first refusal.
+        granted: u32,
+        /// The last of those, if any.
+        allowed: Option<Decided>,
+        /// What the rest were told, if any were refused.
+        refused: Option<Decided>,
+    },
     /// To the others.
     Done,
 }

@@ -123,7 +123,7 @@ impl Store for BrokenStore {
             }
             Operation::Decide(decide) => Reply::Now(Ok(Answer::Decided(self.decide(&decide, true)))),
             Operation::Inspect(inspect) => Reply::Now(Ok(Answer::Decided(self.decide(&inspect, false)))),
-            Operation::Release { now, charges } => {
+            Operation::Release { now, charges, .. } => {
                 charges.iter().for_each(|charge| self.adjust(now, charge, -(charge.cost as i64)));
                 Reply::Now(Ok(Answer::Done))
             }

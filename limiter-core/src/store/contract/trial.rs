@@ -185,7 +185,10 @@ impl<'a> Trial<'a> {
 
     pub(super) fn release(&self, charge: &Charged) -> Verified {
         let charges = SmallVec::from_iter([charge.clone()]);
-        self.done(format!("release {}", charge.cost), Operation::Release { now: self.subject.now(), charges })
+        self.done(
+            format!("release {}", charge.cost),
+            Operation::Release { now: self.subject.now(), charges, lease: None },
+        )
     }
 
     pub(super) fn reset(&self, charge: &Charged) -> Verified {

@@ -66,7 +66,7 @@ impl MemoryStore {
     pub fn decide(&self, decide: &Decide) -> Decided {
         if let [item] = decide.items.as_slice() {
             let (allowed, reply) = self.decide_one(item, decide.now);
-            let mut decided = Decided { allowed, items: SmallVec::new() };
+            let mut decided = Decided { allowed, ..Decided::default() };
             decided.items.push(reply);
             return decided;
         }
@@ -105,7 +105,7 @@ impl MemoryStore {
         }
 
         let allowed = evaluated.iter().zip(&decide.items).all(|(one, item)| one.passes() || item.mode == Mode::Shadow);
-        let mut reply = Decided { allowed, items: SmallVec::new() };
+        let mut reply = Decided { allowed, ..Decided::default() };
         let charged = |one: &Evaluated| write && allowed && one.passes() && one.mode != Mode::Peek;
         for (one, item) in evaluated.iter().zip(&decide.items) {
             // Items that share a cell all report what the last of them left there.

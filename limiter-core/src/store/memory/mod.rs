@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use super::{Answer, Capabilities, Charged, Operation, Place, Reply, Store, StoreError, Subject};
+use super::{Answer, Capabilities, Charged, Decide, Operation, Place, Reply, Store, StoreError, Subject};
 use crate::algorithm::{Algorithm, State};
 use crate::time::{Nanos, Now};
 use lock::Lock;
@@ -296,15 +296,32 @@ impl fmt::Debug for MemoryStore {
     }
 }
 
+impl MemoryStore {
+    /// One after the other, until one is refused: the rest would be told the same.
+    fn repeat(&self, decide: &Decide, times: u32) -> Answer {
+        let (mut granted, mut allowed) = (0, None);
+        while granted < times {
+            let decided = self.decide(decide);
+            if !decided.allowed {
+                return Answer::Repeated { granted, allowed, refused: Some(decided) };
+            }
+            allowed = Some(decided);
+            granted += 1;
+        }
+        Answer::Repeated { granted, allowed, refused: None }
+    }
+}
+
 impl Store for MemoryStore {
     fn submit(&self, operation: Operation) -> Reply<Result<Answer, StoreError>> {
         Reply::Now(Ok(match operation {
             Operation::Decide(decide) => Answer::Decided(self.decide(&decide)),
             Operation::Inspect(inspect) => Answer::Decided(self.inspect(&inspect)),
-            Operation::Release { now, charges } => {
+            Operation::Release { now, charges, .. } => {
                 self.release(now, &charges);
                 Answer::Done
             }
+            Operation::Repeat { decide, times } => self.repeat(&decide, times),
             Operation::Reset { charges } => {
                 self.reset(&charges);
                 Answer::Done

@@ -1,7 +1,5 @@
 //! The second most common case: two rules, and room for both keys.
 
-use smallvec::SmallVec;
-
 use super::shard::{Shard, is_log};
 use super::table::Seat;
 use super::{MemoryStore, fingerprint};
@@ -80,7 +78,7 @@ impl MemoryStore {
 /// All or nothing.
 fn settle(items: &[Item; 2], looks: &[Look; 2], mut write: impl FnMut(usize)) -> Decided {
     let allowed = looks.iter().zip(items).all(|(look, item)| look.passes() || item.mode == Mode::Shadow);
-    let mut decided = Decided { allowed, items: SmallVec::new() };
+    let mut decided = Decided { allowed, ..Decided::default() };
     for (at, (look, item)) in looks.iter().zip(items).enumerate() {
         let charged = allowed && look.passes() && item.mode != Mode::Peek;
         if charged && item.cost > 0 {
