@@ -8,6 +8,8 @@ pub mod client;
 pub mod program;
 #[path = "support/proxies.rs"]
 pub mod proxies;
+#[path = "support/redis.rs"]
+pub mod redis;
 #[path = "support/require.rs"]
 pub mod require;
 
