@@ -59,7 +59,9 @@ impl Address {
         let (login, rest) = match rest.rsplit_once('@') {
             None => (RedisConnectionInfo::default(), rest),
             // The client's own reader knows how names and passwords are written.
-            Some((login, rest)) => (client(&format!("redis://{login}@localhost"), scheme)?.redis_settings().clone(), rest),
+            Some((login, rest)) => {
+                (client(&format!("redis://{login}@localhost"), scheme)?.redis_settings().clone(), rest)
+            }
         };
         let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
         let port = if several == "sentinel" { SENTINEL_PORT } else { DEFAULT_PORT };
@@ -137,7 +139,8 @@ mod tests {
         assert_eq!((one.login.username(), one.login.password(), one.login.db()), (Some("alice"), Some("secret"), 3));
         assert!(matches!(one.place, Place::One(_)));
         assert!(matches!(Address::read("unix:///run/redis.sock").unwrap().place, Place::One(_)));
-        let Place::Cluster { seeds, tls: false } = Address::read("redis-cluster://:pw@a,b:7001,[::1]:7002").unwrap().place
+        let Place::Cluster { seeds, tls: false } =
+            Address::read("redis-cluster://:pw@a,b:7001,[::1]:7002").unwrap().place
         else {
             panic!("a cluster");
         };

@@ -17,9 +17,7 @@ use super::route::Route;
 use super::script::Script;
 use super::settings::Settings;
 use crate::algorithm::Algorithm;
-use crate::store::{
-    Answer, Capabilities, Charged, Decide, Decided, Lease, Mode, Operation, Reply, Store, StoreError,
-};
+use crate::store::{Answer, Capabilities, Charged, Decide, Decided, Lease, Mode, Operation, Reply, Store, StoreError};
 use crate::time::{Nanos, Now};
 
 /// State in Redis, one round trip an operation. What stands before it is the front's.
@@ -67,7 +65,8 @@ impl Store for RedisEngine {
 
     fn capabilities(&self) -> Capabilities {
         let largest = Nanos::new(encode::LARGEST.saturating_mul(1000));
-        let capabilities = Capabilities::new(&Algorithm::ALL, MOST_RULES).with_penalties().up_to(encode::LARGEST, largest);
+        let capabilities =
+            Capabilities::new(&Algorithm::ALL, MOST_RULES).with_penalties().up_to(encode::LARGEST, largest);
         if self.inner.route.is_cluster() && self.inner.names.shared_tag.is_none() {
             capabilities.one_principal()
         } else {
@@ -104,8 +103,8 @@ impl RedisEngine {
         if decide.items.is_empty() || decide.items.len() > MOST_RULES || times == 0 || !countable || !bearable {
             return Err(StoreError::unsupported());
         }
-        let takes_slots = writes
-            && decide.items.iter().any(|item| slots(item) && item.mode != Mode::Peek && item.cost > 0);
+        let takes_slots =
+            writes && decide.items.iter().any(|item| slots(item) && item.mode != Mode::Peek && item.cost > 0);
         let lease = takes_slots.then(|| inner.leases.number());
         let permit = lease.map_or_else(String::new, |id| inner.leases.permit(id));
         let ttl = inner.leases.ttl_micros();
@@ -134,10 +133,7 @@ impl RedisEngine {
     }
 
     /// Runs on a task. Whoever asked may be gone when the answer comes: its slots are then given back.
-    fn spawn(
-        &self,
-        work: impl Future<Output = (Answered, Option<Unclaimed>)> + Send + 'static,
-    ) -> Reply<Answered> {
+    fn spawn(&self, work: impl Future<Output = (Answered, Option<Unclaimed>)> + Send + 'static) -> Reply<Answered> {
         let (tell, hear) = oneshot::channel();
         self.inner.settings.runtime.spawn(async move {
             // Nobody listening is no fault; what is sent is then dropped, and so unclaimed.
@@ -157,7 +153,8 @@ impl RedisEngine {
     async fn decide(&self, question: &Question) -> Answered {
         let inner = &self.inner;
         let asked = (question.decide.now.monotonic, inner.leases.now());
-        let said = inner.route.script(&question.call).await.and_then(|value| Said::read(value).ok_or(Failure::Unreadable));
+        let said =
+            inner.route.script(&question.call).await.and_then(|value| Said::read(value).ok_or(Failure::Unreadable));
         let said = match said {
             Ok(said) => said,
             Err(failure) => {

@@ -73,7 +73,9 @@ fn state(params: &Params, now: Now, x: u64, y: u64, z: u64) -> State {
     let period = Nanos::new(params.period());
     match params.algorithm() {
         Algorithm::Bucket if x == 0 && y == 0 => State::default(),
-        Algorithm::Bucket => State { fresh_at: after(Nanos::new(nanos(x).get().saturating_add(y))), ..State::default() },
+        Algorithm::Bucket => {
+            State { fresh_at: after(Nanos::new(nanos(x).get().saturating_add(y))), ..State::default() }
+        }
         Algorithm::Concurrent if y == 0 => State::default(),
         Algorithm::Concurrent => State { fresh_at: Nanos::MAX, mark: after(nanos(x)).get(), used: y },
         Algorithm::Fixed if y == 0 => State::default(),

@@ -69,4 +69,3 @@ fn command(call: &Call) -> Cmd {
     }
     command
 }
-
