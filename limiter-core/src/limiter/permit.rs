@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::{Limiter, StoreHandle};
 use crate::few::Few;
-use crate::store::{Charged, Lease, Operation, Reply};
+use crate::store::{Answer, Charged, Lease, Operation, Reply, StoreError};
 
 /// The slots of concurrent limits that a request holds. They are given back when it is dropped,
 /// however that comes about: at the end of a body, by cancellation, by a panic.
@@ -34,21 +34,66 @@ impl Permit {
     pub fn lease(&self) -> Option<&Lease> {
         self.lease.as_deref()
     }
-}
 
-impl Drop for Permit {
-    fn drop(&mut self) {
+    /// Gives the slots back and waits until the store has them, where dropping would not wait. What
+    /// cannot be given back runs out by itself.
+    ///
+    /// ```
+    /// use limiter_core::key::{Global, Key};
+    /// use limiter_core::{Limiter, Policy, Reply, Rule};
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = Limiter::in_memory();
+    /// let policy = Policy::new("export", [Rule::concurrent(1).key(Global)])?;
+    /// let ruling = match limiter.decide_key(&policy, &Key::everyone(), 1) {
+    ///     Reply::Now(ruling) => ruling,
+    ///     Reply::Later(ruling) => ruling.await,
+    /// };
+    /// if let Some(permit) = ruling.permit {
+    ///     permit.release().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the slots back without waiting.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be told.
+    pub async fn release(mut self) -> Result<(), StoreError> {
+        match self.give_back() {
+            Some(Reply::Later(answer)) => answer.await.map(|_| ()),
+            Some(Reply::Now(answer)) => answer.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// What the store says to it, if it is one that can fail.
+    fn give_back(&mut self) -> Option<Reply<Result<Answer, StoreError>>> {
         let charges = core::mem::take(&mut self.charges);
+        if charges.is_empty() {
+            return None;
+        }
         let inner = &self.limiter.inner;
         let now = inner.clock.read(false);
         match (&inner.store, inner.local.get()) {
             (_, Some(local)) if self.local => local.release(now, &charges),
             (StoreHandle::Memory(store), _) => store.release(now, &charges),
             (StoreHandle::Other(store), _) => {
-                // Submitted is under way; nobody waits for the answer.
-                let _: Reply<_> = store.submit(Operation::Release { now, charges, lease: self.lease.take() });
+                return Some(store.submit(Operation::Release { now, charges, lease: self.lease.take() }));
             }
         }
+        None
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        // Submitted is under way; nobody waits for the answer.
+        let _: Option<Reply<_>> = self.give_back();
     }
 }
 
