@@ -143,7 +143,11 @@ async fn whoever_stops_waiting_for_a_slot_does_not_keep_it() {
     for _ in 0..20 {
         // Dropped before the answer, or with the answer on its way.
         let asked = desk::decide(&store, &[desk::item("slots", Params::concurrent(1), 1)]);
-        let _ = timeout(Duration::from_micros(200), asked).await;
+        if let Ok(answered) = timeout(Duration::from_micros(200), asked).await {
+            let lease = answered.unwrap().lease;
+            let release = Operation::Release { now: desk::now(), charges: Default::default(), lease };
+            desk::answer(store.submit(release)).await.unwrap();
+        }
     }
     until("all slots are free", async || held(&server).await == 0).await;
 }
