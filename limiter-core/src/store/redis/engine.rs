@@ -150,6 +150,25 @@ impl RedisEngine {
         }))
     }
 
+    /// Runs a script on a task of its own and reads what it says.
+    pub(super) fn answer_later<T: Send + 'static>(
+        &self,
+        call: Call,
+        read: impl FnOnce(::redis::Value) -> Option<T> + Send + 'static,
+    ) -> Reply<Result<T, StoreError>> {
+        if !self.inner.route.keeps_together(&call.keys) {
+            return Reply::Now(Err(StoreError::unsupported()));
+        }
+        let engine = self.clone();
+        let task = self.inner.settings.runtime.spawn(async move {
+            let said = engine.inner.route.script(&call).await;
+            said.and_then(|value| read(value).ok_or(Failure::Unreadable)).map_err(|failure| engine.failed(failure))
+        });
+        Reply::Later(Box::pin(async move {
+            task.await.unwrap_or_else(|_| Err(StoreError::unavailable("the runtime of the store has ended")))
+        }))
+    }
+
     async fn decide(&self, question: &Question) -> Answered {
         let inner = &self.inner;
         let asked = (question.decide.now.monotonic, inner.leases.now());
@@ -187,7 +206,7 @@ impl RedisEngine {
         })
     }
 
-    fn failed(&self, failure: Failure) -> StoreError {
+    pub(super) fn failed(&self, failure: Failure) -> StoreError {
         if matches!(failure, Failure::Foreign(_)) {
             self.inner.settings.counts.foreign.fetch_add(1, Ordering::Relaxed);
         }
