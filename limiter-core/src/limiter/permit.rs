@@ -76,6 +76,13 @@ impl Receipt {
 
     /// Lets the charge stand.
     pub fn keep(self) {}
+
+    /// Takes some of the charges out, to be settled apart.
+    pub(crate) fn take(&mut self, which: impl Fn(&Charged) -> bool) -> Receipt {
+        let (taken, left) = core::mem::take(&mut self.charges).into_items().into_iter().partition(which);
+        self.charges = left;
+        Receipt { charges: taken, local: self.local }
+    }
 }
 
 impl Limiter {
