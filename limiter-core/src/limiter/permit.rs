@@ -79,9 +79,10 @@ impl Receipt {
 
     /// Takes some of the charges out, to be settled apart.
     pub(crate) fn take(&mut self, which: impl Fn(&Charged) -> bool) -> Receipt {
-        let (taken, left) = core::mem::take(&mut self.charges).into_items().into_iter().partition(which);
-        self.charges = left;
-        Receipt { charges: taken, local: self.local }
+        let charges = core::mem::take(&mut self.charges).into_items();
+        let (taken, left): (Vec<Charged>, Vec<Charged>) = charges.into_iter().partition(which);
+        self.charges = left.into_iter().collect();
+        Receipt { charges: taken.into_iter().collect(), local: self.local }
     }
 }
 

@@ -77,11 +77,10 @@ impl Reservation {
         self.limiter.refund(self.receipt);
     }
 
-    /// Gives back what was charged to the windows of one span; the rest stays.
-    #[must_use = "the rest of the charge can still be given back"]
-    pub fn roll_back_of(mut self, span: Span) -> Self {
+    /// Gives back what was charged to the windows of one span; the rest stays, and can still be
+    /// given back.
+    pub fn roll_back_of(&mut self, span: Span) {
         let given_back = self.receipt.take(|charge| charge.params.period() == span.nanos());
         self.limiter.refund(given_back);
-        self
     }
 }
