@@ -5,31 +5,37 @@ use std::sync::Arc;
 use http::request::Parts;
 
 use super::Limiter;
-use crate::algorithm::Params;
-use crate::decision::Name;
+use crate::algorithm::{Algorithm, Params};
+use crate::decision::Shown;
 use crate::event::Warning;
 use crate::key::{KeySource, Missing};
 use crate::policy::{Policy, PolicyError, PolicyRule, overridden};
 use crate::quota::Quota;
 use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
+use crate::store::Mode;
+use crate::store::memory::Single;
 
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
+    /// Whether there is one rule, in force.
+    alone: bool,
+    /// Whether there are two, both in force, and neither holds slots.
+    paired: bool,
     /// Whether some rule counts by the wall clock.
     pub(super) wall: bool,
 }
 
 pub(super) struct PreparedRule {
-    pub(super) name: Name,
-    pub(super) index: u16,
+    pub(super) shown: &'static Shown,
     /// Budget in words, for stores that several processes share.
     pub(super) identity: String,
     pub(super) budget: u64,
+    /// The budget as fingerprints begin with it.
+    pub(super) start: u128,
     pub(super) params: Params,
     /// An override lifted the rule.
     pub(super) lifted: bool,
     pub(super) key: Arc<dyn KeySource>,
-    pub(super) per_client: bool,
     pub(super) missing: Missing,
     pub(super) cost: Cost,
     pub(super) penalty: bool,
@@ -60,7 +66,25 @@ impl Prepared {
             rules.push(rule(limiter, policy, declared, index));
         }
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
-        Ok(Prepared { rules, wall })
+        let alone = matches!(rules.as_slice(), [rule] if !rule.lifted);
+        let slots = |rule: &PreparedRule| rule.params.algorithm() == Algorithm::Concurrent;
+        let paired = rules.len() == 2 && !rules.iter().any(|rule| rule.lifted || slots(rule));
+        Ok(Prepared { rules, alone, paired, wall })
+    }
+
+    /// The rule, where there is no other.
+    #[inline]
+    pub(super) fn only(&self) -> Option<&PreparedRule> {
+        if self.alone { self.rules.first() } else { None }
+    }
+
+    /// The rules, where there are two and neither holds slots.
+    #[inline]
+    pub(super) fn pair(&self) -> Option<[&PreparedRule; 2]> {
+        match self.rules.as_slice() {
+            [first, second] if self.paired => Some([first, second]),
+            _ => None,
+        }
     }
 }
 
@@ -82,15 +106,20 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         }
         None => (format!("policy {} {index} {shape:?}", policy.identity()), Some(policy.index())),
     };
-    PreparedRule {
-        name: declared.name.interned(),
+    let budget = limiter.inner.fingerprints.of_value(&(&identity, apart));
+    let shown = Shown {
+        name: declared.name.clone(),
+        per_client: declared.rule.key.is_per_client(),
         index: u16::try_from(index).unwrap_or(u16::MAX),
-        budget: limiter.inner.fingerprints.of_value(&(&identity, apart)),
+    };
+    PreparedRule {
+        shown: shown.interned(),
+        budget,
+        start: limiter.inner.fingerprints.start(budget),
         identity,
         params,
         lifted,
         key: Arc::clone(&declared.rule.key),
-        per_client: declared.rule.key.is_per_client(),
         missing: declared.rule.missing,
         cost: declared.rule.cost.clone(),
         penalty: declared.rule.penalty,
@@ -127,6 +156,20 @@ impl PreparedRule {
         }
     }
 
+    /// This rule's part of a decision, for a store in this process.
+    #[inline(always)]
+    pub(super) fn single<'a>(
+        &self,
+        params: &'a Params,
+        budget: u64,
+        fingerprint: u64,
+        cost: u64,
+        mode: Mode,
+    ) -> Single<'a> {
+        let mode = if self.penalty && mode == Mode::Charge { Mode::Penalty } else { mode };
+        Single { budget, fingerprint, params, cost, mode, at_ceiling: self.at_ceiling }
+    }
+
     /// The quota where nothing is known of the caller.
     pub(super) fn default_tier(&self) -> Tier {
         Tier { params: self.params, budget: self.budget }
@@ -140,7 +183,7 @@ impl PreparedRule {
         let params = match Params::new(self.params.algorithm(), quota) {
             Ok(params) => params,
             Err(mismatch) => {
-                limiter.warn(Warning::CallerQuota { rule: self.name.clone(), reason: mismatch.to_string() });
+                limiter.warn(Warning::CallerQuota { rule: self.shown.name.clone(), reason: mismatch.to_string() });
                 return (!self.lifted).then(|| self.default_tier());
             }
         };
