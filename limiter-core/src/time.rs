@@ -4,7 +4,7 @@
 //! [`Now`] as an argument, so that every algorithm is a function of values.
 
 use core::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
@@ -96,12 +96,15 @@ pub struct SystemClock {
     origin: u64,
 }
 
+/// One for all clocks of the process, so that limiters which share a store mean the same by an instant.
+static ORIGIN: OnceLock<u64> = OnceLock::new();
+
 impl SystemClock {
     /// Calibrates the clock. This takes a while the first time in a process; make one and keep it.
     #[must_use]
     pub fn new() -> Self {
         let clock = quanta::Clock::new();
-        let origin = clock.raw();
+        let origin = *ORIGIN.get_or_init(|| clock.raw());
         SystemClock { clock, origin }
     }
 }
@@ -124,10 +127,51 @@ impl Clock for SystemClock {
         Nanos(self.clock.delta_as_nanos(self.origin, self.clock.raw()))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]
     fn wall(&self) -> Nanos {
-        // A clock set before 1970 reads as the epoch: aligned windows then last until it is set right.
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(Nanos::ZERO, Nanos::from)
+        system_wall()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]
+fn system_wall() -> Nanos {
+    // A clock set before 1970 reads as the epoch: aligned windows then last until it is set right.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(Nanos::ZERO, Nanos::from)
+}
+
+/// The clock of a tokio runtime: the machine's own, but for tests that pause the runtime's time. The wall
+/// clock is read once and goes on evenly from there.
+#[cfg(feature = "remote")]
+#[derive(Clone, Debug)]
+pub struct TokioClock {
+    origin: tokio::time::Instant,
+    wall: Nanos,
+}
+
+#[cfg(feature = "remote")]
+impl TokioClock {
+    /// A clock that begins now.
+    #[must_use]
+    pub fn new() -> Self {
+        TokioClock { origin: tokio::time::Instant::now(), wall: system_wall() }
+    }
+}
+
+#[cfg(feature = "remote")]
+impl Default for TokioClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(feature = "remote")]
+impl Clock for TokioClock {
+    fn monotonic(&self) -> Nanos {
+        // Room below, so that what lies before the origin is not cut off.
+        Nanos::new(1 << 50).saturating_add(self.origin.elapsed().into())
+    }
+
+    fn wall(&self) -> Nanos {
+        self.wall.saturating_add(self.origin.elapsed().into())
     }
 }
 

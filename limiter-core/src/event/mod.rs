@@ -4,5 +4,5 @@ pub(crate) mod doctor;
 mod observer;
 mod warning;
 
-pub use observer::{Event, Observer, StoreFailure, WarnOnly};
+pub use observer::{Event, Observer, StoreFailure, StoreRecovery, WarnOnly};
 pub use warning::Warning;

@@ -41,7 +41,7 @@ impl Drop for Permit {
         let charges = core::mem::take(&mut self.charges);
         let inner = &self.limiter.inner;
         let now = inner.clock.read(false);
-        match (&inner.store, inner.local.get()) {
+        match (&inner.store, inner.stand_in.get()) {
             (_, Some(local)) if self.local => local.release(now, &charges),
             (StoreHandle::Memory(store), _) => store.release(now, &charges),
             (StoreHandle::Other(store), _) => {
@@ -95,7 +95,7 @@ impl Limiter {
             })
             .collect();
         let now = self.inner.clock.read(charges.iter().any(|(charge, _)| charge.params.needs_wall()));
-        match (&self.inner.store, self.inner.local.get()) {
+        match (&self.inner.store, self.inner.stand_in.get()) {
             (_, Some(local)) if receipt.local => local.settle(now, &charges),
             (StoreHandle::Memory(store), _) => store.settle(now, &charges),
             (StoreHandle::Other(store), _) => {

@@ -12,7 +12,6 @@ use crate::decision::{Decision, Outcome, Source, Usage};
 use crate::event::{Event, StoreFailure};
 use crate::key::{Key, KeyContext, Part};
 use crate::rule::OnStoreError;
-use crate::store::memory::MemoryStore;
 use crate::store::{Charged, Decide, Decided, Item, ItemReply, Mode, Place, StoreError};
 use crate::time::Now;
 
@@ -116,13 +115,18 @@ impl Limiter {
                 self.tell(asked, &ruling.decision, request);
                 ruling
             } else {
-                let decided = self.inner.local.get_or_init(MemoryStore::new).decide(&local_op);
+                let stand_in = self.inner.stand_in.get_or_init(|| self.inner.store.stand_in());
+                let share = stand_in.share(&local_op);
+                let decided = stand_in.decide(&local_op, &share);
                 let mut ruling = Ruling::default();
-                self.rule(prepared, &local_op, &local_asked, &decided, Source::Local, request, &mut ruling);
+                self.rule(prepared, &share, &local_asked, &decided, Source::Local, request, &mut ruling);
                 ruling
             }
         };
         ruling.decision.degraded = true;
+        if error.is_outage() {
+            self.inner.outage.note(op.now.monotonic);
+        }
         if let Some(observer) = &self.inner.observer {
             observer.on_store_error(&StoreFailure { error, decision: &ruling.decision });
         }
