@@ -138,40 +138,47 @@ fn system_wall() -> Nanos {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(Nanos::ZERO, Nanos::from)
 }
 
-/// The clock of a tokio runtime: the machine's own, but for tests that pause the runtime's time. The wall
-/// clock is read once and goes on evenly from there.
-#[cfg(feature = "remote")]
+/// The clock of the tokio runtime in which it was made. It stands still, and jumps to the next timer,
+/// while that runtime's time is paused: where limits are waited for in tests on paused time, it makes
+/// the limiter and the timer agree.
+#[cfg(any(feature = "remote", feature = "wait"))]
 #[derive(Clone, Debug)]
 pub struct TokioClock {
     origin: tokio::time::Instant,
     wall: Nanos,
+    /// Threads outside the runtime ask it too.
+    runtime: Option<tokio::runtime::Handle>,
 }
 
-#[cfg(feature = "remote")]
+#[cfg(any(feature = "remote", feature = "wait"))]
 impl TokioClock {
-    /// A clock that begins now.
+    /// A clock that begins now. Wall time is read once; from then on both go alike.
     #[must_use]
     pub fn new() -> Self {
-        TokioClock { origin: tokio::time::Instant::now(), wall: system_wall() }
+        TokioClock {
+            origin: tokio::time::Instant::now(),
+            wall: SystemClock::new().wall(),
+            runtime: tokio::runtime::Handle::try_current().ok(),
+        }
     }
 }
 
-#[cfg(feature = "remote")]
+#[cfg(any(feature = "remote", feature = "wait"))]
 impl Default for TokioClock {
     fn default() -> Self {
         Self::new()
     }
 }
 
-#[cfg(feature = "remote")]
+#[cfg(any(feature = "remote", feature = "wait"))]
 impl Clock for TokioClock {
     fn monotonic(&self) -> Nanos {
-        // Room below, so that what lies before the origin is not cut off.
-        Nanos::new(1 << 50).saturating_add(self.origin.elapsed().into())
+        let _inside = self.runtime.as_ref().map(tokio::runtime::Handle::enter);
+        Nanos::from(self.origin.elapsed())
     }
 
     fn wall(&self) -> Nanos {
-        self.wall.saturating_add(self.origin.elapsed().into())
+        self.wall.saturating_add(self.monotonic())
     }
 }
 

@@ -93,14 +93,16 @@ impl Limiter {
             let mut ruling = Ruling::default();
             ruling.decision.source = Source::Closed;
             ruling.decision.degraded = true;
+            let mut closed = Questions::new();
             for (one, item) in asked.iter().zip(&op.items).filter(|(one, _)| choice(one) == OnStoreError::Closed) {
                 if let Some(rule) = prepared.rules.get(one.rule) {
                     let mut usage = usage(rule, item, &unknown_reply(), op.now);
                     usage.outcome = Outcome::StoreFailed;
                     ruling.decision.usages.push(usage);
+                    closed.push(Asked { key: one.key.clone(), ..*one });
                 }
             }
-            self.tell(asked, &ruling.decision, request);
+            self.tell(&closed, &ruling.decision, request);
             ruling
         } else {
             let (mut local_op, mut local_asked) = (Decide { now: op.now, items: SmallVec::new() }, Questions::new());
@@ -112,7 +114,7 @@ impl Limiter {
                 let mut ruling = Ruling::without_rules();
                 ruling.decision.source = Source::Open;
                 ruling.decision.degraded = true;
-                self.tell(asked, &ruling.decision, request);
+                self.tell(&Questions::new(), &ruling.decision, request);
                 ruling
             } else {
                 let stand_in = self.inner.stand_in.get_or_init(|| self.inner.store.stand_in());
