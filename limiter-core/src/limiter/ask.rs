@@ -99,6 +99,9 @@ impl Limiter {
     ) -> Ruling {
         match answer {
             Ok(Answer::Decided(decided)) if decided.items.len() == op.items.len() => {
+                if decided.source == Source::Store && self.inner.outage.is_on() {
+                    self.recovered(op.now.monotonic);
+                }
                 let mut ruling = Ruling::default();
                 self.rule(prepared, op, asked, &decided, decided.source, request, &mut ruling);
                 ruling

@@ -8,6 +8,7 @@ mod both;
 mod claims;
 mod decide;
 mod doors;
+mod outage;
 mod permit;
 mod prepared;
 mod ruling;
@@ -29,11 +30,12 @@ use crate::key::{Fingerprints, Key};
 use crate::policy::{Policy, PolicyError};
 use crate::quota::Quota;
 use crate::store::memory::MemoryStore;
-use crate::store::{Capabilities, Store, Subject};
+use crate::store::{Capabilities, StandIn, Store, Subject};
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
 pub use applied::{Applied, AppliedWatch};
 pub use claims::Claim;
+use outage::Outage;
 pub use permit::{Permit, Receipt};
 pub(crate) use prepared::Prepared;
 pub use ruling::Ruling;
@@ -62,7 +64,8 @@ pub struct Limiter {
 pub(crate) struct Inner {
     store: StoreHandle,
     /// Stands in for a store that failed, for rules that say so.
-    local: OnceLock<MemoryStore>,
+    stand_in: OnceLock<Arc<StandIn>>,
+    outage: Outage,
     clock: ClockHandle,
     client_ip: ClientIp,
     access: Option<AccessList>,
@@ -90,6 +93,13 @@ impl StoreHandle {
         match self {
             StoreHandle::Memory(store) => store.capabilities(),
             StoreHandle::Other(store) => store.capabilities(),
+        }
+    }
+
+    fn stand_in(&self) -> Arc<StandIn> {
+        match self {
+            StoreHandle::Memory(store) => store.stand_in(),
+            StoreHandle::Other(store) => store.stand_in(),
         }
     }
 }
@@ -304,7 +314,8 @@ impl LimiterBuilder {
         let limiter = Limiter {
             inner: Arc::new(Inner {
                 store: self.store.unwrap_or_else(|| StoreHandle::Memory(Arc::new(MemoryStore::new()))),
-                local: OnceLock::new(),
+                stand_in: OnceLock::new(),
+                outage: Outage::default(),
                 clock: self.clock.map_or_else(|| ClockHandle::System(SystemClock::new()), ClockHandle::guarded),
                 client_ip: self.client_ip,
                 access: self.access,

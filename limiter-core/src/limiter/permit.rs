@@ -34,8 +34,8 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         let inner = &self.limiter.inner;
-        let store = match (&inner.store, inner.local.get()) {
-            (_, Some(local)) if self.local => local,
+        let store = match (&inner.store, inner.stand_in.get()) {
+            (_, Some(stand_in)) if self.local => return stand_in.release(inner.clock.read(false), &self.charges),
             (StoreHandle::Memory(store), _) => store,
             (StoreHandle::Other(store), _) => {
                 let now = inner.clock.read(false);
@@ -105,7 +105,7 @@ impl Limiter {
             })
             .collect();
         let now = self.inner.clock.read(charges.iter().any(|(charge, _)| charge.params.needs_wall()));
-        match (&self.inner.store, self.inner.local.get()) {
+        match (&self.inner.store, self.inner.stand_in.get()) {
             (_, Some(local)) if receipt.local => local.settle(now, &charges),
             (StoreHandle::Memory(store), _) => store.settle(now, &charges),
             (StoreHandle::Other(store), _) => {

@@ -13,7 +13,7 @@ use crate::event::{Event, StoreFailure};
 use crate::few::Few;
 use crate::key::{Key, KeyContext, Part};
 use crate::rule::OnStoreError;
-use crate::store::memory::{MemoryStore, Single};
+use crate::store::memory::Single;
 use crate::store::{Charged, Decide, Decided, Item, ItemReply, Mode, Place, StoreError, Subject};
 use crate::time::{Nanos, Now};
 
@@ -120,13 +120,18 @@ impl Limiter {
                 self.tell(&Questions::new(), &ruling.decision, request);
                 ruling
             } else {
-                let decided = self.inner.local.get_or_init(MemoryStore::new).decide(&local_op);
+                let stand_in = self.inner.stand_in.get_or_init(|| self.inner.store.stand_in());
+                let share = stand_in.share(&local_op);
+                let decided = stand_in.decide(&local_op, &share);
                 let mut ruling = Ruling::default();
-                self.rule(prepared, &local_op, &local_asked, &decided, Source::Local, request, &mut ruling);
+                self.rule(prepared, &share, &local_asked, &decided, Source::Local, request, &mut ruling);
                 ruling
             }
         };
         ruling.decision.degraded = true;
+        if error.is_outage() {
+            self.inner.outage.note(op.now.monotonic);
+        }
         if let Some(observer) = &self.inner.observer {
             observer.on_store_error(&StoreFailure { error, decision: &ruling.decision });
         }
