@@ -63,11 +63,11 @@ mod trouble;
 pub use batch::{Batch, Layout, Violations};
 pub use clients::Clients;
 pub use label::{MOST_LABEL_BYTES, OTHERS};
-#[cfg(feature = "postgres")]
-pub use sink::{PostgresError, PostgresSink};
 pub use settings::{NotStarted, TrackerBuilder};
 pub use shutdown::ShutdownReport;
 pub use sink::{JsonLinesSink, MemorySink, NoSink, SeveralSinks, SinkError, SinkFuture, ViolationSink};
+#[cfg(feature = "postgres")]
+pub use sink::{PostgresError, PostgresSink};
 pub use stats::{Offender, TrackerStats};
 pub use tracker::ViolationTracker;
 pub use trouble::Trouble;
