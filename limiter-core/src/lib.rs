@@ -35,6 +35,8 @@ pub mod testing;
 #[cfg(feature = "std")]
 pub mod time;
 
+#[cfg(feature = "wait")]
+pub use crate::limiter::Wait;
 #[cfg(feature = "std")]
 pub use crate::{
     access::{AccessList, Denied, DeniedBy, Refusal},
@@ -43,7 +45,10 @@ pub use crate::{
     decision::{Decision, Name, Outcome, Source, Usage},
     event::{Observer, Warning},
     key::{Key, KeySource, Missing},
-    limiter::{Applied, AppliedWatch, Limiter, LimiterBuilder, Permit, Receipt, Ruling},
+    limiter::{
+        Applied, AppliedWatch, Claim, Exceeded, Held, Limiter, LimiterBuilder, Permit, RateLimitExceeded, Receipt,
+        Ruling,
+    },
     policy::{Policy, PolicyError},
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},
     store::{Reply, Store},

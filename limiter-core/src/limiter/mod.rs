@@ -1,15 +1,25 @@
 //! The engine that an application configures once: rules, store, clock and observer meet here and
 //! nowhere else.
 
+mod acquire;
 mod alone;
 mod applied;
 mod ask;
+mod claim;
 mod decide;
 mod doors;
+mod exceeded;
+mod held;
+#[cfg(feature = "wait")]
+mod line;
+#[cfg(feature = "wait")]
+mod obstacle;
 mod permit;
 mod prepared;
 mod ruling;
 mod slots;
+#[cfg(feature = "wait")]
+mod wait;
 
 use core::fmt;
 use std::collections::HashMap;
@@ -30,10 +40,15 @@ use crate::store::{Capabilities, Store, Subject};
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
 pub use applied::{Applied, AppliedWatch};
+pub use claim::Claim;
+pub use exceeded::{Exceeded, RateLimitExceeded};
+pub use held::Held;
 pub use permit::{Permit, Receipt};
 use prepared::Prepared;
 pub use ruling::Ruling;
 use slots::Slots;
+#[cfg(feature = "wait")]
+pub use wait::Wait;
 
 /// The engine: cheap to clone, all clones are one.
 ///
@@ -71,6 +86,8 @@ pub(crate) struct Inner {
     warned: DashSet<Warning>,
     require: bool,
     fingerprints: Fingerprints,
+    #[cfg(feature = "wait")]
+    lines: Arc<line::Lines>,
 }
 
 enum StoreHandle {
@@ -294,6 +311,8 @@ impl LimiterBuilder {
                 warned: DashSet::new(),
                 require: self.require,
                 fingerprints: Fingerprints::new(),
+                #[cfg(feature = "wait")]
+                lines: Arc::new(line::Lines::new()),
             }),
         };
         if let Some(warning) = limiter.inner.doctor.at_start(limiter.client_ip()) {
