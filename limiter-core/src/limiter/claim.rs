@@ -176,7 +176,13 @@ impl Limiter {
                     lease.clone_from(&decided.lease);
                     let items = decided.items.iter().skip(from).take(part.op.items.len()).copied().collect();
                     from += part.op.items.len();
-                    let own = Decided { allowed: decided.allowed, items, source: decided.source, lease: None };
+                    let own = Decided {
+                        allowed: decided.allowed,
+                        items,
+                        source: decided.source,
+                        lease: None,
+                        now: decided.now,
+                    };
                     self.part_of(prepared, part, &own)
                 }
                 Err(_) if part.op.items.is_empty() => Ruling::without_rules(),
