@@ -259,6 +259,19 @@ impl LimiterBuilder {
         self
     }
 
+    /// The secret under which texts that may be secrets (headers, cookies, query parameters) are hashed
+    /// for stores that several processes share: the same in every process, at least 16 random bytes.
+    ///
+    /// It holds for the whole process, the first one set for all limiters, and cannot change once a text
+    /// was hashed: set it before anything else, access lists included. Set too late, policies with such
+    /// keys are refused.
+    #[cfg(feature = "fleet")]
+    pub fn fleet_secret(self, secret: impl AsRef<[u8]>) -> Self {
+        // Whether it came too late is asked where it matters: when a policy is prepared.
+        let _ = crate::key::set_fleet_secret(secret.as_ref());
+        self
+    }
+
     /// Tells the time by another clock, such as a manual one in tests.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));

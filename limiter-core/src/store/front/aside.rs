@@ -78,7 +78,8 @@ impl<S: Store> Inner<S> {
         if held.left == 0 {
             shard.remove(&at);
         }
-        Some(Decided { source: Source::Lease, ..decided })
+        // The states are those of then; they are told as they have become since.
+        Some(Decided { source: Source::Lease, now: None, ..decided })
     }
 
     /// How many more such decisions to ask for than are waiting.

@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 use super::Inner;
 use super::denials::{Keys, keys};
 use super::flights::{Told, Waiter};
-use super::numbers::{before_later, seen_from};
-use crate::store::{Answer, BoxFuture, Decide, Decided, Item, Operation, Reply, Store, StoreError};
+use super::numbers::{as_of, before_later};
+use crate::store::{Answer, BoxFuture, Decide, Item, Operation, Reply, Store, StoreError};
 use crate::time::Nanos;
 
 /// Equal decisions, in the order in which they came.
@@ -106,17 +106,13 @@ impl<S: Store> Inner<S> {
                 Some(later) => allowed.as_ref().map(|last| before_later(&decide, last, u64::from(later))),
                 None => refused.clone(),
             };
-            let told = decided.map(|decided| answer(&decide, decided, &waiter));
+            let told = decided.map(|decided| Answer::Decided(as_of(&decide, decided)));
             let _ = waiter.tell.send(told.ok_or_else(StoreError::unsupported));
         }
         if let Some(last) = allowed {
             self.set_aside(decide, keys, last, spare);
         }
     }
-}
-
-fn answer(decide: &Decide, decided: Decided, waiter: &Waiter) -> Answer {
-    Answer::Decided(seen_from(decide, decided, waiter.decide.now))
 }
 
 impl Round {
