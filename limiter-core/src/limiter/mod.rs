@@ -1,18 +1,28 @@
 //! The engine that an application configures once: rules, store, clock and observer meet here and
 //! nowhere else.
 
+mod acquire;
 mod alone;
 mod applied;
 mod ask;
 mod both;
-mod claims;
+mod claim;
 mod decide;
 mod doors;
+mod exceeded;
+mod held;
+#[cfg(feature = "wait")]
+mod line;
+#[cfg(feature = "wait")]
+mod obstacle;
 mod outage;
 mod permit;
 mod prepared;
 mod ruling;
 mod slots;
+mod terms;
+#[cfg(feature = "wait")]
+mod wait;
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -34,12 +44,17 @@ use crate::store::{Capabilities, StandIn, Store, Subject};
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
 pub use applied::{Applied, AppliedWatch};
-pub use claims::Claim;
+pub use claim::Claim;
+pub use exceeded::{Exceeded, RateLimitExceeded};
+pub use held::Held;
 use outage::Outage;
 pub use permit::{Permit, Receipt};
 pub(crate) use prepared::Prepared;
 pub use ruling::Ruling;
 use slots::Slots;
+pub use terms::Terms;
+#[cfg(feature = "wait")]
+pub use wait::Wait;
 
 /// The engine: cheap to clone, all clones are one.
 ///
@@ -80,6 +95,8 @@ pub(crate) struct Inner {
     warned: DashSet<Warning>,
     require: bool,
     fingerprints: Fingerprints,
+    #[cfg(feature = "wait")]
+    lines: Arc<line::Lines>,
 }
 
 enum StoreHandle {
@@ -341,6 +358,8 @@ impl LimiterBuilder {
                 warned: DashSet::new(),
                 require: self.require,
                 fingerprints: Fingerprints::new(),
+                #[cfg(feature = "wait")]
+                lines: Arc::new(line::Lines::new()),
             }),
         };
         if let Some(warning) = limiter.inner.doctor.at_start(limiter.client_ip()) {

@@ -48,6 +48,20 @@ impl Limiter {
         request: Option<&KeyContext<'_>>,
         ruling: &mut Ruling,
     ) {
+        self.fill(prepared, op, asked, decided, source, ruling);
+        self.tell(asked, &ruling.decision, request);
+    }
+
+    /// Turns a store's numbers into a ruling: into one that is there, since a ruling is large.
+    pub(super) fn fill(
+        &self,
+        prepared: &Prepared,
+        op: &Decide,
+        asked: &Questions,
+        decided: &Decided,
+        source: Source,
+        ruling: &mut Ruling,
+    ) {
         ruling.decision.allowed = decided.allowed;
         ruling.decision.source = source;
         ruling.decision.degraded = !matches!(source, Source::Store | Source::DenialCache | Source::Lease);
@@ -77,7 +91,6 @@ impl Limiter {
         if !slots.is_empty() {
             ruling.permit = Some(Permit::new(self.clone(), slots, decided.lease.clone(), ruling.receipt.local));
         }
-        self.tell(asked, &ruling.decision, request);
     }
 
     /// The store failed: each rule says what happens. Rules that close refuse; the others pass if
