@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use limiter_core::store::contract::{BarriersUnderTest, CountersUnderTest, InTime, barriers, counters};
+use limiter_core::store::contract::InTime;
+use limiter_core::store::contract::barriers::{self, BarriersUnderTest};
+use limiter_core::store::contract::counters::{self, CountersUnderTest};
 use limiter_core::store::redis::RedisStore;
 use limiter_core::store::{Barriers, BoxFuture, Counters};
 use limiter_core::time::Nanos;
@@ -57,7 +59,7 @@ impl CountersUnderTest for InRealTime {
 fn subject() -> InRealTime {
     let runtime = Runtime::new().unwrap();
     let server = runtime.block_on(Server::start(&[]));
-    let builder = RedisStore::builder(server.url()).deadline(Duration::from_secs(5));
+    let builder = desk::plain(server.url()).deadline(Duration::from_secs(5));
     InRealTime { store: runtime.block_on(builder.connect()).unwrap(), runtime, _server: server }
 }
 

@@ -16,8 +16,10 @@ use super::reply::Said;
 use super::route::Route;
 use super::script::Script;
 use super::settings::Settings;
-use crate::algorithm::Algorithm;
-use crate::store::{Answer, Capabilities, Charged, Decide, Decided, Lease, Mode, Operation, Reply, Store, StoreError};
+use crate::algorithm::{Algorithm, Params};
+use crate::store::{
+    Answer, Capabilities, Charged, Decide, Decided, Lease, Mode, Operation, Reply, Store, StoreError, Subject,
+};
 use crate::time::{Nanos, Now};
 
 /// State in Redis, one round trip an operation. What stands before it is the front's.
@@ -71,6 +73,14 @@ impl Store for RedisEngine {
             capabilities.one_principal()
         } else {
             capabilities
+        }
+    }
+
+    fn shard_of(&self, subject: &Subject) -> usize {
+        // The slot depends on who is meant alone.
+        match self.inner.names.key(subject, &Params::concurrent(1)) {
+            Ok(key) => self.inner.route.shard_of(&key),
+            Err(_) => 0,
         }
     }
 }

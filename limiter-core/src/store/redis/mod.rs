@@ -103,7 +103,7 @@ impl RedisStore {
     }
 
     pub(super) fn engine(&self) -> &RedisEngine {
-        &self.engine
+        self.front.engine()
     }
 
     /// What the store has met so far.

@@ -13,10 +13,10 @@ local function value(key)
 end
 
 local change, least, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local changed = value(KEYS[1]) + change
-local sum = change
+local was, sum = value(KEYS[1]), 0
 for i = 2, #KEYS do sum = sum + value(KEYS[i]) end
 if foreign then return { err = 'LIMITERFOREIGN a key of the limiter holds what it has not written' } end
-if changed > most or changed < least or (ARGV[6] == '1' and sum > most) then return 0 end
-call('SET', KEYS[1], changed, 'PX', ARGV[5])
+-- Compared with what there is room for: a sum beyond 2^53 would be rounded.
+if change > most - was or -change > was - least or (ARGV[6] == '1' and change > most - sum) then return 0 end
+call('SET', KEYS[1], was + change, 'PX', ARGV[5])
 return 1
