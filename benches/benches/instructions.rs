@@ -1,14 +1,23 @@
 //! A fixed amount of one kind of work, named by the first argument, for an instruction counter:
 //! the difference between two amounts, divided by the difference in decisions, is what one costs.
 
-use std::net::IpAddr;
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
 
 use benches::keys::{FromId, Keys};
 use benches::rivals::*;
+use http::HeaderMap;
+use limiter_core::key::client_ip::{ClientIp, Peer, ResolveError, Resolved};
 
 fn work<R: Rival>(keys: &Keys, times: usize, refuse: bool) -> usize {
     let rival = R::new(refuse);
     R::Key::of(keys).iter().cycle().take(times).filter(|key| rival.check(key)).count()
+}
+
+/// Finds the clients of requests that have nothing but their peer.
+fn peers(times: usize, find: impl Fn(Peer, &HeaderMap) -> Result<Resolved, ResolveError>) -> usize {
+    let (peer, headers) = (Peer::Ip(Ipv4Addr::new(203, 0, 113, 7).into()), HeaderMap::new());
+    (0..times).filter(|_| black_box(find(black_box(peer), black_box(&headers))).is_ok()).count()
 }
 
 fn main() {
@@ -31,9 +40,21 @@ fn main() {
         "text" => work::<OurText>(&hot, n, false),
         "fixed" => work::<OurFixed>(&hot, n, false),
         "slot" => work::<OurConcurrent>(&hot, n, false),
+        "peer" => {
+            let policy = ClientIp::peer_only();
+            peers(n, |peer, headers| black_box(&policy).resolve(peer, headers))
+        }
+        // What finding a peer cannot be below: it goes in, and an answer comes out.
+        "peer-copy" => {
+            let answer = ClientIp::peer_only().resolve(Peer::Ip(Ipv4Addr::LOCALHOST.into()), &HeaderMap::new());
+            peers(n, |peer, _| {
+                black_box(peer);
+                *black_box(&answer)
+            })
+        }
         "governor-hot" => work::<Governor<IpAddr, std::hash::RandomState>>(&hot, n, false),
         "governor-new" => work::<Governor<IpAddr, std::hash::RandomState>>(ip, n, false),
         _ => 0,
     };
-    std::hint::black_box(passed);
+    black_box(passed);
 }

@@ -1,7 +1,5 @@
 //! Collects the settings of a policy and checks them together.
 
-use std::sync::Arc;
-
 use arc_swap::ArcSwap;
 use http::HeaderName;
 use ipnet::IpNet;
@@ -177,18 +175,16 @@ impl ClientIpBuilder {
         } else {
             TrustSet::new(AddressSet::of(&self.trusted))
         };
-        Ok(ClientIp {
-            policy: Arc::new(Policy {
-                source,
-                trust: ArcSwap::from_pointee(trust),
-                hops: self.hops,
-                trust_unix: self.trust_unix,
-                max_entries: self.max_entries,
-                ipv6_prefix: self.ipv6_prefix,
-                on_malformed: self.on_malformed,
-                counters: Counters::default(),
-            }),
-        })
+        Ok(ClientIp::of(Policy {
+            source,
+            trust: ArcSwap::from_pointee(trust),
+            hops: self.hops,
+            trust_unix: self.trust_unix,
+            max_entries: self.max_entries,
+            ipv6_prefix: self.ipv6_prefix,
+            on_malformed: self.on_malformed,
+            counters: Counters::default(),
+        }))
     }
 
     fn refuse(&mut self, error: ClientIpError) {

@@ -105,13 +105,21 @@ use super::AddressSet;
 #[derive(Clone, Debug)]
 pub struct ClientIp {
     policy: Arc<Policy>,
+    /// Two facts of the policy, at hand: with them a request that has nothing but its peer is done.
+    reads_header: bool,
+    ipv6_prefix: u8,
 }
 
 impl ClientIp {
     /// The peer is the client; no header is read. This is also the default.
     #[must_use]
     pub fn peer_only() -> Self {
-        Self { policy: Arc::default() }
+        Self::of(Policy::default())
+    }
+
+    fn of(policy: Policy) -> Self {
+        let (reads_header, ipv6_prefix) = (policy.source.is_some(), policy.ipv6_prefix);
+        Self { policy: Arc::new(policy), reads_header, ipv6_prefix }
     }
 
     /// Starts a policy that reads no header and trusts nobody.
@@ -128,11 +136,9 @@ impl ClientIp {
     /// policy refuses malformed headers and this one is.
     #[inline]
     pub fn resolve(&self, peer: Peer, headers: &HeaderMap) -> Result<Resolved, ResolveError> {
-        match (peer, &self.policy.source) {
+        match peer {
             // The default, for the price of a copy.
-            (Peer::Ip(ip), None) => {
-                Ok(Resolved { ip: ip.to_canonical(), via: Via::Peer, ipv6_prefix: self.policy.ipv6_prefix })
-            }
+            Peer::Ip(ip) if !self.reads_header => Ok(Resolved { ip, via: Via::Peer, ipv6_prefix: self.ipv6_prefix }),
             _ => self.resolve_with(peer, headers),
         }
     }
@@ -164,7 +170,7 @@ impl ClientIp {
     /// How many bits of an IPv6 address make its key.
     #[must_use]
     pub fn ipv6_prefix(&self) -> u8 {
-        self.policy.ipv6_prefix
+        self.ipv6_prefix
     }
 
     /// Replaces the trusted networks, also for all clones. From then on the list alone counts, whatever
