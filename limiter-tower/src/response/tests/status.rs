@@ -5,7 +5,7 @@ use limiter_core::key::client_ip::{ClientIp, Peer};
 use limiter_core::key::{Global, Ip, KeyContext};
 use limiter_core::store::memory::MemoryStore;
 use limiter_core::testing::{FailingStore, Failure, ManualClock};
-use limiter_core::{AtCeiling, Decision, Key, Limiter, Missing, OnStoreError, Rule};
+use limiter_core::{Algorithm, AtCeiling, Decision, Key, Limiter, Missing, OnStoreError, Rule};
 
 use super::{field, full, get, limiter, now, policy, rule, spent, text};
 use crate::headers::{Reason, Wire};
