@@ -41,7 +41,7 @@ pub use crate::{
     event::{Observer, Warning},
     key::{Key, KeySource, Missing},
     limiter::{Applied, AppliedWatch, Limiter, LimiterBuilder, Permit, Receipt, Ruling},
-    policy::{Policy, PolicyError},
+    policy::{Declared, Policy, PolicyError},
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},
     store::{Reply, Store},
 };

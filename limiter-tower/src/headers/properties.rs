@@ -120,7 +120,7 @@ proptest! {
         let policy = Policy::new("api", policy).unwrap();
         let clock = ManualClock::new();
         let limiter = Limiter::builder().clock(clock.clone()).build();
-        let shelf = Shelf::new(rules.len());
+        let shelf = Shelf::new(&policy, None);
         for _ in 0..3 {
             let decision = limiter.check_cost(&policy, &Key::from("acme"), cost);
             let mut response = Response::new(());

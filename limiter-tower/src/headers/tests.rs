@@ -61,8 +61,8 @@ fn both_default_families_describe_an_allowed_request() {
 #[test]
 fn what_was_written_of_one_quota_is_not_told_of_another() {
     let (limiter, _) = limiter();
-    let shelf = Shelf::new(1);
-    for quota in ["5", "7", "5"] {
+    let shelf = Shelf::new(&policy([rule("5/min")]), None);
+    for quota in ["5", "7", "5", "9", "7"] {
         let decision = spend(&limiter, &policy([rule(&format!("{quota}/min"))]), 1);
         let mut response = Response::new(());
         allowed(&Wire::new(), &mut response, &decision, Some(&shelf), &limiter);
