@@ -13,7 +13,7 @@ mod slots;
 
 use core::fmt;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use dashmap::{DashMap, DashSet};
 
@@ -296,9 +296,9 @@ impl LimiterBuilder {
                 fingerprints: Fingerprints::new(),
             }),
         };
-        if let Some(warning) = limiter.inner.doctor.at_start(limiter.client_ip()) {
-            limiter.warn(warning);
-        }
+        limiter.look_at_networks();
+        let inner: Weak<Inner> = Arc::downgrade(&limiter.inner);
+        limiter.client_ip().on_reload(inner);
         limiter
     }
 }

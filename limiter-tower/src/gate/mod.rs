@@ -136,13 +136,20 @@ impl Gate {
 
     /// Has the first requests carry what they are charged to, so that a budget charged twice is found.
     fn watch(&self, parts: &mut Parts) {
-        if !self.watch.is_done()
-            && let Some(limiter) = self.limiter(parts).cloned()
-        {
-            let mut applied = parts.extensions.remove::<Applied>().unwrap_or_default();
-            self.watch.note(&limiter, &self.policy, parts, &mut applied);
-            parts.extensions.insert(applied);
+        if self.watch.is_done() {
+            return;
         }
+        let mut applied = parts.extensions.remove::<Applied>().unwrap_or_default();
+        match self.limiter(parts) {
+            Some(limiter) => self.watch.note(limiter, limiter, &self.policy, parts, &mut applied),
+            None => {
+                let limiter = limiter_layer::of_process();
+                // Whoever runs the application does not listen to that one.
+                let listener = limiter_layer::explicit().unwrap_or(limiter);
+                self.watch.note(limiter, listener, &self.policy, parts, &mut applied);
+            }
+        }
+        parts.extensions.insert(applied);
     }
 
     /// What is said about its decisions.

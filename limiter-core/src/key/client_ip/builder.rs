@@ -5,7 +5,6 @@ use http::HeaderName;
 use ipnet::IpNet;
 
 use super::ClientIp;
-use super::counts::Counters;
 use super::error::{ClientIpError, Kind};
 use super::ip_key::{DEFAULT_IPV6_PREFIX, IPV6_PREFIXES};
 use super::policy::{DEFAULT_MAX_ENTRIES, Policy, Source};
@@ -183,7 +182,7 @@ impl ClientIpBuilder {
             max_entries: self.max_entries,
             ipv6_prefix: self.ipv6_prefix,
             on_malformed: self.on_malformed,
-            counters: Counters::default(),
+            ..Policy::default()
         }))
     }
 

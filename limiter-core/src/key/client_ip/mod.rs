@@ -65,7 +65,7 @@ mod walk;
 mod x_forwarded_for;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -75,6 +75,7 @@ pub use counts::OutcomeCounts;
 pub use error::ClientIpError;
 pub use ip_key::IpKey;
 pub use outcome::{Peer, ResolveError, Resolved, Via};
+pub(crate) use policy::Reloaded;
 
 use policy::Policy;
 use trust::TrustSet;
@@ -173,7 +174,8 @@ impl ClientIp {
         self.ipv6_prefix
     }
 
-    /// Replaces the trusted networks, also for all clones. From then on the list alone counts, whatever
+    /// Replaces the trusted networks, also for all clones, and has limiters look anew whether the way in is
+    /// configured as it was meant. From then on the list alone counts, whatever
     /// the policy was built with: an empty one trusts nobody.
     ///
     /// # Errors
@@ -186,7 +188,17 @@ impl ClientIp {
     {
         let trust = TrustSet::new(AddressSet::parse(networks)?);
         self.policy.trust.store(Arc::new(trust));
+        // Told outside the lock: they may look at the policy.
+        let listeners = self.policy.listeners.lock().clone();
+        listeners.iter().filter_map(Weak::upgrade).for_each(Reloaded::reloaded);
         Ok(())
+    }
+
+    /// Tells `listener`, as long as it lives, when other networks are trusted.
+    pub(crate) fn on_reload(&self, listener: Weak<dyn Reloaded>) {
+        let mut listeners = self.policy.listeners.lock();
+        listeners.retain(|known| known.strong_count() > 0);
+        listeners.push(listener);
     }
 
     /// The networks that are trusted now. Empty where everyone is trusted.
