@@ -65,6 +65,8 @@ SERVERS="$(mktemp -d)"
 export SERVERS
 stop_servers() {
     [ ! -s "$SERVERS/pids" ] || xargs -r kill <"$SERVERS/pids" 2>/dev/null || true
+    # Folders that servers with a user of their own need elsewhere.
+    [ ! -s "$SERVERS/folders" ] || xargs -r rm -rf <"$SERVERS/folders" || true
     rm -rf "$SERVERS"
 }
 trap stop_servers EXIT

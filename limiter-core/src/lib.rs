@@ -30,6 +30,8 @@ pub mod policy;
 pub mod rule;
 #[cfg(feature = "std")]
 pub mod store;
+#[cfg(feature = "std")]
+pub mod subject;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(feature = "std")]
@@ -47,7 +49,7 @@ pub use crate::{
     key::{Key, KeySource, Missing},
     limiter::{
         Applied, AppliedWatch, Claim, Exceeded, Held, Limiter, LimiterBuilder, Permit, RateLimitExceeded, Receipt,
-        Ruling,
+        Ruling, Together,
     },
     policy::{Policy, PolicyError},
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},

@@ -35,9 +35,11 @@ impl Limiter {
             && let StoreHandle::Memory(store) = &self.inner.store
             && let Some(rule) = prepared.rules.get(one.rule)
         {
-            let alone =
-                Alone { limiter: self, store, rule, params: &one.tier.params, budget: one.tier.budget, request };
-            return alone.ruling(&one.key, one.cost, mode);
+            let Asked { key, tier, .. } = one;
+            let fingerprint = self.inner.fingerprints.of(tier.budget, key);
+            let (params, budget) = (&tier.params, tier.budget);
+            let alone = Alone { limiter: self, store, rule, params, budget, key, fingerprint, request };
+            return alone.ruling(one.cost, mode);
         }
         if asked.is_empty() {
             return Reply::Now(Ruling::without_rules());
@@ -99,6 +101,9 @@ impl Limiter {
     ) -> Ruling {
         match answer {
             Ok(Answer::Decided(decided)) if decided.items.len() == op.items.len() => {
+                if decided.source == Source::Store && self.inner.outage.is_on() {
+                    self.recovered(op.now.monotonic);
+                }
                 let mut ruling = Ruling::default();
                 self.rule(prepared, op, asked, &decided, decided.source, request, &mut ruling);
                 ruling

@@ -13,18 +13,13 @@ use crate::store::{Answer, Charged, Lease, Operation, Reply, StoreError};
 /// however that comes about: at the end of a body, by cancellation, by a panic.
 pub struct Permit {
     limiter: Limiter,
-    charges: SmallVec<[Charged; 2]>,
+    charges: Few<[Charged; 2]>,
     lease: Option<Arc<Lease>>,
     local: bool,
 }
 
 impl Permit {
-    pub(super) fn new(
-        limiter: Limiter,
-        charges: SmallVec<[Charged; 2]>,
-        lease: Option<Arc<Lease>>,
-        local: bool,
-    ) -> Self {
+    pub(super) fn new(limiter: Limiter, charges: Few<[Charged; 2]>, lease: Option<Arc<Lease>>, local: bool) -> Self {
         Permit { limiter, charges, lease, local }
     }
 
@@ -37,7 +32,7 @@ impl Permit {
 
     /// This permit's slots and those of another, of the same decision.
     pub(super) fn with(mut self, mut other: Permit) -> Self {
-        self.charges.append(&mut other.charges);
+        core::mem::take(&mut other.charges).into_items().into_iter().for_each(|charge| self.charges.push(charge));
         self.lease = self.lease.take().or(other.lease.take());
         self
     }
@@ -67,30 +62,36 @@ impl Permit {
         if charges.is_empty() {
             return None;
         }
-        #[cfg(feature = "wait")]
-        let lines = self.limiter.lines_of_charges(charges.iter());
         let inner = &self.limiter.inner;
-        let now = inner.clock.read(false);
-        let reply = match (&inner.store, inner.local.get()) {
-            (_, Some(local)) if self.local => {
-                local.release(now, &charges);
-                None
-            }
+        match (&inner.store, inner.stand_in.get()) {
+            (_, Some(stand_in)) if self.local => stand_in.release(inner.clock.read(false), &charges),
             (StoreHandle::Memory(store), _) => {
-                store.release(now, &charges);
-                None
+                for charge in charges.iter() {
+                    // The clock is read for those that need it.
+                    if !store.release_slots(charge) {
+                        store.release(inner.clock.read(false), core::slice::from_ref(charge));
+                    }
+                }
             }
             (StoreHandle::Other(store), _) => {
-                Some(store.submit(Operation::Release { now, charges, lease: self.lease.take() }))
+                #[cfg(feature = "wait")]
+                let lines = self.limiter.lines_of(charges.iter());
+                let now = inner.clock.read(false);
+                let charges = charges.into_items();
+                let reply = store.submit(Operation::Release { now, charges, lease: self.lease.take() });
+                #[cfg(feature = "wait")]
+                lines.into_iter().for_each(|line| inner.lines.ring(line));
+                return Some(reply);
             }
-        };
+        }
         #[cfg(feature = "wait")]
-        lines.into_iter().for_each(|line| inner.lines.ring(line));
-        reply
+        self.limiter.ring(charges.iter());
+        None
     }
 }
 
 impl Drop for Permit {
+    #[inline]
     fn drop(&mut self) {
         // Submitted is under way; nobody waits for the answer.
         let _: Option<Reply<_>> = self.give_back();
@@ -121,6 +122,14 @@ impl Receipt {
 
     /// Lets the charge stand.
     pub fn keep(self) {}
+
+    /// Takes some of the charges out, to be settled apart.
+    pub(crate) fn take(&mut self, which: impl Fn(&Charged) -> bool) -> Receipt {
+        let charges = core::mem::take(&mut self.charges).into_items();
+        let (taken, left): (Vec<Charged>, Vec<Charged>) = charges.into_iter().partition(which);
+        self.charges = left.into_iter().collect();
+        Receipt { charges: taken.into_iter().collect(), local: self.local }
+    }
 }
 
 impl Limiter {
@@ -140,9 +149,9 @@ impl Limiter {
             })
             .collect();
         #[cfg(feature = "wait")]
-        let lines = self.lines_of_charges(charges.iter().map(|(charge, _)| charge));
+        let lines = self.lines_of(charges.iter().map(|(charge, _)| charge));
         let now = self.inner.clock.read(charges.iter().any(|(charge, _)| charge.params.needs_wall()));
-        match (&self.inner.store, self.inner.local.get()) {
+        match (&self.inner.store, self.inner.stand_in.get()) {
             (_, Some(local)) if receipt.local => local.settle(now, &charges),
             (StoreHandle::Memory(store), _) => store.settle(now, &charges),
             (StoreHandle::Other(store), _) => {

@@ -10,15 +10,16 @@ use core::pin::{Pin, pin};
 use core::task::Poll;
 use std::time::Duration;
 
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
 use super::Limiter;
-use super::claim::{Claim, Granted, is_final};
 use super::exceeded::{Exceeded, RateLimitExceeded};
 use super::held::Held;
 use super::line::{LineFull, Place, Rules};
 use super::obstacle::{Obstacle, Path};
+use super::together::{Granted, Together, is_final};
 use crate::key::Key;
 use crate::policy::Policy;
 use crate::store::{Charged, Mode, Reply, Subject};
@@ -114,7 +115,7 @@ impl Limiter {
         key: &Key,
         wait: Wait,
     ) -> impl Future<Output = Result<Held, RateLimitExceeded>> + Send + use<> {
-        self.claim(Claim::new(policy, key), wait)
+        self.acquire_all(Together::new(policy, key), wait)
     }
 
     /// As [`Limiter::acquire`], for several policies: all are charged or none is.
@@ -130,26 +131,26 @@ impl Limiter {
     /// # Panics
     ///
     /// As [`Limiter::acquire`].
-    pub fn claim(
+    pub fn acquire_all(
         &self,
-        claim: Claim,
+        together: Together,
         wait: Wait,
     ) -> impl Future<Output = Result<Held, RateLimitExceeded>> + Send + use<> {
         let limiter = self.clone();
-        async move { limiter.wait_for(&claim, wait).await }
+        async move { limiter.wait_for(&together, wait).await }
     }
 
-    async fn wait_for(&self, claim: &Claim, wait: Wait) -> Result<Held, RateLimitExceeded> {
+    async fn wait_for(&self, together: &Together, wait: Wait) -> Result<Held, RateLimitExceeded> {
         let arrived = self.inner.clock.read(false).monotonic;
-        let paths = self.paths_of(claim);
+        let paths = self.paths_of(together);
         let mut obstacle = match self.first_occupied(&paths) {
             Some(line) if wait.longest.is_zero() => {
                 let reason =
                     if self.inner.lines.len(line) < wait.queue { Exceeded::OthersWait } else { Exceeded::QueueFull };
-                return Err(self.refuse(self.refused_unasked(claim), reason, Duration::ZERO));
+                return Err(self.refuse(self.refused_unasked(together), reason, Duration::ZERO));
             }
             Some(line) => Obstacle::others(line),
-            None => match self.attempt(claim, &paths, arrived).await? {
+            None => match self.attempt(together, &paths, arrived).await? {
                 Attempt::Held(held) => return Ok(held),
                 Attempt::Refused(granted, obstacle) => {
                     if wait.longest.is_zero() || obstacle.outlasts(wait.longest) {
@@ -161,7 +162,7 @@ impl Limiter {
         };
         let mut timeout = pin!(sleep(wait.longest));
         let mut seen = None;
-        let mut place = self.stand(claim, &obstacle, None, wait)?;
+        let mut place = self.stand(together, &obstacle, None, wait)?;
         loop {
             let pause = if place.has_turn() && seen.is_some() { obstacle.pause() } else { None };
             match next(&place, timeout.as_mut(), pause).await {
@@ -169,11 +170,11 @@ impl Limiter {
                 Next::Ask => continue,
                 Next::TimedOut => {
                     drop(place);
-                    let granted = seen.unwrap_or_else(|| self.refused_unasked(claim));
+                    let granted = seen.unwrap_or_else(|| self.refused_unasked(together));
                     return Err(self.refuse(granted, Exceeded::TimedOut, self.since(arrived)));
                 }
             }
-            let granted = match self.attempt(claim, &paths, arrived).await? {
+            let granted = match self.attempt(together, &paths, arrived).await? {
                 Attempt::Held(held) => return Ok(held),
                 Attempt::Refused(granted, found) => {
                     obstacle = found;
@@ -185,7 +186,7 @@ impl Limiter {
             }
             seen = Some(granted);
             if obstacle.line != place.line() {
-                place = self.stand(claim, &obstacle, Some(place.arrival()), wait)?;
+                place = self.stand(together, &obstacle, Some(place.arrival()), wait)?;
             }
         }
     }
@@ -193,7 +194,7 @@ impl Limiter {
     /// How many wait for what this policy asks of a key; of several rules, where most do.
     #[must_use]
     pub fn waiting(&self, policy: &Policy, key: &Key) -> usize {
-        let paths = self.paths_of(&Claim::new(policy, key));
+        let paths = self.paths_of(&Together::new(policy, key));
         paths.into_iter().map(|path| self.inner.lines.len(path.line)).max().unwrap_or(0)
     }
 
@@ -214,7 +215,7 @@ impl Limiter {
 
     fn stand(
         &self,
-        claim: &Claim,
+        together: &Together,
         obstacle: &Obstacle,
         arrival: Option<u64>,
         wait: Wait,
@@ -222,12 +223,12 @@ impl Limiter {
         self.inner
             .lines
             .join(obstacle.line, arrival, wait.rules())
-            .map_err(|LineFull| self.refuse(self.refused_unasked(claim), Exceeded::QueueFull, Duration::ZERO))
+            .map_err(|LineFull| self.refuse(self.refused_unasked(together), Exceeded::QueueFull, Duration::ZERO))
     }
 
     /// Asks once. What cannot be mended by waiting is an error.
-    async fn attempt(&self, claim: &Claim, paths: &[Path], arrived: Nanos) -> Result<Attempt, RateLimitExceeded> {
-        let granted = match self.ask_claim(claim, Mode::Charge) {
+    async fn attempt(&self, together: &Together, paths: &[Path], arrived: Nanos) -> Result<Attempt, RateLimitExceeded> {
+        let granted = match self.ask_together(together, Mode::Charge) {
             Reply::Now(granted) => granted,
             Reply::Later(answer) => {
                 let unclaimed = Unclaimed { limiter: self.clone(), granted: None };
@@ -255,16 +256,24 @@ impl Limiter {
     }
 
     /// The lines that may move on when charges are given back.
-    pub(super) fn lines_of_charges<'a>(&self, charges: impl Iterator<Item = &'a Charged>) -> Vec<u64> {
-        if self.inner.lines.waiting() == 0 {
-            return Vec::new();
+    pub(super) fn lines_of<'a>(&self, charges: impl Iterator<Item = &'a Charged>) -> SmallVec<[u64; 2]> {
+        charges.map(|charge| self.line_of(charge)).collect()
+    }
+
+    /// Calls those who wait for what was given back. Not before it was: one who comes to wait in
+    /// between would miss it.
+    #[inline]
+    pub(super) fn ring<'a>(&self, charges: impl Iterator<Item = &'a Charged>) {
+        if self.inner.lines.waiting() > 0 {
+            charges.for_each(|charge| self.inner.lines.ring(self.line_of(charge)));
         }
-        charges
-            .map(|charge| match &charge.subject {
-                Subject::Local(line) => *line,
-                Subject::Named(named) => self.inner.fingerprints.of(charge.budget, &named.1),
-            })
-            .collect()
+    }
+
+    fn line_of(&self, charge: &Charged) -> u64 {
+        match &charge.subject {
+            Subject::Local(line) => *line,
+            Subject::Named(named) => self.inner.fingerprints.of(charge.budget, &named.1),
+        }
     }
 }
 
