@@ -1,6 +1,7 @@
 //! What a caller holds after a decision: slots to be released, charges to be settled.
 
 use core::fmt;
+use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -133,6 +134,16 @@ impl Receipt {
 }
 
 impl Limiter {
+    /// The lease of slots that run out in this process: as long as that of the first to do so. Its
+    /// number grows with each that is granted.
+    #[inline]
+    pub(super) fn lease_of(&self, slots: &[Charged]) -> Option<Arc<Lease>> {
+        let ends = |charge: &Charged| Some(charge.at.saturating_add(charge.params.lease()?));
+        let until = slots.iter().filter_map(ends).min()?;
+        let number = self.inner.leases.fetch_add(1, Ordering::Relaxed) + 1;
+        Some(Lease::new(number, Some(number), until))
+    }
+
     /// Gives a charge back, as if the request had not been made. A charge of a window that has
     /// ended is gone with it; a refilled bucket does not overflow.
     pub fn refund(&self, receipt: Receipt) {
