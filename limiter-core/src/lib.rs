@@ -49,7 +49,7 @@ pub use crate::{
     key::{Key, KeySource, Missing},
     limiter::{
         Applied, AppliedWatch, Claim, Exceeded, Held, Limiter, LimiterBuilder, Permit, RateLimitExceeded, Receipt,
-        Ruling, Together,
+        Ruling, Terms,
     },
     policy::{Policy, PolicyError},
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},

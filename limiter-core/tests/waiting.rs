@@ -13,7 +13,7 @@ use limiter_core::key::{Global, Key};
 use limiter_core::store::memory::MemoryStore;
 use limiter_core::testing::{FailingStore, Failure, Switch};
 use limiter_core::time::TokioClock;
-use limiter_core::{Exceeded, Limiter, Observer, OnStoreError, Policy, RateLimitExceeded, Rule, Together, Wait};
+use limiter_core::{Claim, Exceeded, Limiter, Observer, OnStoreError, Policy, RateLimitExceeded, Rule, Wait};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -82,7 +82,7 @@ fn a_refusal_says_which_rule_and_when_to_retry_and_not_whose_key_it_was() {
     let text = format!("{refused} {refused:?}");
     assert!(text.contains("text[20]") && !text.contains("somebody"), "{text}");
 
-    let refused = limiter.try_acquire_all(&Together::new(&rate("5/min"), &key()).cost(6)).unwrap_err();
+    let refused = limiter.try_claim(&Claim::new(&rate("5/min"), &key()).cost(6)).unwrap_err();
     assert_eq!((refused.reason(), refused.retry_after()), (Exceeded::NeverFits, None));
     assert_eq!(
         refused.to_string(),
@@ -106,21 +106,21 @@ fn of_a_hierarchy_all_are_charged_or_none_and_the_refusal_names_the_one_that_ref
     let [everybody, service, endpoint] = [("everybody", "10/min"), ("service", "5/min"), ("endpoint", "2/min")]
         .map(|(name, quota)| Policy::new(name, [Rule::new(quota.parse().unwrap()).key(Global)]).unwrap());
     let claim = |path: &str| {
-        Together::new(&everybody, &Key::everyone()).and(&service, &Key::from("search")).and(&endpoint, &Key::from(path))
+        Claim::new(&everybody, &Key::everyone()).and(&service, &Key::from("search")).and(&endpoint, &Key::from(path))
     };
     let left = |policy: &Policy, key: Key| limiter.peek(policy, &key, 1).usages()[0].remaining();
     for _ in 0..2 {
-        let held = limiter.try_acquire_all(&claim("/a")).unwrap();
+        let held = limiter.try_claim(&claim("/a")).unwrap();
         assert_eq!(held.decision().usages().len(), 3);
     }
     for _ in 0..3 {
-        assert_eq!(limiter.try_acquire_all(&claim("/a")).unwrap_err().rule(), Some("endpoint"));
+        assert_eq!(limiter.try_claim(&claim("/a")).unwrap_err().rule(), Some("endpoint"));
     }
     assert_eq!((left(&everybody, Key::everyone()), left(&service, Key::from("search"))), (8, 3));
     for path in ["/b", "/b", "/c"] {
-        drop(limiter.try_acquire_all(&claim(path)).unwrap());
+        drop(limiter.try_claim(&claim(path)).unwrap());
     }
-    let refused = limiter.try_acquire_all(&claim("/d")).unwrap_err();
+    let refused = limiter.try_claim(&claim("/d")).unwrap_err();
     assert_eq!((refused.rule(), refused.key()), (Some("service"), Some(&Key::from("search"))));
     assert_eq!((left(&everybody, Key::everyone()), left(&endpoint, Key::from("/d"))), (5, 2));
 }
@@ -339,7 +339,7 @@ impl Observer for Count {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_observer_is_told_once_however_often_the_store_was_asked() {
+async fn the_observer_is_told_once_for_each_claim_however_often_it_was_asked() {
     let count = Count::default();
     let limiter = Limiter::builder().clock(TokioClock::new()).observer(count.clone()).build();
     let policy = rate("1/s");

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Limiter;
+use super::claim::{Claim, Granted};
 use super::exceeded::{Exceeded, RateLimitExceeded};
 use super::held::Held;
-use super::together::{Granted, Together};
 use crate::key::Key;
 use crate::policy::Policy;
 use crate::store::{BoxFuture, Mode, Reply};
@@ -34,7 +34,7 @@ impl Limiter {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn try_acquire(&self, policy: &Policy, key: &Key) -> Result<Held, RateLimitExceeded> {
-        self.try_acquire_all(&Together::new(policy, key))
+        self.try_claim(&Claim::new(policy, key))
     }
 
     /// As [`Limiter::try_acquire`], for several policies: all are charged or none is.
@@ -42,12 +42,12 @@ impl Limiter {
     /// # Errors
     ///
     /// As [`Limiter::try_acquire`].
-    pub fn try_acquire_all(&self, together: &Together) -> Result<Held, RateLimitExceeded> {
+    pub fn try_claim(&self, claim: &Claim) -> Result<Held, RateLimitExceeded> {
         #[cfg(feature = "wait")]
-        if self.inner.lines.waiting() > 0 && self.first_occupied(&self.paths_of(together)).is_some() {
-            return Err(self.refuse(self.refused_unasked(together), Exceeded::OthersWait, Duration::ZERO));
+        if self.inner.lines.waiting() > 0 && self.first_occupied(&self.paths_of(claim)).is_some() {
+            return Err(self.refuse(self.refused_unasked(claim), Exceeded::OthersWait, Duration::ZERO));
         }
-        let granted = match self.ask_together(together, Mode::Charge) {
+        let granted = match self.ask_claim(claim, Mode::Charge) {
             Reply::Now(granted) => granted,
             // Nobody waits for the answer; whatever it grants is given back.
             Reply::Later(answer) => {
@@ -74,12 +74,12 @@ impl Limiter {
     }
 
     pub(super) fn hold(&self, granted: Granted, waited: Duration) -> Held {
-        self.tell_of(&granted);
+        self.tell_claim(&granted);
         Held::new(self, granted, waited)
     }
 
     pub(super) fn refuse(&self, granted: Granted, reason: Exceeded, waited: Duration) -> RateLimitExceeded {
-        self.tell_of(&granted);
+        self.tell_claim(&granted);
         RateLimitExceeded::new(granted, reason, waited)
     }
 }

@@ -1,13 +1,13 @@
-//! A refusal, as an error.
+//! A refused claim, as an error.
 
 use core::fmt;
 use std::time::Duration;
 
-use super::together::Granted;
+use super::claim::Granted;
 use crate::decision::{Decision, Outcome, Usage};
 use crate::key::Key;
 
-/// Something was refused, and nothing was charged.
+/// A claim was refused, and nothing was charged.
 ///
 /// It names the rule and shows what kind of key it was, never whose: it may be logged.
 ///
@@ -36,7 +36,7 @@ struct Inner {
     waited: Duration,
 }
 
-/// Why something was refused.
+/// Why a claim was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Exceeded {
@@ -48,7 +48,7 @@ pub enum Exceeded {
     QueueFull,
     /// A rule refused it, and it did not want to wait, or not for as long as it would have to.
     Spent,
-    /// The store failed, or cannot count one of the rules.
+    /// The store failed, or cannot count a rule of the claim.
     StoreFailed,
     /// It waited, and its time was up.
     TimedOut,
@@ -99,7 +99,7 @@ impl RateLimitExceeded {
         self.inner.decision.retry_after()
     }
 
-    /// How long it was waited for in vain.
+    /// How long the claim waited in vain.
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.inner.waited

@@ -1,15 +1,15 @@
-//! What was acquired.
+//! What a granted claim holds.
 
 use core::fmt;
 use std::time::Duration;
 
+use super::claim::Granted;
 use super::ruling::Ruling;
-use super::together::Granted;
 use super::{Limiter, Permit};
 use crate::decision::Decision;
 use crate::store::{Lease, StoreError};
 
-/// What was acquired. The slots of concurrent limits are given back when it is dropped, however that
+/// A granted claim. The slots of concurrent limits are given back when it is dropped, however that
 /// comes about: at the end of a scope, by an error, by cancellation, by a panic. What was charged to
 /// other limits stays charged.
 ///
@@ -27,7 +27,7 @@ use crate::store::{Lease, StoreError};
 /// import(&limiter, &once)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "what is not kept is given back at once"]
+#[must_use = "a claim that is not kept is given back at once"]
 pub struct Held {
     limiter: Limiter,
     ruling: Ruling,
@@ -45,7 +45,7 @@ impl Held {
         &self.ruling.decision
     }
 
-    /// How long it was waited for.
+    /// How long the claim waited before it was granted.
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.waited
@@ -65,7 +65,7 @@ impl Held {
         self.lease().is_none_or(|lease| lease.is_valid(self.limiter.now()))
     }
 
-    /// Gives everything back, as if nothing had been acquired: slots, and what was charged.
+    /// Gives everything back, as if the claim had not been made: slots, and what was charged.
     pub fn undo(mut self) {
         self.limiter.undo(&mut self.ruling);
     }

@@ -6,7 +6,7 @@ mod alone;
 mod applied;
 mod ask;
 mod both;
-mod claims;
+mod claim;
 mod decide;
 mod doors;
 mod exceeded;
@@ -20,7 +20,7 @@ mod permit;
 mod prepared;
 mod ruling;
 mod slots;
-mod together;
+mod terms;
 #[cfg(feature = "wait")]
 mod wait;
 
@@ -44,7 +44,7 @@ use crate::store::{Capabilities, StandIn, Store, Subject};
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
 pub use applied::{Applied, AppliedWatch};
-pub use claims::Claim;
+pub use claim::Claim;
 pub use exceeded::{Exceeded, RateLimitExceeded};
 pub use held::Held;
 use outage::Outage;
@@ -52,7 +52,7 @@ pub use permit::{Permit, Receipt};
 pub(crate) use prepared::Prepared;
 pub use ruling::Ruling;
 use slots::Slots;
-pub use together::Together;
+pub use terms::Terms;
 #[cfg(feature = "wait")]
 pub use wait::Wait;
 
@@ -281,6 +281,19 @@ impl LimiterBuilder {
     /// Keeps state elsewhere.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(StoreHandle::Other(Arc::new(store)));
+        self
+    }
+
+    /// The secret under which texts that may be secrets (headers, cookies, query parameters) are hashed
+    /// for stores that several processes share: the same in every process, at least 16 random bytes.
+    ///
+    /// It holds for the whole process, the first one set for all limiters, and cannot change once a text
+    /// was hashed: set it before anything else, access lists included. Set too late, policies with such
+    /// keys are refused.
+    #[cfg(feature = "fleet")]
+    pub fn fleet_secret(self, secret: impl AsRef<[u8]>) -> Self {
+        // Whether it came too late is asked where it matters: when a policy is prepared.
+        let _ = crate::key::set_fleet_secret(secret.as_ref());
         self
     }
 

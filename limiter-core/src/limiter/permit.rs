@@ -33,7 +33,9 @@ impl Permit {
 
     /// This permit's slots and those of another, of the same decision.
     pub(super) fn with(mut self, mut other: Permit) -> Self {
-        core::mem::take(&mut other.charges).into_items().into_iter().for_each(|charge| self.charges.push(charge));
+        for charge in core::mem::take(&mut other.charges).into_items() {
+            self.charges.push(charge);
+        }
         self.lease = self.lease.take().or(other.lease.take());
         self
     }
@@ -77,8 +79,7 @@ impl Permit {
             (StoreHandle::Other(store), _) => {
                 #[cfg(feature = "wait")]
                 let lines = self.limiter.lines_of(charges.iter());
-                let now = inner.clock.read(false);
-                let charges = charges.into_items();
+                let (now, charges) = (inner.clock.read(false), charges.into_items());
                 let reply = store.submit(Operation::Release { now, charges, lease: self.lease.take() });
                 #[cfg(feature = "wait")]
                 lines.into_iter().for_each(|line| inner.lines.ring(line));
@@ -92,7 +93,6 @@ impl Permit {
 }
 
 impl Drop for Permit {
-    #[inline]
     fn drop(&mut self) {
         // Submitted is under way; nobody waits for the answer.
         let _: Option<Reply<_>> = self.give_back();

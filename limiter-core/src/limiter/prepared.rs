@@ -12,8 +12,8 @@ use crate::key::{KeySource, Missing};
 use crate::policy::{Policy, PolicyError, PolicyRule, overridden};
 use crate::quota::Quota;
 use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
-use crate::store::Mode;
 use crate::store::memory::Single;
+use crate::store::{Capabilities, Mode};
 
 pub(crate) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
@@ -63,6 +63,9 @@ impl Prepared {
                 let what = format!("decide about more than {index} rules at once");
                 return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
             }
+            if let Some(what) = lacks(&capabilities, declared, rules.first()) {
+                return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
+            }
             rules.push(rule(limiter, policy, declared, index));
         }
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
@@ -86,6 +89,39 @@ impl Prepared {
             _ => None,
         }
     }
+}
+
+/// What a store lacks that keeps its state elsewhere, or counts by numbers of a certain size.
+fn lacks(capabilities: &Capabilities, declared: &PolicyRule, first: Option<&PreparedRule>) -> Option<String> {
+    if !capabilities.counts(&declared.params) {
+        return Some("count so large a capacity or so long a period exactly".to_owned());
+    }
+    let key = &declared.rule.key;
+    if capabilities.is_one_principal()
+        && let Some(first) = first
+        && first.key.describe() != key.describe()
+    {
+        let (one, other) = (first.key.describe(), key.describe());
+        return Some(format!(
+            "decide about the keys `{one}` and `{other}` at once, since they live on different servers; \
+             give the rules one key, declare two policies, or choose a shared tag for the store"
+        ));
+    }
+    if key.is_secret() && !capabilities.is_local() && !hashes_alike() {
+        return Some(format!(
+            "tell the secrets of the key `{}` apart in every process alike; set `fleet_secret` before anything else",
+            key.describe()
+        ));
+    }
+    None
+}
+
+/// Whether every process of the fleet makes the same hash of a secret.
+fn hashes_alike() -> bool {
+    #[cfg(feature = "fleet")]
+    return crate::key::has_fleet_secret();
+    #[cfg(not(feature = "fleet"))]
+    return false;
 }
 
 fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize) -> PreparedRule {
@@ -190,6 +226,11 @@ impl PreparedRule {
                 return (!self.lifted).then(|| self.default_tier());
             }
         };
+        if !limiter.inner.store.capabilities().counts(&params) {
+            let reason = "the store cannot count so large a capacity or so long a period exactly".to_owned();
+            limiter.warn(Warning::CallerQuota { rule: self.shown.name.clone(), reason });
+            return (!self.lifted).then(|| self.default_tier());
+        }
         let budget = if shape(&params) == shape(&self.params) {
             self.budget
         } else {

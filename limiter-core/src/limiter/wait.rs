@@ -15,11 +15,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
 use super::Limiter;
+use super::claim::{Claim, Granted, is_final};
 use super::exceeded::{Exceeded, RateLimitExceeded};
 use super::held::Held;
 use super::line::{LineFull, Place, Rules};
 use super::obstacle::{Obstacle, Path};
-use super::together::{Granted, Together, is_final};
 use crate::key::Key;
 use crate::policy::Policy;
 use crate::store::{Charged, Mode, Reply, Subject};
@@ -115,7 +115,7 @@ impl Limiter {
         key: &Key,
         wait: Wait,
     ) -> impl Future<Output = Result<Held, RateLimitExceeded>> + Send + use<> {
-        self.acquire_all(Together::new(policy, key), wait)
+        self.claim(Claim::new(policy, key), wait)
     }
 
     /// As [`Limiter::acquire`], for several policies: all are charged or none is.
@@ -131,26 +131,26 @@ impl Limiter {
     /// # Panics
     ///
     /// As [`Limiter::acquire`].
-    pub fn acquire_all(
+    pub fn claim(
         &self,
-        together: Together,
+        claim: Claim,
         wait: Wait,
     ) -> impl Future<Output = Result<Held, RateLimitExceeded>> + Send + use<> {
         let limiter = self.clone();
-        async move { limiter.wait_for(&together, wait).await }
+        async move { limiter.wait_for(&claim, wait).await }
     }
 
-    async fn wait_for(&self, together: &Together, wait: Wait) -> Result<Held, RateLimitExceeded> {
+    async fn wait_for(&self, claim: &Claim, wait: Wait) -> Result<Held, RateLimitExceeded> {
         let arrived = self.inner.clock.read(false).monotonic;
-        let paths = self.paths_of(together);
+        let paths = self.paths_of(claim);
         let mut obstacle = match self.first_occupied(&paths) {
             Some(line) if wait.longest.is_zero() => {
                 let reason =
                     if self.inner.lines.len(line) < wait.queue { Exceeded::OthersWait } else { Exceeded::QueueFull };
-                return Err(self.refuse(self.refused_unasked(together), reason, Duration::ZERO));
+                return Err(self.refuse(self.refused_unasked(claim), reason, Duration::ZERO));
             }
             Some(line) => Obstacle::others(line),
-            None => match self.attempt(together, &paths, arrived).await? {
+            None => match self.attempt(claim, &paths, arrived).await? {
                 Attempt::Held(held) => return Ok(held),
                 Attempt::Refused(granted, obstacle) => {
                     if wait.longest.is_zero() || obstacle.outlasts(wait.longest) {
@@ -162,7 +162,7 @@ impl Limiter {
         };
         let mut timeout = pin!(sleep(wait.longest));
         let mut seen = None;
-        let mut place = self.stand(together, &obstacle, None, wait)?;
+        let mut place = self.stand(claim, &obstacle, None, wait)?;
         loop {
             let pause = if place.has_turn() && seen.is_some() { obstacle.pause() } else { None };
             match next(&place, timeout.as_mut(), pause).await {
@@ -170,11 +170,11 @@ impl Limiter {
                 Next::Ask => continue,
                 Next::TimedOut => {
                     drop(place);
-                    let granted = seen.unwrap_or_else(|| self.refused_unasked(together));
+                    let granted = seen.unwrap_or_else(|| self.refused_unasked(claim));
                     return Err(self.refuse(granted, Exceeded::TimedOut, self.since(arrived)));
                 }
             }
-            let granted = match self.attempt(together, &paths, arrived).await? {
+            let granted = match self.attempt(claim, &paths, arrived).await? {
                 Attempt::Held(held) => return Ok(held),
                 Attempt::Refused(granted, found) => {
                     obstacle = found;
@@ -186,7 +186,7 @@ impl Limiter {
             }
             seen = Some(granted);
             if obstacle.line != place.line() {
-                place = self.stand(together, &obstacle, Some(place.arrival()), wait)?;
+                place = self.stand(claim, &obstacle, Some(place.arrival()), wait)?;
             }
         }
     }
@@ -194,7 +194,7 @@ impl Limiter {
     /// How many wait for what this policy asks of a key; of several rules, where most do.
     #[must_use]
     pub fn waiting(&self, policy: &Policy, key: &Key) -> usize {
-        let paths = self.paths_of(&Together::new(policy, key));
+        let paths = self.paths_of(&Claim::new(policy, key));
         paths.into_iter().map(|path| self.inner.lines.len(path.line)).max().unwrap_or(0)
     }
 
@@ -215,7 +215,7 @@ impl Limiter {
 
     fn stand(
         &self,
-        together: &Together,
+        claim: &Claim,
         obstacle: &Obstacle,
         arrival: Option<u64>,
         wait: Wait,
@@ -223,12 +223,12 @@ impl Limiter {
         self.inner
             .lines
             .join(obstacle.line, arrival, wait.rules())
-            .map_err(|LineFull| self.refuse(self.refused_unasked(together), Exceeded::QueueFull, Duration::ZERO))
+            .map_err(|LineFull| self.refuse(self.refused_unasked(claim), Exceeded::QueueFull, Duration::ZERO))
     }
 
     /// Asks once. What cannot be mended by waiting is an error.
-    async fn attempt(&self, together: &Together, paths: &[Path], arrived: Nanos) -> Result<Attempt, RateLimitExceeded> {
-        let granted = match self.ask_together(together, Mode::Charge) {
+    async fn attempt(&self, claim: &Claim, paths: &[Path], arrived: Nanos) -> Result<Attempt, RateLimitExceeded> {
+        let granted = match self.ask_claim(claim, Mode::Charge) {
             Reply::Now(granted) => granted,
             Reply::Later(answer) => {
                 let unclaimed = Unclaimed { limiter: self.clone(), granted: None };

@@ -55,7 +55,7 @@ fn run(case: &Value) -> usize {
             "contend" => {
                 let threads = millis(&step["threads"]);
                 let acquired = std::thread::scope(|scope| {
-                    let started: Vec<_> = (0..threads).map(|_| scope.spawn(&acquire)).collect();
+                    let started: Vec<_> = (0..threads).map(|_| scope.spawn(acquire)).collect();
                     let ended: Vec<_> = started.into_iter().map(|thread| thread.join().unwrap()).collect();
                     ended.iter().filter(|slot| slot.is_ok()).count()
                 });

@@ -1,4 +1,4 @@
-//! What several policies ask of one caller, taken all together or not at all.
+//! Claims: what several policies ask of one caller, taken all together or not at all.
 
 use core::fmt;
 
@@ -19,27 +19,27 @@ use crate::store::{Answer, Decide, Decided, Mode, Operation, Reply, StoreError};
 use crate::time::Now;
 
 /// Policies with the key that each goes by, such as one for everybody, one for a service, and one
-/// for an endpoint. If all of them let it pass, all are charged; if one refuses,
-/// none is.
+/// for an endpoint. A claim is granted if all of them let it pass, and then all are charged; if one
+/// refuses, none is.
 ///
 /// ```
-/// use limiter_core::limiter::Together;
+/// use limiter_core::limiter::Claim;
 /// use limiter_core::{Limiter, Policy, Rule, key::{Global, Key}};
 ///
 /// let everybody = Policy::new("everybody", [Rule::concurrent(100)])?;
 /// let search = Policy::new("search", [Rule::concurrent(1).key(Global)])?;
-/// let together = Together::new(&everybody, &Key::everyone()).and(&search, &Key::from("search"));
+/// let claim = Claim::new(&everybody, &Key::everyone()).and(&search, &Key::from("search"));
 ///
 /// let limiter = Limiter::in_memory();
-/// let held = limiter.try_acquire_all(&together)?;
-/// let refused = limiter.try_acquire_all(&together).unwrap_err();
+/// let held = limiter.try_claim(&claim)?;
+/// let refused = limiter.try_claim(&claim).unwrap_err();
 /// assert_eq!(refused.rule(), Some("search"));
 /// drop(held);
-/// assert!(limiter.try_acquire_all(&together).is_ok());
+/// assert!(limiter.try_claim(&claim).is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Together {
+pub struct Claim {
     parts: SmallVec<[Part; 1]>,
 }
 
@@ -50,11 +50,11 @@ pub(super) struct Part {
     pub(super) cost: Option<u64>,
 }
 
-impl Together {
+impl Claim {
     /// What one policy asks.
     #[must_use]
     pub fn new(policy: &Policy, key: &Key) -> Self {
-        Together { parts: core::iter::once(Part { policy: policy.clone(), key: key.clone(), cost: None }).collect() }
+        Claim { parts: core::iter::once(Part { policy: policy.clone(), key: key.clone(), cost: None }).collect() }
     }
 
     /// And what another asks. Say the outermost first: refusals name the rules in this order.
@@ -79,20 +79,20 @@ impl Together {
     }
 }
 
-impl fmt::Debug for Together {
+impl fmt::Debug for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.parts.iter().map(|part| (part.policy.identity(), &part.key))).finish()
     }
 }
 
-/// One policy's part, ready to be asked.
+/// A part of a claim, ready to be asked.
 struct Ready {
     policy: Policy,
     asked: Questions,
     op: Decide,
 }
 
-/// What came of it.
+/// What a claim came to.
 #[derive(Debug, Default)]
 pub(super) struct Granted {
     pub(super) ruling: Ruling,
@@ -101,10 +101,10 @@ pub(super) struct Granted {
 }
 
 impl Limiter {
-    /// Asks the store about all parts in one step. Nobody is told: whoever waits asks more than once.
-    pub(super) fn ask_together(&self, together: &Together, mode: Mode) -> Reply<Granted> {
+    /// Asks the store for a claim in one step. Nobody is told: whoever waits asks more than once.
+    pub(super) fn ask_claim(&self, claim: &Claim, mode: Mode) -> Reply<Granted> {
         let mut parts = SmallVec::<[Ready; 1]>::new();
-        for part in &together.parts {
+        for part in &claim.parts {
             let Ok(prepared) = self.prepared(&part.policy) else { return Reply::Now(Granted::default()) };
             let asked = questions(prepared, &part.key, part.cost);
             let op = Decide { now: Now::default(), items: self.items(prepared, &asked, mode) };
@@ -122,8 +122,8 @@ impl Limiter {
             StoreHandle::Other(store) => store,
         };
         if whole.items.len() > store.capabilities().rules_per_decision() {
-            let (limiter, together) = (self.clone(), together.clone());
-            return Reply::Later(Box::pin(async move { limiter.ask_one_by_one(&together, mode).await }));
+            let (limiter, claim) = (self.clone(), claim.clone());
+            return Reply::Later(Box::pin(async move { limiter.ask_one_by_one(&claim, mode).await }));
         }
         let read = |answer: Result<Answer, StoreError>| match answer {
             Ok(Answer::Decided(decided)) => Ok(decided),
@@ -141,11 +141,11 @@ impl Limiter {
 
     /// The store cannot decide about so many rules at once: each part after the other, and when one
     /// refuses, those before it are given back.
-    async fn ask_one_by_one(&self, together: &Together, mode: Mode) -> Granted {
+    async fn ask_one_by_one(&self, claim: &Claim, mode: Mode) -> Granted {
         let mut whole = Granted { ruling: Ruling::without_rules(), keys: Vec::new() };
-        for part in &together.parts {
-            let alone = Together { parts: core::iter::once(part.clone()).collect() };
-            let granted = match self.ask_together(&alone, mode) {
+        for part in &claim.parts {
+            let alone = Claim { parts: core::iter::once(part.clone()).collect() };
+            let granted = match self.ask_claim(&alone, mode) {
                 Reply::Now(granted) => granted,
                 // A policy that does not fit by itself was refused when it was prepared.
                 Reply::Later(granted) => granted.await,
@@ -182,7 +182,13 @@ impl Limiter {
                     lease.clone_from(&decided.lease);
                     let items = decided.items.iter().skip(from).take(part.op.items.len()).copied().collect();
                     from += part.op.items.len();
-                    let own = Decided { allowed: decided.allowed, items, source: decided.source, lease: None };
+                    let own = Decided {
+                        allowed: decided.allowed,
+                        items,
+                        source: decided.source,
+                        lease: None,
+                        now: decided.now,
+                    };
                     self.part_of(prepared, part, &own)
                 }
                 Err(_) if part.op.items.is_empty() => Ruling::without_rules(),
@@ -237,8 +243,8 @@ impl Limiter {
         self.refund(core::mem::take(&mut ruling.receipt));
     }
 
-    /// Tells the observer what came of it in the end.
-    pub(super) fn tell_of(&self, granted: &Granted) {
+    /// Tells the observer what a claim came to in the end.
+    pub(super) fn tell_claim(&self, granted: &Granted) {
         let Some(observer) = &self.inner.observer else { return };
         let event = Event { decision: &granted.ruling.decision, keys: &granted.keys, request: None };
         if event.decision.is_allowed() {
@@ -248,11 +254,11 @@ impl Limiter {
         }
     }
 
-    /// The numbers as far as they can be had at once; it is refused in any case.
+    /// The numbers of a claim, as far as they can be had at once; it is refused in any case.
     #[cfg(feature = "wait")]
-    pub(super) fn refused_unasked(&self, together: &Together) -> Granted {
+    pub(super) fn refused_unasked(&self, claim: &Claim) -> Granted {
         let mut granted = match &self.inner.store {
-            StoreHandle::Memory(_) => match self.ask_together(together, Mode::Peek) {
+            StoreHandle::Memory(_) => match self.ask_claim(claim, Mode::Peek) {
                 Reply::Now(granted) => granted,
                 Reply::Later(_) => Granted::default(),
             },
