@@ -10,6 +10,7 @@ use crate::decision::Name;
 use crate::limiter::Prepared;
 use crate::quota::Quota;
 use crate::rule::{Cost, Limit, MethodClass, Rule};
+use crate::time::Nanos;
 
 /// The most rules that one policy holds.
 pub const MOST_RULES: usize = 16;
@@ -200,15 +201,18 @@ fn check(rule: Rule, name: Name, earlier: &[PolicyRule]) -> Result<PolicyRule, P
         return Err(PolicyError::DuplicateName { name });
     }
     let params = params_of(rule.algorithm, rule.limit)
-        .map_err(|mismatch| PolicyError::Quota { name: name.clone(), mismatch })?;
+        .map_err(|mismatch| PolicyError::Quota { name: name.clone(), mismatch })?
+        .leased(rule.lease.unwrap_or_default());
     if let Cost::Fixed(cost) = rule.cost
         && params.capacity() > 0
         && u64::from(cost) > params.capacity()
     {
         return Err(PolicyError::Cost { name, cost, capacity: params.capacity() });
     }
-    let mismatch = if params.algorithm() != Algorithm::Concurrent {
-        None
+    let mismatch = if rule.lease == Some(Nanos::ZERO) {
+        Some(Mismatch::LeaseOfNoTime)
+    } else if params.algorithm() != Algorithm::Concurrent {
+        rule.lease.map(|_| Mismatch::LeaseOnRate)
     } else if rule.penalty {
         Some(Mismatch::PenaltyOnConcurrent)
     } else if rule.quota_fn.is_some() {
