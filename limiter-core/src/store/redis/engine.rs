@@ -270,8 +270,13 @@ impl RedisEngine {
             let most = i64::try_from(encode::LARGEST).unwrap_or(i64::MAX);
             let units = encode::Argument::Number((*units).clamp(-most, most));
             encode::rule(&mut arguments, &charge.params, "C", units, String::new(), 0);
-            let until = charge.until.saturating_sub(Nanos::new(charge.params.slack()));
-            arguments.extend([until, charge.at].map(|instant| encode::number(inner.distance.to_server(instant))));
+            let until = inner.distance.to_server(charge.until.saturating_sub(Nanos::new(charge.params.slack())));
+            let made = inner.distance.to_server(charge.at);
+            let (until, beside) = match charge.params.algorithm() {
+                Algorithm::Bucket => (until / 1000, until % 1000),
+                _ => (encode::micros(until), encode::micros(made)),
+            };
+            arguments.extend([until, beside].map(encode::number));
             // One call a charge: they may live on different servers, and each stands for itself.
             calls.push(Call { script: Script::Settle, keys: vec![key], arguments });
         }
