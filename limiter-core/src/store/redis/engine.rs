@@ -88,6 +88,8 @@ impl Store for RedisEngine {
 /// A decision that is ready to be asked for.
 struct Question {
     call: Call,
+    /// A shorter way to ask the same, that does nothing where there is more to it.
+    short: Option<Call>,
     decide: Decide,
     /// How often, if it was asked to be repeated.
     times: Option<u32>,
@@ -122,7 +124,9 @@ impl RedisEngine {
         if !inner.route.keeps_together(&call.keys) {
             return Err(StoreError::unsupported());
         }
-        Ok(Question { call, decide, times: repeat, lease })
+        let common = writes && repeat.is_none();
+        let short = common.then(|| encode::one(&inner.names, &decide, self.caller(decide.now))).flatten();
+        Ok(Question { call, short, decide, times: repeat, lease })
     }
 
     fn caller(&self, now: Now) -> Option<Now> {
@@ -182,8 +186,7 @@ impl RedisEngine {
     async fn decide(&self, question: &Question) -> Answered {
         let inner = &self.inner;
         let asked = (question.decide.now.monotonic, inner.leases.now());
-        let said =
-            inner.route.script(&question.call).await.and_then(|value| Said::read(value).ok_or(Failure::Unreadable));
+        let said = self.put(question).await.and_then(|value| Said::read(value).ok_or(Failure::Unreadable));
         let said = match said {
             Ok(said) => said,
             Err(failure) => {
@@ -214,6 +217,17 @@ impl RedisEngine {
             Some(_) => Answer::Repeated { granted: said.granted, allowed, refused },
             None => Answer::Decided(allowed.or(refused).unwrap_or_default()),
         })
+    }
+
+    /// Asks by the short way where there is one, and by the general one where that has nothing to say.
+    async fn put(&self, question: &Question) -> Result<::redis::Value, Failure> {
+        if let Some(short) = &question.short {
+            match self.inner.route.script(short).await? {
+                ::redis::Value::Nil => {}
+                said => return Ok(said),
+            }
+        }
+        self.inner.route.script(&question.call).await
     }
 
     pub(super) fn failed(&self, failure: Failure) -> StoreError {
