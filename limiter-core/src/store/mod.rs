@@ -366,6 +366,7 @@ pub struct StoreError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StoreErrorKind {
+    Foreign,
     LeftAlone,
     Timeout,
     Unavailable,
@@ -383,6 +384,12 @@ impl StoreError {
     #[must_use]
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         StoreError { kind: StoreErrorKind::Unavailable, source: Some(source.into().into()) }
+    }
+
+    /// What the store holds under this very key is nothing that it can decide by. Other keys are well.
+    #[must_use]
+    pub fn foreign(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        StoreError { kind: StoreErrorKind::Foreign, source: Some(source.into().into()) }
     }
 
     /// The store failed before, and is not asked again for a short while.
@@ -406,13 +413,14 @@ impl StoreError {
     /// Whether the store failed as a whole, rather than at this operation alone.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        self.kind != StoreErrorKind::Unsupported
+        !matches!(self.kind, StoreErrorKind::Foreign | StoreErrorKind::Unsupported)
     }
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
+            StoreErrorKind::Foreign => "the store holds something else under this key",
             StoreErrorKind::LeftAlone => "the store failed before and is left alone for a while",
             StoreErrorKind::Timeout => "the store did not answer in time",
             StoreErrorKind::Unavailable => "the store is not available",
