@@ -96,6 +96,10 @@ pub struct SystemClock {
     origin: u64,
 }
 
+/// Where the machine's monotonic time begins: 146 years on, so that what a store remembers from
+/// before this process was started has an instant too.
+const ORIGIN: u64 = 1 << 62;
+
 impl SystemClock {
     /// Calibrates the clock. This takes a while the first time in a process; make one and keep it.
     #[must_use]
@@ -121,7 +125,7 @@ impl fmt::Debug for SystemClock {
 impl Clock for SystemClock {
     #[inline]
     fn monotonic(&self) -> Nanos {
-        Nanos(self.clock.delta_as_nanos(self.origin, self.clock.raw()))
+        Nanos(ORIGIN.saturating_add(self.clock.delta_as_nanos(self.origin, self.clock.raw())))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]

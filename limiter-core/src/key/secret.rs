@@ -15,7 +15,7 @@ impl Secret {
         Secret(u128::from(high.hash_one(value)) << 64 | u128::from(low.hash_one(value)))
     }
 
-    pub(super) fn bits(self) -> u128 {
+    pub(crate) fn bits(self) -> u128 {
         self.0
     }
 }

@@ -57,7 +57,13 @@ impl Prepared {
                 let what = format!("decide about more than {index} rules at once");
                 return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
             }
-            rules.push(rule(limiter, policy, declared, index));
+            let prepared = rule(limiter, policy, declared, index);
+            let (capacity, most) = (prepared.params.capacity(), capabilities.most(algorithm));
+            if capacity > most {
+                let what = format!("count {capacity} units by algorithm `{algorithm}`; accepted: up to {most}");
+                return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
+            }
+            rules.push(prepared);
         }
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
         Ok(Prepared { rules, wall })

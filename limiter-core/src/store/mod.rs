@@ -26,6 +26,8 @@
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 mod lease;
+#[cfg(feature = "memcached")]
+pub mod memcached;
 pub mod memory;
 
 use core::fmt;
@@ -249,13 +251,14 @@ pub struct Capabilities {
     rules_per_decision: usize,
     local: bool,
     penalties: bool,
+    most: &'static [(Algorithm, u64)],
 }
 
 impl Capabilities {
     /// Exact algorithms, and how many rules one decision may hold.
     #[must_use]
     pub const fn new(algorithms: &'static [Algorithm], rules_per_decision: usize) -> Self {
-        Capabilities { algorithms, rules_per_decision, local: false, penalties: false }
+        Capabilities { algorithms, rules_per_decision, local: false, penalties: false, most: &[] }
     }
 
     /// Says that the state stays in this process, so that hashed subjects are enough.
@@ -270,6 +273,19 @@ impl Capabilities {
     pub const fn with_penalties(mut self) -> Self {
         self.penalties = true;
         self
+    }
+
+    /// Says that some algorithms are counted up to a capacity only.
+    #[must_use]
+    pub const fn with_most(mut self, most: &'static [(Algorithm, u64)]) -> Self {
+        self.most = most;
+        self
+    }
+
+    /// The largest capacity that this store counts by an algorithm.
+    #[must_use]
+    pub fn most(&self, algorithm: Algorithm) -> u64 {
+        self.most.iter().find(|(limited, _)| *limited == algorithm).map_or(u64::MAX, |(_, most)| *most)
     }
 
     /// The algorithms that this store counts exactly as defined.
