@@ -11,6 +11,8 @@ pub mod access;
 #[cfg(feature = "std")]
 pub mod algorithm;
 #[cfg(feature = "std")]
+mod barrier;
+#[cfg(feature = "std")]
 pub mod bucketed;
 #[cfg(feature = "std")]
 pub mod decision;
@@ -37,6 +39,7 @@ pub mod time;
 pub use crate::{
     access::{AccessList, Denied, DeniedBy, Refusal},
     algorithm::Algorithm,
+    barrier::Barrier,
     decision::{Decision, Name, Outcome, Source, Usage},
     event::{Observer, Warning},
     key::{Key, KeySource, Missing},

@@ -135,6 +135,50 @@ impl Clock for SystemClock {
     }
 }
 
+/// The clock of the tokio runtime in which it was made. It stands still, and jumps to the next timer,
+/// while that runtime's time is paused: where limits are waited for in tests on paused time, it makes
+/// the limiter and the timer agree.
+#[cfg(feature = "wait")]
+#[derive(Clone, Debug)]
+pub struct TokioClock {
+    origin: tokio::time::Instant,
+    wall: Nanos,
+    /// Threads outside the runtime ask it too.
+    runtime: Option<tokio::runtime::Handle>,
+}
+
+#[cfg(feature = "wait")]
+impl TokioClock {
+    /// A clock that begins now. Wall time is read once; from then on both go alike.
+    #[must_use]
+    pub fn new() -> Self {
+        TokioClock {
+            origin: tokio::time::Instant::now(),
+            wall: SystemClock::new().wall(),
+            runtime: tokio::runtime::Handle::try_current().ok(),
+        }
+    }
+}
+
+#[cfg(feature = "wait")]
+impl Default for TokioClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(feature = "wait")]
+impl Clock for TokioClock {
+    fn monotonic(&self) -> Nanos {
+        let _inside = self.runtime.as_ref().map(tokio::runtime::Handle::enter);
+        Nanos::from(self.origin.elapsed())
+    }
+
+    fn wall(&self) -> Nanos {
+        self.wall.saturating_add(self.monotonic())
+    }
+}
+
 /// The clock of a limiter: the machine's own without indirection, or any other behind a guard.
 #[derive(Clone, Debug)]
 pub(crate) enum ClockHandle {

@@ -20,7 +20,7 @@ use dashmap::{DashMap, DashSet};
 use crate::access::AccessList;
 use crate::algorithm::Params;
 use crate::event::doctor::Doctor;
-use crate::event::{Observer, WarnOnly, Warning};
+use crate::event::{Observer, Observers, WarnOnly, Warning};
 use crate::key::client_ip::ClientIp;
 use crate::key::{Fingerprints, Key};
 use crate::policy::{Policy, PolicyError};
@@ -246,9 +246,12 @@ impl LimiterBuilder {
         self
     }
 
-    /// Who is told about decisions.
+    /// Who is told about decisions. Called again, it adds another one.
     pub fn observer(mut self, observer: impl Observer) -> Self {
-        self.observer = Some(Arc::new(observer));
+        self.observer = Some(match self.observer {
+            None => Arc::new(observer),
+            Some(first) => Arc::new(Observers::new().and_shared(first).and(observer)),
+        });
         self
     }
 

@@ -94,14 +94,16 @@ impl Limiter {
             let mut ruling = Ruling::default();
             ruling.decision.source = Source::Closed;
             ruling.decision.degraded = true;
+            let mut closed = Questions::new();
             for (one, item) in asked.iter().zip(&op.items).filter(|(one, _)| choice(one) == OnStoreError::Closed) {
                 if let Some(rule) = prepared.rules.get(one.rule) {
                     let mut usage = usage(rule, item, &unknown_reply(), op.now);
                     usage.outcome = Outcome::StoreFailed;
                     ruling.decision.usages.push(usage);
+                    closed.push(Asked { key: one.key.clone(), ..*one });
                 }
             }
-            self.tell(asked, &ruling.decision, request);
+            self.tell(&closed, &ruling.decision, request);
             ruling
         } else {
             let (mut local_op, mut local_asked) = (Decide { now: op.now, items: SmallVec::new() }, Questions::new());
@@ -113,7 +115,7 @@ impl Limiter {
                 let mut ruling = Ruling::without_rules();
                 ruling.decision.source = Source::Open;
                 ruling.decision.degraded = true;
-                self.tell(asked, &ruling.decision, request);
+                self.tell(&Questions::new(), &ruling.decision, request);
                 ruling
             } else {
                 let decided = self.inner.local.get_or_init(MemoryStore::new).decide(&local_op);

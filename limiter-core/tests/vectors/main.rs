@@ -6,6 +6,7 @@
 //! that is what must come out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod barrier;
 mod cases;
 mod dramatiq;
 mod fastapi;

@@ -41,7 +41,11 @@ impl Form {
         }
         let refused = (outcome.granted < self.times).then(|| failed(recorded_only));
         if recorded_only {
-            return Answer::Repeated { granted: self.times, allowed: refused.or_else(|| Some(passed())), refused: None };
+            return Answer::Repeated {
+                granted: self.times,
+                allowed: refused.or_else(|| Some(passed())),
+                refused: None,
+            };
         }
         Answer::Repeated { granted: outcome.granted, allowed: (outcome.granted > 0).then(passed), refused }
     }

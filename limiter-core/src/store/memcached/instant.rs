@@ -56,11 +56,7 @@ pub(super) fn marks_an_instant(params: &Params) -> bool {
 
 /// As far from `to` as `at` is from `from`.
 fn moved(at: Nanos, from: Nanos, to: Nanos) -> Nanos {
-    if at >= from {
-        to.saturating_add(at.saturating_sub(from))
-    } else {
-        to.saturating_sub(from.saturating_sub(at))
-    }
+    if at >= from { to.saturating_add(at.saturating_sub(from)) } else { to.saturating_sub(from.saturating_sub(at)) }
 }
 
 #[cfg(test)]

@@ -88,7 +88,6 @@ impl MemcachedStore {
     }
 
     /// Starts a configuration.
-    #[must_use]
     pub fn builder() -> MemcachedBuilder {
         MemcachedBuilder::default()
     }

@@ -10,7 +10,15 @@
 //!   together; when those are used up, a log forgets detail against its caller.
 //! * **Private.** Keys are kept as keyed 64-bit hashes, never as text.
 
+#[cfg(feature = "wait")]
+mod barriers;
+#[cfg(feature = "wait")]
+mod bells;
+#[cfg(feature = "wait")]
+mod counters;
 mod decide;
+#[cfg(feature = "wait")]
+mod expiring;
 mod lock;
 mod logs;
 mod pair;
@@ -33,6 +41,11 @@ use crate::time::{Nanos, Now};
 use lock::Lock;
 use logs::Allowance;
 use shard::{Shard, is_log};
+
+#[cfg(feature = "wait")]
+pub use barriers::{DEFAULT_BARRIERS, MOST_PARTY_NAMES, MemoryBarriers};
+#[cfg(feature = "wait")]
+pub use counters::{DEFAULT_COUNTERS, MemoryCounters};
 
 /// Keys held by default.
 pub const DEFAULT_CEILING: usize = 1_000_000;
@@ -280,6 +293,21 @@ fn fingerprint(subject: &Subject) -> u64 {
         }
     }
 }
+
+/// Why a barrier or a counter cannot begin: every one that there is place for is live.
+#[cfg(feature = "wait")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRoom;
+
+#[cfg(feature = "wait")]
+impl fmt::Display for NoRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no room for another until the lifetime of one is over")
+    }
+}
+
+#[cfg(feature = "wait")]
+impl std::error::Error for NoRoom {}
 
 impl Default for MemoryStore {
     fn default() -> Self {

@@ -8,8 +8,6 @@
 
 mod hints;
 mod wire;
-#[cfg(test)]
-mod tests;
 
 use super::answer::Outcome;
 use super::instant::{Here, marks_an_instant};

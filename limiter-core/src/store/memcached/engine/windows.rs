@@ -18,8 +18,7 @@ use crate::store::{Answer, Charged, Item, Mode, StoreError};
 
 pub(super) fn decide(inner: &Arc<Inner>, name: &Name, item: &Item, here: Here, mode: Mode, form: Form) -> Answered {
     let window = Window::of(&item.params, name.digest(), here.wall());
-    let question =
-        Question { params: item.params, here, window, cost: item.cost, times: form.times, mode };
+    let question = Question { params: item.params, here, window, cost: item.cost, times: form.times, mode };
     let (current, previous) = (window.key(name), window.key_of_previous(name));
     let units = if question.is_idle() { 0 } else { question.units() };
     let expiry = Window::expiry(&item.params, here);
@@ -118,10 +117,12 @@ pub(super) fn reset(inner: &Arc<Inner>, name: &Name, charge: &Charged) -> Answer
 fn number(inner: &Inner, reply: Option<Reply>) -> Result<u64, Fault> {
     match reply {
         // A sum that became shorter is padded with spaces.
-        Some(Reply::Value { data, .. }) => match core::str::from_utf8(&data).map(|text| text.trim_ascii_end().parse()) {
-            Ok(Ok(number)) => Ok(number),
-            _ => Err(inner.foreign()),
-        },
+        Some(Reply::Value { data, .. }) => {
+            match core::str::from_utf8(&data).map(|text| text.trim_ascii_end().parse()) {
+                Ok(Ok(number)) => Ok(number),
+                _ => Err(inner.foreign()),
+            }
+        }
         Some(Reply::Absent) => Ok(0),
         // The one mistake that a command of ours can be told of.
         Some(Reply::Mistaken(why)) if why.contains("non-numeric") => Err(inner.foreign()),

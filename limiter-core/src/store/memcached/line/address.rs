@@ -29,7 +29,9 @@ impl FromStr for Address {
         let bare = text.strip_prefix("tcp://").or_else(|| text.strip_prefix("memcached://")).unwrap_or(text);
         let named = |host: &str| {
             let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-            !inner.is_empty() && !inner.contains(['/', '@', '[', ']', ' ']) && (inner.len() < host.len() || !host.contains(':'))
+            !inner.is_empty()
+                && !inner.contains(['/', '@', '[', ']', ' '])
+                && (inner.len() < host.len() || !host.contains(':'))
         };
         if named(bare) {
             return Ok(Address::Tcp(format!("{bare}:{PORT}")));
@@ -85,7 +87,18 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_with_what_is_accepted() {
-        for text in ["", ":1", "cache:", "cache:0", "cache:65536", "a b:1", "redis://x/0", "2001:db8::1", "user@cache:1", "unix:relative"] {
+        for text in [
+            "",
+            ":1",
+            "cache:",
+            "cache:0",
+            "cache:65536",
+            "a b:1",
+            "redis://x/0",
+            "2001:db8::1",
+            "user@cache:1",
+            "unix:relative",
+        ] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.starts_with(&format!("`{text}` is no address")), "{error}");
         }

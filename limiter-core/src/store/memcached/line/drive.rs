@@ -34,8 +34,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut taken =
-        Taken { bytes: Vec::new(), written: 0, waiting: VecDeque::new(), batches: VecDeque::new() };
+    let mut taken = Taken { bytes: Vec::new(), written: 0, waiting: VecDeque::new(), batches: VecDeque::new() };
     let mut incoming = Vec::with_capacity(4096);
     let fault = loop {
         let due = taken.batches.front().map(|batch| batch.due);

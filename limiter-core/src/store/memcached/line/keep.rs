@@ -111,9 +111,9 @@ async fn dial(address: &Address, patience: Patience) -> Result<Stream, Fault> {
             Address::Unix(_) => Err(Fault::Down("there are no such sockets here".into())),
         }
     };
-    timeout(patience.connect, greeted).await.unwrap_or_else(|_| {
-        Err(Fault::Down(format!("{address} did not answer within {:?}", patience.connect).into()))
-    })
+    timeout(patience.connect, greeted)
+        .await
+        .unwrap_or_else(|_| Err(Fault::Down(format!("{address} did not answer within {:?}", patience.connect).into())))
 }
 
 fn unreachable(address: &Address) -> impl FnOnce(io::Error) -> Fault {

@@ -97,11 +97,7 @@ impl Line {
 
     /// Hands in commands, to be carried out one right after the other. They are under way when this
     /// returns, and `then` is called exactly once: with a reply for each of them, or with a fault.
-    pub(super) fn send(
-        &self,
-        commands: &[Command<'_>],
-        then: impl FnOnce(Result<Replies, Fault>) + Send + 'static,
-    ) {
+    pub(super) fn send(&self, commands: &[Command<'_>], then: impl FnOnce(Result<Replies, Fault>) + Send + 'static) {
         if self.shared.awaited.fetch_add(1, Ordering::Relaxed) >= MOST_AWAITED {
             self.shared.awaited.fetch_sub(1, Ordering::Relaxed);
             return then(Err(Fault::Crowded));

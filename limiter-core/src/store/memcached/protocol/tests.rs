@@ -79,7 +79,9 @@ fn replies_of_a_real_server_are_understood() {
 #[test]
 fn what_is_no_reply_is_not_taken_for_one() {
     assert_eq!(decode(b"ERROR\r\n"), Err(Malformed::UnknownCommand));
-    for bytes in ["\r\n", "HD\n", "hello\r\n", "VA\r\n", "VA x\r\n", "VA -1\r\n", "VA 1\r\nab\r\n", "HD cx\r\n", "\u{ff}\r\n"] {
+    for bytes in
+        ["\r\n", "HD\n", "hello\r\n", "VA\r\n", "VA x\r\n", "VA -1\r\n", "VA 1\r\nab\r\n", "HD cx\r\n", "\u{ff}\r\n"]
+    {
         assert_eq!(decode(bytes.as_bytes()), Err(Malformed::Reply), "{bytes:?}");
     }
     assert_eq!(decode(b"VA 99999999\r\n"), Err(Malformed::Reply), "it would have to be kept");

@@ -103,7 +103,7 @@ fn plan(job: Job, taken: &mut u32) -> Option<Plan> {
 
 /// Free slots from a random one on, so that processes seldom reach for the same.
 fn choose(wanted: &Wanted, taken: &mut u32) -> Vec<u8> {
-    let most = wanted.params.capacity().min(MOST_SLOTS).max(1);
+    let most = wanted.params.capacity().clamp(1, MOST_SLOTS);
     let first = RandomState::new().hash_one(0u8) % most;
     let mut slots = Vec::new();
     for slot in (first..most).chain(0..first) {
@@ -227,7 +227,8 @@ fn give_back(inner: &Arc<Inner>, digest: u128, holder: String, slots: Vec<Slot>)
             runtime.spawn(async move {
                 for key in changed {
                     let found = again.ask(&[Command::Get { key: &key }]).await.ok();
-                    if let Some(Reply::Value { data, token: Some(token) }) = found.and_then(|all| all.into_iter().next())
+                    if let Some(Reply::Value { data, token: Some(token) }) =
+                        found.and_then(|all| all.into_iter().next())
                         && data.as_slice() == holder.as_bytes()
                     {
                         let _ = again.ask(&[Command::Delete { key: &key, unchanged: Some(token) }]).await;
