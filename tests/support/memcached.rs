@@ -48,6 +48,15 @@ impl Memcached {
     /// Stops it where it stands: it still lets others connect, and answers nothing.
     pub fn freeze(&self) {
         self.signal("STOP");
+        // The signal is sent, and takes each thread when it next looks.
+        let threads = format!("/proc/{}/task", self.child.id());
+        let stopped = |thread: std::io::Result<std::fs::DirEntry>| {
+            let status = std::fs::read_to_string(thread.expect("a thread").path().join("status"));
+            status.is_ok_and(|status| status.contains("State:\tT"))
+        };
+        while !std::fs::read_dir(&threads).expect("its threads").all(stopped) {
+            std::thread::yield_now();
+        }
     }
 
     /// Lets it go on.
@@ -63,6 +72,16 @@ impl Memcached {
     /// Says something to it on a connection of its own, and returns the first line of the answer.
     pub fn say(&self, command: &str) -> String {
         say(&self.address.to_string(), command)
+    }
+
+    /// The keys that it holds.
+    pub fn keys(&self) -> Vec<String> {
+        use std::io::{BufRead, BufReader, Write};
+        let mut stream = TcpStream::connect(self.address).expect("it listens");
+        stream.write_all(b"lru_crawler metadump all\r\n").expect("it is sent");
+        let lines = BufReader::new(stream).lines().map(|line| line.expect("it answers"));
+        let keys = lines.take_while(|line| line != "END");
+        keys.filter_map(|line| Some(line.strip_prefix("key=")?.split(' ').next()?.replace("%3A", ":"))).collect()
     }
 }
 

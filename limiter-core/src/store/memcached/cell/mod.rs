@@ -23,7 +23,7 @@ pub(super) const PATIENCE: Nanos = Nanos::new(5_000_000_000);
 /// Memory of a log from which on it forgets detail, against its caller, rather than grow.
 const LOG_BYTES: usize = 8 << 10;
 /// How far the instant of a charge may have been lost between two readings of two clocks.
-const BLUR: u64 = 1_000_000_000;
+const BLUR: u64 = 10_000_000;
 
 /// What is kept of a key, in wall time.
 #[derive(Clone, Debug)]
@@ -77,11 +77,11 @@ impl Cell {
             if step.verdict != Verdict::Allow || granted == ask.times {
                 break step;
             }
-            admitted = step.state;
             if ask.mode == Mode::Peek || ask.cost == 0 {
-                granted = ask.times;
+                (granted, admitted) = (ask.times, self.step(&ask.params, now, 0).state);
                 break step;
             }
+            admitted = step.state;
             self.charge(&ask.params, now, step, ask.cost);
             granted += 1;
             changed = true;
@@ -99,8 +99,6 @@ impl Cell {
             self.written = now.monotonic;
         }
         let told = |state| ask.here.state_to_caller(&ask.params, state);
-        // What the last one was told holds for all of them where nothing was taken.
-        let admitted = if ask.mode == Mode::Peek || ask.cost == 0 { last.state } else { admitted };
         (Outcome { granted, admitted: told(admitted), verdict, refused: told(refused) }, changed)
     }
 
