@@ -72,7 +72,7 @@ fn a_cluster_of_six_keeps_every_promise_under_a_shared_tag() {
     }
     let runtime = Runtime::new().unwrap();
     let cluster = runtime.block_on(Cluster::start());
-    check(&runtime, RedisStore::builder(cluster.url()).shared_tag("everything"));
+    check(&runtime, &RedisStore::builder(cluster.url()).shared_tag("everything"));
 }
 
 #[test]
