@@ -4,10 +4,14 @@
 pub mod browser;
 #[path = "support/client.rs"]
 pub mod client;
+#[path = "support/postgres.rs"]
+pub mod postgres;
 #[path = "support/program.rs"]
 pub mod program;
 #[path = "support/proxies.rs"]
 pub mod proxies;
+#[path = "support/redis.rs"]
+pub mod redis;
 #[path = "support/require.rs"]
 pub mod require;
 

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Runs the store in memory in every order in which two threads can run it. Seconds, once it is built.
-# Usage: tests/loom.sh [arguments for cargo test]
+# Runs the models: every order in which those who wait in line can be called, can leave and can be
+# passed by, is tried; so is every order of what two threads do to the locks and shared words of the
+# store in memory.
 set -euo pipefail
-cd "$(dirname "$0")/loom"
-export RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR="${LOOM_TARGET_DIR:-$PWD/../../target/loom}"
-exec cargo test --quiet "$@"
+cd "$(dirname "$0")/.."
+
+# A target folder of its own: with other flags everything is built anew.
+RUSTFLAGS="${RUSTFLAGS:-} --cfg limiter_loom" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom" \
+    cargo test -p limiter-core --features wait --lib -- limiter::line::model store::memory::model "$@"

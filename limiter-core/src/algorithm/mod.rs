@@ -10,6 +10,7 @@ pub mod fixed;
 pub mod interval;
 pub mod log;
 mod mismatch;
+mod share;
 pub mod sliding;
 
 use core::fmt;
@@ -176,6 +177,24 @@ impl Params {
     #[must_use]
     pub const fn offset(&self) -> Option<i32> {
         if self.aligned { Some(self.offset_secs) } else { None }
+    }
+
+    /// Units that a period brings back, where periods do.
+    #[cfg(feature = "fleet")]
+    pub(crate) const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Nanoseconds in which one unit comes back.
+    #[cfg(feature = "fleet")]
+    pub(crate) const fn interval(&self) -> u64 {
+        self.interval
+    }
+
+    /// How much later than by the wall clock an aligned window may end by the other.
+    #[cfg(feature = "fleet")]
+    pub(crate) const fn slack(&self) -> u64 {
+        if self.offset().is_some() { self.period / 1024 } else { 0 }
     }
 
     /// Whether decisions read the wall clock.

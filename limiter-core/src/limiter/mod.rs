@@ -1,16 +1,28 @@
 //! The engine that an application configures once: rules, store, clock and observer meet here and
 //! nowhere else.
 
+mod acquire;
 mod alone;
 mod applied;
 mod ask;
 mod both;
+mod claim;
 mod decide;
 mod doors;
+mod exceeded;
+mod held;
+#[cfg(feature = "wait")]
+mod line;
+#[cfg(feature = "wait")]
+mod obstacle;
+mod outage;
 mod permit;
 mod prepared;
 mod ruling;
 mod slots;
+mod terms;
+#[cfg(feature = "wait")]
+mod wait;
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -28,14 +40,21 @@ use crate::key::{Fingerprints, Key};
 use crate::policy::{Policy, PolicyError};
 use crate::quota::Quota;
 use crate::store::memory::MemoryStore;
-use crate::store::{Capabilities, Store, Subject};
+use crate::store::{Capabilities, StandIn, Store, Subject};
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
 pub use applied::{Applied, AppliedWatch};
+pub use claim::Claim;
+pub use exceeded::{Exceeded, RateLimitExceeded};
+pub use held::Held;
+use outage::Outage;
 pub use permit::{Permit, Receipt};
 pub(crate) use prepared::Prepared;
 pub use ruling::Ruling;
 use slots::Slots;
+pub use terms::Terms;
+#[cfg(feature = "wait")]
+pub use wait::Wait;
 
 /// The engine: cheap to clone, all clones are one.
 ///
@@ -60,7 +79,8 @@ pub struct Limiter {
 pub(crate) struct Inner {
     store: StoreHandle,
     /// Stands in for a store that failed, for rules that say so.
-    local: OnceLock<MemoryStore>,
+    stand_in: OnceLock<Arc<StandIn>>,
+    outage: Outage,
     clock: ClockHandle,
     client_ip: ClientIp,
     access: Option<AccessList>,
@@ -75,6 +95,8 @@ pub(crate) struct Inner {
     warned: DashSet<Warning>,
     require: bool,
     fingerprints: Fingerprints,
+    #[cfg(feature = "wait")]
+    lines: Arc<line::Lines>,
 }
 
 enum StoreHandle {
@@ -88,6 +110,13 @@ impl StoreHandle {
         match self {
             StoreHandle::Memory(store) => store.capabilities(),
             StoreHandle::Other(store) => store.capabilities(),
+        }
+    }
+
+    fn stand_in(&self) -> Arc<StandIn> {
+        match self {
+            StoreHandle::Memory(store) => store.stand_in(),
+            StoreHandle::Other(store) => store.stand_in(),
         }
     }
 }
@@ -247,6 +276,19 @@ impl LimiterBuilder {
         self
     }
 
+    /// The secret under which texts that may be secrets (headers, cookies, query parameters) are hashed
+    /// for stores that several processes share: the same in every process, at least 16 random bytes.
+    ///
+    /// It holds for the whole process, the first one set for all limiters, and cannot change once a text
+    /// was hashed: set it before anything else, access lists included. Set too late, policies with such
+    /// keys are refused.
+    #[cfg(feature = "fleet")]
+    pub fn fleet_secret(self, secret: impl AsRef<[u8]>) -> Self {
+        // Whether it came too late is asked where it matters: when a policy is prepared.
+        let _ = crate::key::set_fleet_secret(secret.as_ref());
+        self
+    }
+
     /// Tells the time by another clock, such as a manual one in tests.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
@@ -302,7 +344,8 @@ impl LimiterBuilder {
         let limiter = Limiter {
             inner: Arc::new(Inner {
                 store: self.store.unwrap_or_else(|| StoreHandle::Memory(Arc::new(MemoryStore::new()))),
-                local: OnceLock::new(),
+                stand_in: OnceLock::new(),
+                outage: Outage::default(),
                 clock: self.clock.map_or_else(|| ClockHandle::System(SystemClock::new()), ClockHandle::guarded),
                 client_ip: self.client_ip,
                 access: self.access,
@@ -315,6 +358,8 @@ impl LimiterBuilder {
                 warned: DashSet::new(),
                 require: self.require,
                 fingerprints: Fingerprints::new(),
+                #[cfg(feature = "wait")]
+                lines: Arc::new(line::Lines::new()),
             }),
         };
         if let Some(warning) = limiter.inner.doctor.at_start(limiter.client_ip()) {

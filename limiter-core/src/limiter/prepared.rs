@@ -12,8 +12,8 @@ use crate::key::{KeySource, Missing};
 use crate::policy::{Policy, PolicyError, PolicyRule, overridden};
 use crate::quota::Quota;
 use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
-use crate::store::Mode;
 use crate::store::memory::Single;
+use crate::store::{Capabilities, Mode};
 
 pub(crate) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
@@ -63,6 +63,9 @@ impl Prepared {
                 let what = format!("decide about more than {index} rules at once");
                 return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
             }
+            if let Some(what) = lacks(&capabilities, declared, rules.first()) {
+                return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
+            }
             rules.push(rule(limiter, policy, declared, index));
         }
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
@@ -86,6 +89,39 @@ impl Prepared {
             _ => None,
         }
     }
+}
+
+/// What a store lacks that keeps its state elsewhere, or counts by numbers of a certain size.
+fn lacks(capabilities: &Capabilities, declared: &PolicyRule, first: Option<&PreparedRule>) -> Option<String> {
+    if !capabilities.counts(&declared.params) {
+        return Some("count so large a capacity or so long a period exactly".to_owned());
+    }
+    let key = &declared.rule.key;
+    if capabilities.is_one_principal()
+        && let Some(first) = first
+        && first.key.describe() != key.describe()
+    {
+        let (one, other) = (first.key.describe(), key.describe());
+        return Some(format!(
+            "decide about the keys `{one}` and `{other}` at once, since they live on different servers; \
+             give the rules one key, declare two policies, or choose a shared tag for the store"
+        ));
+    }
+    if key.is_secret() && !capabilities.is_local() && !hashes_alike() {
+        return Some(format!(
+            "tell the secrets of the key `{}` apart in every process alike; set `fleet_secret` before anything else",
+            key.describe()
+        ));
+    }
+    None
+}
+
+/// Whether every process of the fleet makes the same hash of a secret.
+fn hashes_alike() -> bool {
+    #[cfg(feature = "fleet")]
+    return crate::key::has_fleet_secret();
+    #[cfg(not(feature = "fleet"))]
+    return false;
 }
 
 fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize) -> PreparedRule {
@@ -133,7 +169,6 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
 /// Quotas by caller.
 pub(super) struct Tiers {
     quota: QuotaFn,
-    algorithm: Algorithm,
     declared: Quota,
 }
 
@@ -150,7 +185,10 @@ impl PreparedRule {
     pub(super) fn tier(&self, limiter: &Limiter, parts: &Parts) -> Option<Tier> {
         match &self.tiers {
             None => (!self.lifted).then(|| self.default_tier()),
-            Some(tiers) => self.tier_of(limiter, tiers, (tiers.quota)(parts)),
+            Some(tiers) => match (tiers.quota)(parts) {
+                quota if quota == tiers.declared => (!self.lifted).then(|| self.default_tier()),
+                quota => self.tier_of(limiter, quota),
+            },
         }
     }
 
@@ -173,21 +211,23 @@ impl PreparedRule {
         Tier { params: self.params, budget: self.budget }
     }
 
-    fn tier_of(&self, limiter: &Limiter, tiers: &Tiers, quota: Quota) -> Option<Tier> {
-        let default = || (!self.lifted).then(|| self.default_tier());
-        if quota == tiers.declared {
-            return default();
-        }
+    /// A quota in the place of the declared one; `None` if it is without limit.
+    pub(super) fn tier_of(&self, limiter: &Limiter, quota: Quota) -> Option<Tier> {
         if quota.is_unlimited() {
             return None;
         }
-        let params = match Params::new(tiers.algorithm, quota) {
+        let params = match Params::new(self.params.algorithm(), quota) {
             Ok(params) => params,
             Err(mismatch) => {
                 limiter.warn(Warning::CallerQuota { rule: self.shown.name.clone(), reason: mismatch.to_string() });
-                return default();
+                return (!self.lifted).then(|| self.default_tier());
             }
         };
+        if !limiter.inner.store.capabilities().counts(&params) {
+            let reason = "the store cannot count so large a capacity or so long a period exactly".to_owned();
+            limiter.warn(Warning::CallerQuota { rule: self.shown.name.clone(), reason });
+            return (!self.lifted).then(|| self.default_tier());
+        }
         let budget = if shape(&params) == shape(&self.params) {
             self.budget
         } else {
@@ -215,7 +255,7 @@ fn shape(params: &Params) -> Shape {
 fn tiers(declared: &PolicyRule) -> Option<Tiers> {
     let Limit::Rate(quota) = declared.rule.limit else { return None };
     let function = declared.rule.quota_fn.as_ref()?;
-    Some(Tiers { quota: Arc::clone(function), algorithm: declared.rule.algorithm, declared: quota })
+    Some(Tiers { quota: Arc::clone(function), declared: quota })
 }
 
 fn quota_of(limiter: &Limiter, declared: &PolicyRule) -> (Params, bool) {

@@ -27,9 +27,16 @@ pub mod barrier;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 pub mod counters;
+#[cfg(feature = "remote")]
+pub mod front;
+#[cfg(feature = "fleet")]
+pub(crate) mod key_text;
 mod lease;
 mod lifetime;
 pub mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
+mod stand_in;
 
 use core::fmt;
 use core::future::Future;
@@ -48,6 +55,7 @@ pub use barrier::{Arrival, AtTimeout, Barriers, Ticket, Waited};
 pub use counters::Counters;
 pub use lease::{Lease, Lost};
 pub use lifetime::{Lifetime, LifetimeError};
+pub use stand_in::StandIn;
 
 /// A future that a store hands out when it cannot answer at once.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -78,6 +86,19 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// What this store can do. A policy that needs more is refused when it is prepared.
     fn capabilities(&self) -> Capabilities;
+
+    /// Which of the servers behind this store keeps a key, by number, where there are several that can
+    /// fail one by one.
+    fn shard_of(&self, subject: &Subject) -> usize {
+        let _ = subject;
+        0
+    }
+
+    /// What decides in this process while the store fails, for rules that say so. Stores that several
+    /// processes share have one that takes this process's share of each quota.
+    fn stand_in(&self) -> Arc<StandIn> {
+        Arc::new(StandIn::alone())
+    }
 }
 
 /// Who is meant by an operation.
@@ -144,6 +165,9 @@ pub struct Decided {
     pub source: Source,
     /// What keeps the slots of this decision, at stores where slots run out unless they are renewed.
     pub lease: Option<Arc<Lease>>,
+    /// When that was, where a store goes by a clock of its own: its reading in terms of the caller's
+    /// clock. The states are as of then.
+    pub now: Option<Now>,
 }
 
 /// What a store says to an [`Item`].
@@ -255,13 +279,31 @@ pub struct Capabilities {
     rules_per_decision: usize,
     local: bool,
     penalties: bool,
+    one_principal: bool,
+    largest: (u64, Nanos),
 }
 
 impl Capabilities {
     /// Exact algorithms, and how many rules one decision may hold.
     #[must_use]
     pub const fn new(algorithms: &'static [Algorithm], rules_per_decision: usize) -> Self {
-        Capabilities { algorithms, rules_per_decision, local: false, penalties: false }
+        let largest = (u64::MAX, Nanos::MAX);
+        Capabilities { algorithms, rules_per_decision, local: false, penalties: false, one_principal: false, largest }
+    }
+
+    /// Says that one decision can only be about the keys of one principal: they are kept apart from
+    /// those of others, as in a cluster.
+    #[must_use]
+    pub const fn one_principal(mut self) -> Self {
+        self.one_principal = true;
+        self
+    }
+
+    /// Says how large a capacity and how long a period can be counted exactly.
+    #[must_use]
+    pub const fn up_to(mut self, capacity: u64, period: Nanos) -> Self {
+        self.largest = (capacity, period);
+        self
     }
 
     /// Says that the state stays in this process, so that hashed subjects are enough.
@@ -290,6 +332,18 @@ impl Capabilities {
         self.rules_per_decision
     }
 
+    /// Whether the rules of one decision must all have the same key.
+    #[must_use]
+    pub const fn is_one_principal(&self) -> bool {
+        self.one_principal
+    }
+
+    /// Whether a limit is small enough to be counted exactly.
+    #[must_use]
+    pub fn counts(&self, params: &Params) -> bool {
+        params.capacity() <= self.largest.0 && params.period() <= self.largest.1.get()
+    }
+
     /// Whether refused costs can be counted.
     #[must_use]
     pub const fn penalties(&self) -> bool {
@@ -304,14 +358,15 @@ impl Capabilities {
 }
 
 /// A store could not do what it was asked. Never a refusal.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StoreErrorKind {
+    LeftAlone,
     Timeout,
     Unavailable,
     Unsupported,
@@ -327,7 +382,13 @@ impl StoreError {
     /// The store cannot be reached or refuses to work.
     #[must_use]
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        StoreError { kind: StoreErrorKind::Unavailable, source: Some(source.into()) }
+        StoreError { kind: StoreErrorKind::Unavailable, source: Some(source.into().into()) }
+    }
+
+    /// The store failed before, and is not asked again for a short while.
+    #[must_use]
+    pub fn left_alone() -> Self {
+        StoreError { kind: StoreErrorKind::LeftAlone, source: None }
     }
 
     /// The store does not know the operation.
@@ -341,11 +402,18 @@ impl StoreError {
     pub fn is_timeout(&self) -> bool {
         self.kind == StoreErrorKind::Timeout
     }
+
+    /// Whether the store failed as a whole, rather than at this operation alone.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        self.kind != StoreErrorKind::Unsupported
+    }
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
+            StoreErrorKind::LeftAlone => "the store failed before and is left alone for a while",
             StoreErrorKind::Timeout => "the store did not answer in time",
             StoreErrorKind::Unavailable => "the store is not available",
             StoreErrorKind::Unsupported => "the store does not support this operation",

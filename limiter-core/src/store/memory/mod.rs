@@ -21,6 +21,9 @@ mod decide;
 mod expiring;
 mod lock;
 mod logs;
+#[cfg(test)]
+#[cfg(limiter_loom)]
+mod model;
 mod pair;
 mod refusal;
 mod shard;
@@ -28,6 +31,7 @@ mod single;
 mod sync;
 mod table;
 #[cfg(test)]
+#[cfg(not(limiter_loom))]
 mod tests;
 
 use core::fmt;

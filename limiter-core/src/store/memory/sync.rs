@@ -1,12 +1,12 @@
 //! Locks and words that threads share, in one place so that a model checker can put its own here.
 
-#[cfg(not(loom))]
+#[cfg(not(all(test, limiter_loom)))]
 mod real {
     pub(crate) use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
     pub(crate) use parking_lot::{Mutex, MutexGuard};
 }
 
-#[cfg(loom)]
+#[cfg(all(test, limiter_loom))]
 mod model {
     pub(crate) use loom::sync::MutexGuard;
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -33,7 +33,7 @@ mod model {
     }
 }
 
-#[cfg(loom)]
+#[cfg(all(test, limiter_loom))]
 pub(super) use model::*;
-#[cfg(not(loom))]
+#[cfg(not(all(test, limiter_loom)))]
 pub(super) use real::*;

@@ -1,17 +1,16 @@
 //! What two threads can do to each other in the store in memory: in every order of what they do to
 //! locks and shared words, as far as the memory model allows.
 
-#![cfg(loom)]
-#![allow(clippy::unwrap_used)]
-
-use limiter_core::algorithm::{Algorithm, Params};
-use limiter_core::store::memory::MemoryStore;
-use limiter_core::store::{Charged, Decide, Decided, Item, Mode, Place, Subject};
-use limiter_core::time::{Nanos, Now};
-use limiter_core::{AtCeiling, Quota};
 use loom::sync::Arc;
 use loom::thread;
 use smallvec::SmallVec;
+
+use super::MemoryStore;
+use crate::algorithm::{Algorithm, Params};
+use crate::quota::Quota;
+use crate::rule::AtCeiling;
+use crate::store::{Charged, Decide, Decided, Item, Mode, Place, Subject};
+use crate::time::{Nanos, Now};
 
 const START: u64 = 1_000_000_000_000;
 /// The bit by which two keys are in two shards.
