@@ -33,6 +33,8 @@ pub mod front;
 pub(crate) mod key_text;
 mod lease;
 mod lifetime;
+#[cfg(feature = "memcached")]
+pub mod memcached;
 pub mod memory;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -281,6 +283,7 @@ pub struct Capabilities {
     penalties: bool,
     one_principal: bool,
     largest: (u64, Nanos),
+    most: &'static [(Algorithm, u64)],
 }
 
 impl Capabilities {
@@ -288,7 +291,15 @@ impl Capabilities {
     #[must_use]
     pub const fn new(algorithms: &'static [Algorithm], rules_per_decision: usize) -> Self {
         let largest = (u64::MAX, Nanos::MAX);
-        Capabilities { algorithms, rules_per_decision, local: false, penalties: false, one_principal: false, largest }
+        Capabilities {
+            algorithms,
+            rules_per_decision,
+            local: false,
+            penalties: false,
+            one_principal: false,
+            largest,
+            most: &[],
+        }
     }
 
     /// Says that one decision can only be about the keys of one principal: they are kept apart from
@@ -318,6 +329,19 @@ impl Capabilities {
     pub const fn with_penalties(mut self) -> Self {
         self.penalties = true;
         self
+    }
+
+    /// Says that some algorithms are counted up to a capacity only.
+    #[must_use]
+    pub const fn with_most(mut self, most: &'static [(Algorithm, u64)]) -> Self {
+        self.most = most;
+        self
+    }
+
+    /// The largest capacity that this store counts by an algorithm.
+    #[must_use]
+    pub fn most(&self, algorithm: Algorithm) -> u64 {
+        self.most.iter().find(|(limited, _)| *limited == algorithm).map_or(u64::MAX, |(_, most)| *most)
     }
 
     /// The algorithms that this store counts exactly as defined.
