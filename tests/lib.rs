@@ -6,6 +6,8 @@ pub mod browser;
 pub mod client;
 #[path = "support/memcached.rs"]
 pub mod memcached;
+#[path = "support/postgres.rs"]
+pub mod postgres;
 #[path = "support/program.rs"]
 pub mod program;
 #[path = "support/proxies.rs"]

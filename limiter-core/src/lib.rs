@@ -30,11 +30,15 @@ pub mod policy;
 pub mod rule;
 #[cfg(feature = "std")]
 pub mod store;
+#[cfg(feature = "std")]
+pub mod subject;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(feature = "std")]
 pub mod time;
 
+#[cfg(feature = "wait")]
+pub use crate::limiter::Wait;
 #[cfg(feature = "std")]
 pub use crate::{
     access::{AccessList, Denied, DeniedBy, Refusal},
@@ -43,7 +47,10 @@ pub use crate::{
     decision::{Decision, Name, Outcome, Source, Usage},
     event::{Observer, Warning},
     key::{Key, KeySource, Missing},
-    limiter::{Applied, AppliedWatch, Limiter, LimiterBuilder, Permit, Receipt, Ruling},
+    limiter::{
+        Applied, AppliedWatch, Claim, Exceeded, Held, Limiter, LimiterBuilder, Permit, RateLimitExceeded, Receipt,
+        Ruling, Terms,
+    },
     policy::{Policy, PolicyError},
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},
     store::{Reply, Store},

@@ -1,17 +1,31 @@
 //! The engine that an application configures once: rules, store, clock and observer meet here and
 //! nowhere else.
 
+mod acquire;
 mod alone;
 mod applied;
 mod ask;
+mod both;
+mod claim;
 mod decide;
 mod doors;
+mod exceeded;
+mod held;
+#[cfg(feature = "wait")]
+mod line;
+#[cfg(feature = "wait")]
+mod obstacle;
+mod outage;
 mod permit;
 mod prepared;
 mod ruling;
 mod slots;
+mod terms;
+#[cfg(feature = "wait")]
+mod wait;
 
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
@@ -26,14 +40,21 @@ use crate::key::{Fingerprints, Key};
 use crate::policy::{Policy, PolicyError};
 use crate::quota::Quota;
 use crate::store::memory::MemoryStore;
-use crate::store::{Capabilities, Store, Subject};
+use crate::store::{Capabilities, StandIn, Store, Subject};
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
 pub use applied::{Applied, AppliedWatch};
+pub use claim::Claim;
+pub use exceeded::{Exceeded, RateLimitExceeded};
+pub use held::Held;
+use outage::Outage;
 pub use permit::{Permit, Receipt};
-use prepared::Prepared;
+pub(crate) use prepared::Prepared;
 pub use ruling::Ruling;
 use slots::Slots;
+pub use terms::Terms;
+#[cfg(feature = "wait")]
+pub use wait::Wait;
 
 /// The engine: cheap to clone, all clones are one.
 ///
@@ -58,19 +79,24 @@ pub struct Limiter {
 pub(crate) struct Inner {
     store: StoreHandle,
     /// Stands in for a store that failed, for rules that say so.
-    local: OnceLock<MemoryStore>,
+    stand_in: OnceLock<Arc<StandIn>>,
+    outage: Outage,
     clock: ClockHandle,
     client_ip: ClientIp,
     access: Option<AccessList>,
     doctor: Doctor,
     observer: Option<Arc<dyn Observer>>,
     overrides: HashMap<String, Quota>,
-    prepared: Slots<Result<Prepared, PolicyError>>,
+    /// By this a policy knows what was prepared by this limiter; no two in a process share it.
+    id: u64,
+    prepared: Slots<Result<Arc<Prepared>, PolicyError>>,
     /// The quota with which each scope was first seen.
     scopes: DashMap<String, u64>,
     warned: DashSet<Warning>,
     require: bool,
     fingerprints: Fingerprints,
+    #[cfg(feature = "wait")]
+    lines: Arc<line::Lines>,
 }
 
 enum StoreHandle {
@@ -86,7 +112,16 @@ impl StoreHandle {
             StoreHandle::Other(store) => store.capabilities(),
         }
     }
+
+    fn stand_in(&self) -> Arc<StandIn> {
+        match self {
+            StoreHandle::Memory(store) => store.stand_in(),
+            StoreHandle::Other(store) => store.stand_in(),
+        }
+    }
 }
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 impl Limiter {
     /// A limiter in this process that trusts no proxy and needs nothing.
@@ -161,15 +196,29 @@ impl Limiter {
         }
     }
 
+    /// A policy as this limiter carries it out. The first limiter that a policy meets is found with the
+    /// policy itself, since most meet no other.
     #[inline]
-    fn prepared(&self, policy: &Policy) -> Result<&Prepared, &PolicyError> {
+    fn prepared<'a>(&'a self, policy: &'a Policy) -> Result<&'a Prepared, &'a PolicyError> {
+        match policy.prepared_by(self.inner.id) {
+            Some(prepared) => Ok(prepared),
+            None => self.look_up(policy),
+        }
+    }
+
+    #[inline(never)]
+    fn look_up(&self, policy: &Policy) -> Result<&Prepared, &PolicyError> {
         if let Some(known) = self.inner.prepared.get(policy.index()) {
-            return known.as_ref();
+            return known.as_deref();
         }
-        match self.inner.prepared.get_or_init(policy.index(), || Prepared::new(self, policy)) {
-            Some(prepared) => prepared.as_ref(),
-            None => Err(&PolicyError::TooManyRules { found: usize::MAX }),
+        let make = || Prepared::new(self, policy).map(Arc::new);
+        let Some(prepared) = self.inner.prepared.get_or_init(policy.index(), make) else {
+            return Err(&PolicyError::TooManyRules { found: usize::MAX });
+        };
+        if let Ok(prepared) = prepared {
+            policy.keep(self.inner.id, prepared);
         }
+        prepared.as_deref()
     }
 
     fn subject(&self, budget: u64, rule: &prepared::PreparedRule, params: &Params, key: &Key) -> Subject {
@@ -282,18 +331,22 @@ impl LimiterBuilder {
         let limiter = Limiter {
             inner: Arc::new(Inner {
                 store: self.store.unwrap_or_else(|| StoreHandle::Memory(Arc::new(MemoryStore::new()))),
-                local: OnceLock::new(),
+                stand_in: OnceLock::new(),
+                outage: Outage::default(),
                 clock: self.clock.map_or_else(|| ClockHandle::System(SystemClock::new()), ClockHandle::guarded),
                 client_ip: self.client_ip,
                 access: self.access,
                 doctor: if self.no_doctor { Doctor::off() } else { Doctor::default() },
                 observer: self.observer,
                 overrides: self.overrides,
+                id: NEXT.fetch_add(1, Ordering::Relaxed),
                 prepared: Slots::new(),
                 scopes: DashMap::new(),
                 warned: DashSet::new(),
                 require: self.require,
                 fingerprints: Fingerprints::new(),
+                #[cfg(feature = "wait")]
+                lines: Arc::new(line::Lines::new()),
             }),
         };
         if let Some(warning) = limiter.inner.doctor.at_start(limiter.client_ip()) {

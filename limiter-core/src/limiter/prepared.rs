@@ -6,30 +6,36 @@ use http::request::Parts;
 
 use super::Limiter;
 use crate::algorithm::{Algorithm, Params};
-use crate::decision::Name;
+use crate::decision::Shown;
 use crate::event::Warning;
 use crate::key::{KeySource, Missing};
 use crate::policy::{Policy, PolicyError, PolicyRule, overridden};
 use crate::quota::Quota;
 use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
+use crate::store::Mode;
+use crate::store::memory::Single;
 
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
+    /// Whether there is one rule, in force.
+    alone: bool,
+    /// Whether there are two, both in force, and neither holds slots.
+    paired: bool,
     /// Whether some rule counts by the wall clock.
     pub(super) wall: bool,
 }
 
 pub(super) struct PreparedRule {
-    pub(super) name: Name,
-    pub(super) index: u16,
+    pub(super) shown: &'static Shown,
     /// Budget in words, for stores that several processes share.
     pub(super) identity: String,
     pub(super) budget: u64,
+    /// The budget as fingerprints begin with it.
+    pub(super) start: u128,
     pub(super) params: Params,
     /// An override lifted the rule.
     pub(super) lifted: bool,
     pub(super) key: Arc<dyn KeySource>,
-    pub(super) per_client: bool,
     pub(super) missing: Missing,
     pub(super) cost: Cost,
     pub(super) penalty: bool,
@@ -66,7 +72,25 @@ impl Prepared {
             rules.push(prepared);
         }
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
-        Ok(Prepared { rules, wall })
+        let alone = matches!(rules.as_slice(), [rule] if !rule.lifted);
+        let slots = |rule: &PreparedRule| rule.params.algorithm() == Algorithm::Concurrent;
+        let paired = rules.len() == 2 && !rules.iter().any(|rule| rule.lifted || slots(rule));
+        Ok(Prepared { rules, alone, paired, wall })
+    }
+
+    /// The rule, where there is no other.
+    #[inline]
+    pub(super) fn only(&self) -> Option<&PreparedRule> {
+        if self.alone { self.rules.first() } else { None }
+    }
+
+    /// The rules, where there are two and neither holds slots.
+    #[inline]
+    pub(super) fn pair(&self) -> Option<[&PreparedRule; 2]> {
+        match self.rules.as_slice() {
+            [first, second] if self.paired => Some([first, second]),
+            _ => None,
+        }
     }
 }
 
@@ -88,15 +112,20 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         }
         None => (format!("policy {} {index} {shape:?}", policy.identity()), Some(policy.index())),
     };
-    PreparedRule {
-        name: declared.name.interned(),
+    let budget = limiter.inner.fingerprints.of_value(&(&identity, apart));
+    let shown = Shown {
+        name: declared.name.clone(),
+        per_client: declared.rule.key.is_per_client(),
         index: u16::try_from(index).unwrap_or(u16::MAX),
-        budget: limiter.inner.fingerprints.of_value(&(&identity, apart)),
+    };
+    PreparedRule {
+        shown: shown.interned(),
+        budget,
+        start: limiter.inner.fingerprints.start(budget),
         identity,
         params,
         lifted,
         key: Arc::clone(&declared.rule.key),
-        per_client: declared.rule.key.is_per_client(),
         missing: declared.rule.missing,
         cost: declared.rule.cost.clone(),
         penalty: declared.rule.penalty,
@@ -110,7 +139,6 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
 /// Quotas by caller.
 pub(super) struct Tiers {
     quota: QuotaFn,
-    algorithm: Algorithm,
     declared: Quota,
 }
 
@@ -127,8 +155,25 @@ impl PreparedRule {
     pub(super) fn tier(&self, limiter: &Limiter, parts: &Parts) -> Option<Tier> {
         match &self.tiers {
             None => (!self.lifted).then(|| self.default_tier()),
-            Some(tiers) => self.tier_of(limiter, tiers, (tiers.quota)(parts)),
+            Some(tiers) => match (tiers.quota)(parts) {
+                quota if quota == tiers.declared => (!self.lifted).then(|| self.default_tier()),
+                quota => self.tier_of(limiter, quota),
+            },
         }
+    }
+
+    /// This rule's part of a decision, for a store in this process.
+    #[inline(always)]
+    pub(super) fn single<'a>(
+        &self,
+        params: &'a Params,
+        budget: u64,
+        fingerprint: u64,
+        cost: u64,
+        mode: Mode,
+    ) -> Single<'a> {
+        let mode = if self.penalty && mode == Mode::Charge { Mode::Penalty } else { mode };
+        Single { budget, fingerprint, params, cost, mode, at_ceiling: self.at_ceiling }
     }
 
     /// The quota where nothing is known of the caller.
@@ -136,19 +181,16 @@ impl PreparedRule {
         Tier { params: self.params, budget: self.budget }
     }
 
-    fn tier_of(&self, limiter: &Limiter, tiers: &Tiers, quota: Quota) -> Option<Tier> {
-        let default = || (!self.lifted).then(|| self.default_tier());
-        if quota == tiers.declared {
-            return default();
-        }
+    /// A quota in the place of the declared one; `None` if it is without limit.
+    pub(super) fn tier_of(&self, limiter: &Limiter, quota: Quota) -> Option<Tier> {
         if quota.is_unlimited() {
             return None;
         }
-        let params = match Params::new(tiers.algorithm, quota) {
+        let params = match Params::new(self.params.algorithm(), quota) {
             Ok(params) => params,
             Err(mismatch) => {
-                limiter.warn(Warning::CallerQuota { rule: self.name.clone(), reason: mismatch.to_string() });
-                return default();
+                limiter.warn(Warning::CallerQuota { rule: self.shown.name.clone(), reason: mismatch.to_string() });
+                return (!self.lifted).then(|| self.default_tier());
             }
         };
         let budget = if shape(&params) == shape(&self.params) {
@@ -178,7 +220,7 @@ fn shape(params: &Params) -> Shape {
 fn tiers(declared: &PolicyRule) -> Option<Tiers> {
     let Limit::Rate(quota) = declared.rule.limit else { return None };
     let function = declared.rule.quota_fn.as_ref()?;
-    Some(Tiers { quota: Arc::clone(function), algorithm: declared.rule.algorithm, declared: quota })
+    Some(Tiers { quota: Arc::clone(function), declared: quota })
 }
 
 fn quota_of(limiter: &Limiter, declared: &PolicyRule) -> (Params, bool) {

@@ -7,14 +7,15 @@ use super::Limiter;
 use super::ask::{Asked, Questions};
 use super::permit::{Permit, Receipt};
 use super::prepared::{Prepared, PreparedRule};
-use crate::algorithm::{Algorithm, State, Verdict};
+use crate::algorithm::{Algorithm, Params, State, Verdict};
 use crate::decision::{Decision, Outcome, Source, Usage};
 use crate::event::{Event, StoreFailure};
+use crate::few::Few;
 use crate::key::{Key, KeyContext, Part};
 use crate::rule::OnStoreError;
-use crate::store::memory::MemoryStore;
-use crate::store::{Charged, Decide, Decided, Item, ItemReply, Mode, Place, StoreError};
-use crate::time::Now;
+use crate::store::memory::Single;
+use crate::store::{Charged, Decide, Decided, Item, ItemReply, Mode, Place, StoreError, Subject};
+use crate::time::{Nanos, Now};
 
 /// A decision, and what the caller holds because of it.
 #[derive(Debug, Default)]
@@ -47,14 +48,28 @@ impl Limiter {
         request: Option<&KeyContext<'_>>,
         ruling: &mut Ruling,
     ) {
+        self.fill(prepared, op, asked, decided, source, ruling);
+        self.tell(asked, &ruling.decision, request);
+    }
+
+    /// Turns a store's numbers into a ruling: into one that is there, since a ruling is large.
+    pub(super) fn fill(
+        &self,
+        prepared: &Prepared,
+        op: &Decide,
+        asked: &Questions,
+        decided: &Decided,
+        source: Source,
+        ruling: &mut Ruling,
+    ) {
         ruling.decision.allowed = decided.allowed;
         ruling.decision.source = source;
         ruling.decision.degraded = !matches!(source, Source::Store | Source::DenialCache | Source::Lease);
         ruling.receipt.local = source == Source::Local;
-        let mut slots = SmallVec::new();
+        let mut slots = Few::new();
         for ((one, item), reply) in asked.iter().zip(&op.items).zip(&decided.items) {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
-            ruling.decision.usages.push(usage(rule, item, reply, op.now));
+            ruling.decision.usages.push(usage(rule, &item.params, item.cost, item.subject.clone(), reply, op.now));
             if decided.allowed && reply.verdict == Verdict::Allow && item.mode != Mode::Peek && item.cost > 0 {
                 // Charges on one budget wear off one after the other, the last one last.
                 let one_cell = |earlier: &Charged| match (earlier.place, reply.place) {
@@ -75,7 +90,6 @@ impl Limiter {
         if !slots.is_empty() {
             ruling.permit = Some(Permit::new(self.clone(), slots, decided.lease.clone(), ruling.receipt.local));
         }
-        self.tell(asked, &ruling.decision, request);
     }
 
     /// The store failed: each rule says what happens. Rules that close refuse; the others pass if
@@ -97,7 +111,8 @@ impl Limiter {
             let mut closed = Questions::new();
             for (one, item) in asked.iter().zip(&op.items).filter(|(one, _)| choice(one) == OnStoreError::Closed) {
                 if let Some(rule) = prepared.rules.get(one.rule) {
-                    let mut usage = usage(rule, item, &unknown_reply(), op.now);
+                    let mut usage =
+                        usage(rule, &item.params, item.cost, item.subject.clone(), &unknown_reply(), op.now);
                     usage.outcome = Outcome::StoreFailed;
                     ruling.decision.usages.push(usage);
                     closed.push(Asked { key: one.key.clone(), ..*one });
@@ -118,13 +133,18 @@ impl Limiter {
                 self.tell(&Questions::new(), &ruling.decision, request);
                 ruling
             } else {
-                let decided = self.inner.local.get_or_init(MemoryStore::new).decide(&local_op);
+                let stand_in = self.inner.stand_in.get_or_init(|| self.inner.store.stand_in());
+                let share = stand_in.share(&local_op);
+                let decided = stand_in.decide(&local_op, &share);
                 let mut ruling = Ruling::default();
-                self.rule(prepared, &local_op, &local_asked, &decided, Source::Local, request, &mut ruling);
+                self.rule(prepared, &share, &local_asked, &decided, Source::Local, request, &mut ruling);
                 ruling
             }
         };
         ruling.decision.degraded = true;
+        if error.is_outage() {
+            self.inner.outage.note(op.now.monotonic);
+        }
         if let Some(observer) = &self.inner.observer {
             observer.on_store_error(&StoreFailure { error, decision: &ruling.decision });
         }
@@ -138,7 +158,7 @@ impl Limiter {
         request: Option<&KeyContext<'_>>,
     ) -> Ruling {
         let asked: Questions = [Asked {
-            rule: usize::from(rule.index),
+            rule: usize::from(rule.shown.index),
             key: Key::from(Part::Unknown),
             cost: 0,
             tier: rule.default_tier(),
@@ -148,7 +168,7 @@ impl Limiter {
         let op = self.operation(prepared, &asked, Mode::Peek);
         let mut ruling = Ruling::default();
         for item in &op.items {
-            let mut usage = usage(rule, item, &unknown_reply(), op.now);
+            let mut usage = usage(rule, &item.params, item.cost, item.subject.clone(), &unknown_reply(), op.now);
             usage.outcome = Outcome::NoKey;
             ruling.decision.usages.push(usage);
         }
@@ -192,8 +212,29 @@ pub(super) fn charged(item: &Item, reply: &ItemReply, now: Now) -> Charged {
     }
 }
 
+/// The same, of a rule that was asked by itself.
 #[inline(always)]
-pub(super) fn usage(rule: &PreparedRule, item: &Item, reply: &ItemReply, now: Now) -> Usage {
+pub(super) fn charge(single: Single<'_>, now: Now, reply: &ItemReply) -> Charged {
+    Charged {
+        budget: single.budget,
+        subject: Subject::Local(single.fingerprint),
+        params: *single.params,
+        cost: single.cost,
+        at: now.monotonic,
+        until: reply.state.fresh_at,
+        place: reply.place,
+    }
+}
+
+#[inline(always)]
+pub(super) fn usage(
+    rule: &PreparedRule,
+    params: &Params,
+    cost: u64,
+    subject: Subject,
+    reply: &ItemReply,
+    now: Now,
+) -> Usage {
     let (outcome, retry) = match (reply.verdict, reply.place) {
         (Verdict::Allow, _) => (Outcome::Allowed, None),
         (Verdict::TooBig, _) => (Outcome::NeverFits, None),
@@ -201,15 +242,13 @@ pub(super) fn usage(rule: &PreparedRule, item: &Item, reply: &ItemReply, now: No
         (Verdict::Deny { retry }, _) => (Outcome::Spent, retry),
     };
     Usage {
-        name: rule.name.clone(),
-        params: item.params,
+        shown: rule.shown,
+        params: *params,
         state: reply.state,
         now,
-        cost: item.cost,
+        cost,
+        retry: retry.unwrap_or(Nanos::MAX),
         outcome,
-        retry,
-        per_client: rule.per_client,
-        index: rule.index,
-        subject: item.subject.clone(),
+        subject,
     }
 }
