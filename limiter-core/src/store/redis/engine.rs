@@ -11,13 +11,15 @@ use super::clock::Distance;
 use super::encode::{self, Call};
 use super::failure::Failure;
 use super::leases::{self, Leases, Slot};
-use super::names::Names;
+use super::names::{self, Names};
 use super::reply::Said;
 use super::route::Route;
 use super::script::Script;
 use super::settings::Settings;
-use crate::algorithm::Algorithm;
-use crate::store::{Answer, Capabilities, Charged, Decide, Decided, Lease, Mode, Operation, Reply, Store, StoreError};
+use crate::algorithm::{Algorithm, Params};
+use crate::store::{
+    Answer, Capabilities, Charged, Decide, Decided, Lease, Mode, Operation, Reply, Store, StoreError, Subject,
+};
 use crate::time::{Nanos, Now};
 
 /// State in Redis, one round trip an operation. What stands before it is the front's.
@@ -42,6 +44,9 @@ type Answered = Result<Answer, StoreError>;
 const MOST_RULES: usize = 16;
 /// Slots that one request can take: each is a member of a set.
 const MOST_SLOTS: u64 = 1000;
+
+/// Breakers of the front: each is for a range of slots, and a server has whole ranges of them.
+const SLOTS_PER_SHARD: usize = 256;
 
 impl Store for RedisEngine {
     fn submit(&self, operation: Operation) -> Reply<Answered> {
@@ -72,6 +77,13 @@ impl Store for RedisEngine {
         } else {
             capabilities
         }
+    }
+
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        if !self.inner.route.is_cluster() {
+            return 0;
+        }
+        self.inner.names.key(subject, params).map_or(0, |key| usize::from(names::slot(&key)) / SLOTS_PER_SHARD)
     }
 }
 
