@@ -91,8 +91,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Which of the servers behind this store keeps a key, by number, where there are several that can
     /// fail one by one.
-    fn shard_of(&self, subject: &Subject) -> usize {
-        let _ = subject;
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        let _ = (subject, params);
         0
     }
 
@@ -290,14 +290,13 @@ impl Capabilities {
     /// Exact algorithms, and how many rules one decision may hold.
     #[must_use]
     pub const fn new(algorithms: &'static [Algorithm], rules_per_decision: usize) -> Self {
-        let largest = (u64::MAX, Nanos::MAX);
         Capabilities {
             algorithms,
             rules_per_decision,
             local: false,
             penalties: false,
             one_principal: false,
-            largest,
+            largest: (u64::MAX, Nanos::MAX),
             most: &[],
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use limiter_core::algorithm::{Algorithm, Params};
 use limiter_core::store::contract::{StoreUnderTest, block_on};
+use limiter_core::store::front::FleetOptions;
 use limiter_core::store::memcached::{MemcachedBuilder, MemcachedStore};
 use limiter_core::store::{Answer, Charged, Decide, Decided, Item, Mode, Operation, Reply, Store, StoreError, Subject};
 use limiter_core::testing::ManualClock;
@@ -13,6 +14,11 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 use tests::memcached::Memcached;
 use tokio::runtime::Runtime;
+
+/// The servers as they are: what stands before them has tests of its own.
+pub fn bare() -> MemcachedBuilder {
+    MemcachedStore::builder().fleet(FleetOptions::bare().deadline(Duration::from_secs(10)))
+}
 
 /// A store, the runtime that drives it, and a clock moved by hand.
 pub struct Fixture {
@@ -34,7 +40,7 @@ impl Fixture {
     ) -> Self {
         let runtime = Runtime::new().unwrap();
         let clock = ManualClock::new();
-        let builder = configured(MemcachedStore::builder().clock(clock.clone()));
+        let builder = configured(bare().clock(clock.clone()));
         let store = runtime.block_on(builder.connect(addresses)).unwrap();
         Fixture { store, clock, server, runtime }
     }

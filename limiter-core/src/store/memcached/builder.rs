@@ -12,6 +12,7 @@ use super::fault::Fault;
 use super::line::{Address, AddressError, Patience, open};
 use super::name::{NAMESPACE, is_namespace};
 use super::ring::Ring;
+use crate::store::front::{FleetOptions, Front};
 use crate::time::{Clock, ClockHandle, SystemClock};
 
 /// Configures a [`MemcachedStore`].
@@ -35,6 +36,7 @@ pub struct MemcachedBuilder {
     namespace: String,
     patience: Patience,
     lease: Duration,
+    fleet: FleetOptions,
     clock: Option<Arc<dyn Clock>>,
 }
 
@@ -44,6 +46,7 @@ impl Default for MemcachedBuilder {
             namespace: NAMESPACE.to_owned(),
             patience: Patience { connect: Duration::from_secs(1), reply: Duration::from_millis(100) },
             lease: Duration::from_secs(10),
+            fleet: FleetOptions::new(),
             clock: None,
         }
     }
@@ -74,6 +77,13 @@ impl MemcachedBuilder {
     /// times as often. 10 seconds unless stated, and no less than one.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.max(Duration::from_secs(1));
+        self
+    }
+
+    /// What stands before the servers: how long anybody waits, how many processes share them, what is set
+    /// aside for these.
+    pub fn fleet(mut self, options: FleetOptions) -> Self {
+        self.fleet = options;
         self
     }
 
@@ -108,7 +118,7 @@ impl MemcachedBuilder {
         let ring = Ring::new(last, lines);
         let clock = self.clock.map_or_else(|| ClockHandle::System(SystemClock::new()), ClockHandle::guarded);
         let engine = Engine::new(ring, self.namespace.into(), clock, self.lease, Handle::current());
-        Ok(MemcachedStore { engine })
+        Ok(MemcachedStore { front: Front::new(engine, self.fleet) })
     }
 }
 

@@ -64,6 +64,8 @@ impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Overdue => StoreError::timeout(),
+            // The server is well, it is this key that is not.
+            Fault::Foreign | Fault::Contended => StoreError::foreign(fault),
             fault => StoreError::unavailable(fault),
         }
     }

@@ -29,6 +29,11 @@
 //! new: at most one more burst, or one more window's count, for each time. Give it a server of its
 //! own, with more memory than the keys need.
 //!
+//! # Before the servers
+//!
+//! There is a [`Front`](super::front): it waits no longer than the deadline, asks for several callers at once,
+//! remembers refusals, and leaves a failing server alone.
+//!
 //! # Several servers
 //!
 //! Keys are spread by rendezvous hashing, without copies. A server that fails takes its keys with
@@ -49,7 +54,11 @@ mod slots;
 mod stats;
 mod window;
 
-use super::{Answer, Capabilities, Operation, Reply, Store, StoreError};
+use std::sync::Arc;
+
+use super::front::Front;
+use super::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError, Subject};
+use crate::algorithm::Params;
 pub use builder::{ConnectError, MemcachedBuilder};
 use engine::Engine;
 pub use stats::Stats;
@@ -70,7 +79,7 @@ pub use stats::Stats;
 /// ```
 #[derive(Clone, Debug)]
 pub struct MemcachedStore {
-    engine: Engine,
+    front: Front<Engine>,
 }
 
 impl MemcachedStore {
@@ -92,19 +101,32 @@ impl MemcachedStore {
         MemcachedBuilder::default()
     }
 
+    /// Says how many processes share the servers from now on, at least 1. See [`FleetOptions::nodes`](super::front::FleetOptions::nodes).
+    pub fn set_nodes(&self, nodes: u32) {
+        self.front.set_nodes(nodes);
+    }
+
     /// What happened at the servers so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.engine.inner().counters.read()
+        self.front.engine().inner().counters.read()
     }
 }
 
 impl Store for MemcachedStore {
     fn submit(&self, operation: Operation) -> Reply<Result<Answer, StoreError>> {
-        self.engine.submit(operation)
+        self.front.submit(operation)
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.engine.capabilities()
+        self.front.capabilities()
+    }
+
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        self.front.shard_of(subject, params)
+    }
+
+    fn stand_in(&self) -> Arc<StandIn> {
+        self.front.stand_in()
     }
 }

@@ -26,15 +26,26 @@ impl Ring {
 
     /// The connection to the server where a key lives.
     pub(super) fn line(&self, digest: u128) -> &Line {
-        if self.others.is_empty() {
-            return &self.first.line;
+        let other = self.number(digest).checked_sub(1).and_then(|number| self.others.get(number));
+        &other.unwrap_or(&self.first).line
+    }
+
+    /// The number of the server where a key lives.
+    pub(super) fn number(&self, digest: u128) -> usize {
+        if self.is_one() {
+            return 0;
         }
-        let first = (&self.first, bid(self.first.hash, digest));
-        let (winner, _) = self.others.iter().fold(first, |best, seat| {
+        let first = (0, bid(self.first.hash, digest));
+        let (winner, _) = (1..).zip(&self.others).fold(first, |best, (number, seat)| {
             let other = bid(seat.hash, digest);
-            if other > best.1 { (seat, other) } else { best }
+            if other > best.1 { (number, other) } else { best }
         });
-        &winner.line
+        winner
+    }
+
+    /// Whether there is one server alone.
+    pub(super) fn is_one(&self) -> bool {
+        self.others.is_empty()
     }
 
     pub(super) fn lines(&self) -> impl Iterator<Item = &Line> {

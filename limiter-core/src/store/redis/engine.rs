@@ -74,12 +74,8 @@ impl Store for RedisEngine {
         }
     }
 
-    fn shard_of(&self, subject: &Subject) -> usize {
-        // The slot depends on who is meant alone.
-        match self.inner.names.key(subject, &Params::concurrent(1)) {
-            Ok(key) => self.inner.route.shard_of(&key),
-            Err(_) => 0,
-        }
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        self.inner.names.key(subject, params).map_or(0, |key| self.inner.route.shard_of(&key))
     }
 }
 

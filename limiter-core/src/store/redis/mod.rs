@@ -55,7 +55,8 @@ use failure::Refused;
 pub use settings::RedisStats;
 
 use super::front::{FleetOptions, Front};
-use super::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError};
+use super::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError, Subject};
+use crate::algorithm::Params;
 
 /// State in Redis or Valkey. Clones are one store. See the [module](self).
 ///
@@ -128,6 +129,10 @@ impl Store for RedisStore {
 
     fn capabilities(&self) -> Capabilities {
         self.front.capabilities()
+    }
+
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        self.front.shard_of(subject, params)
     }
 
     fn stand_in(&self) -> Arc<StandIn> {

@@ -23,7 +23,10 @@ use super::ring::Ring;
 use super::slots::Registry;
 use super::stats::{Counters, count};
 use crate::algorithm::Algorithm;
-use crate::store::{Answer, BoxFuture, Capabilities, Charged, Decide, Item, Mode, Operation, Reply, Store, StoreError};
+use crate::algorithm::Params;
+use crate::store::{
+    Answer, BoxFuture, Capabilities, Charged, Decide, Item, Mode, Operation, Reply, Store, StoreError, Subject,
+};
 use crate::time::{ClockHandle, Now};
 pub(super) use flight::{Job, Work};
 
@@ -198,6 +201,11 @@ impl Store for Engine {
 
     fn capabilities(&self) -> Capabilities {
         CAPABILITIES
+    }
+
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        let ring = &self.inner.ring;
+        if ring.is_one() { 0 } else { ring.number(Name::new(&self.inner.namespace, subject, params).digest()) }
     }
 }
 
