@@ -11,7 +11,7 @@ use super::clock::Distance;
 use super::encode::{self, Call};
 use super::failure::Failure;
 use super::leases::{self, Leases, Slot};
-use super::names::{self, Names};
+use super::names::Names;
 use super::reply::Said;
 use super::route::Route;
 use super::script::Script;
@@ -44,9 +44,6 @@ type Answered = Result<Answer, StoreError>;
 const MOST_RULES: usize = 16;
 /// Slots that one request can take: each is a member of a set.
 const MOST_SLOTS: u64 = 1000;
-
-/// Breakers of the front: each is for a range of slots, and a server has whole ranges of them.
-const SLOTS_PER_SHARD: usize = 256;
 
 impl Store for RedisEngine {
     fn submit(&self, operation: Operation) -> Reply<Answered> {
@@ -83,7 +80,7 @@ impl Store for RedisEngine {
         if !self.inner.route.is_cluster() {
             return 0;
         }
-        self.inner.names.key(subject, params).map_or(0, |key| usize::from(names::slot(&key)) / SLOTS_PER_SHARD)
+        self.inner.names.key(subject, params).map_or(0, |key| self.inner.route.shard_of(&key))
     }
 }
 
@@ -162,6 +159,25 @@ impl RedisEngine {
         }))
     }
 
+    /// Runs a script on a task of its own and reads what it says.
+    pub(super) fn answer_later<T: Send + 'static>(
+        &self,
+        call: Call,
+        read: impl FnOnce(::redis::Value) -> Option<T> + Send + 'static,
+    ) -> Reply<Result<T, StoreError>> {
+        if !self.inner.route.keeps_together(&call.keys) {
+            return Reply::Now(Err(StoreError::unsupported()));
+        }
+        let engine = self.clone();
+        let task = self.inner.settings.runtime.spawn(async move {
+            let said = engine.inner.route.script(&call).await;
+            said.and_then(|value| read(value).ok_or(Failure::Unreadable)).map_err(|failure| engine.failed(failure))
+        });
+        Reply::Later(Box::pin(async move {
+            task.await.unwrap_or_else(|_| Err(StoreError::unavailable("the runtime of the store has ended")))
+        }))
+    }
+
     async fn decide(&self, question: &Question) -> Answered {
         let inner = &self.inner;
         let asked = (question.decide.now.monotonic, inner.leases.now());
@@ -199,7 +215,7 @@ impl RedisEngine {
         })
     }
 
-    fn failed(&self, failure: Failure) -> StoreError {
+    pub(super) fn failed(&self, failure: Failure) -> StoreError {
         if matches!(failure, Failure::Foreign(_)) {
             self.inner.settings.counts.foreign.fetch_add(1, Ordering::Relaxed);
         }
@@ -282,8 +298,13 @@ impl RedisEngine {
             let most = i64::try_from(encode::LARGEST).unwrap_or(i64::MAX);
             let units = encode::Argument::Number((*units).clamp(-most, most));
             encode::rule(&mut arguments, &charge.params, "C", units, String::new(), 0);
-            let until = charge.until.saturating_sub(Nanos::new(charge.params.slack()));
-            arguments.extend([until, charge.at].map(|instant| encode::number(inner.distance.to_server(instant))));
+            let until = inner.distance.to_server(charge.until.saturating_sub(Nanos::new(charge.params.slack())));
+            let made = inner.distance.to_server(charge.at);
+            let (until, beside) = match charge.params.algorithm() {
+                Algorithm::Bucket => (until / 1000, until % 1000),
+                _ => (encode::micros(until), encode::micros(made)),
+            };
+            arguments.extend([until, beside].map(encode::number));
             // One call a charge: they may live on different servers, and each stands for itself.
             calls.push(Call { script: Script::Settle, keys: vec![key], arguments });
         }

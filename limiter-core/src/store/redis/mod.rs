@@ -19,19 +19,24 @@
 //! password go before the hosts. Redis 7.0 and Valkey 8 or later; the user of an ACL needs the
 //! commands `EVALSHA`, `SCRIPT LOAD`, `UNLINK`, `ZREM` and those of the scripts.
 //!
+//! The store keeps [barriers](super::Barriers), [counters and events](super::Counters) as well.
+//!
 //! In a cluster all keys of one principal are on one server, so the rules of one policy must have the
 //! same key; [`RedisStoreBuilder::shared_tag`] lifts that at the price of one server doing all the work.
 
 mod address;
+mod barriers;
 mod builder;
 mod clock;
 mod cluster;
+mod counters;
 mod encode;
 mod engine;
 mod failure;
 mod leases;
 mod names;
 mod node;
+mod polling;
 mod reply;
 mod route;
 mod script;
@@ -96,6 +101,10 @@ impl RedisStore {
     /// Says how many processes share the store from now on, at least 1. See [`FleetOptions::nodes`].
     pub fn set_nodes(&self, nodes: u32) {
         self.front.set_nodes(nodes);
+    }
+
+    pub(super) fn engine(&self) -> &RedisEngine {
+        self.front.engine()
     }
 
     /// What the store has met so far.
