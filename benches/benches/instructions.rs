@@ -44,6 +44,7 @@ fn main() {
         "two-rules" => work::<OurTwoRules>(&hot, n, false),
         "text" => work::<OurText>(&hot, n, false),
         "fixed" => work::<OurFixed>(&hot, n, false),
+        "sliding" => work::<OurSliding>(&hot, n, false),
         "slot" => work::<OurConcurrent>(&hot, n, false),
         "governor-hot" => work::<Governor<IpAddr, std::hash::RandomState>>(&hot, n, false),
         "governor-new" => work::<Governor<IpAddr, std::hash::RandomState>>(ip, n, false),
