@@ -27,7 +27,7 @@ mod wait;
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use dashmap::{DashMap, DashSet};
 
@@ -95,6 +95,8 @@ pub(crate) struct Inner {
     warned: DashSet<Warning>,
     require: bool,
     fingerprints: Fingerprints,
+    /// How many leases were granted in this process.
+    leases: AtomicU64,
     #[cfg(feature = "wait")]
     lines: Arc<line::Lines>,
 }
@@ -151,6 +153,12 @@ impl Limiter {
     #[must_use]
     pub fn wall(&self) -> Nanos {
         self.inner.clock.wall()
+    }
+
+    /// Monotonic time, as this limiter's clock has it: what leases go by.
+    #[must_use]
+    pub fn now(&self) -> Nanos {
+        self.inner.clock.read(false).monotonic
     }
 
     /// Checks that this limiter can carry out a policy, and gets ready for it. Decisions do this by
@@ -358,13 +366,14 @@ impl LimiterBuilder {
                 warned: DashSet::new(),
                 require: self.require,
                 fingerprints: Fingerprints::new(),
+                leases: AtomicU64::new(0),
                 #[cfg(feature = "wait")]
                 lines: Arc::new(line::Lines::new()),
             }),
         };
-        if let Some(warning) = limiter.inner.doctor.at_start(limiter.client_ip()) {
-            limiter.warn(warning);
-        }
+        limiter.look_at_networks();
+        let inner: Weak<Inner> = Arc::downgrade(&limiter.inner);
+        limiter.client_ip().on_reload(inner);
         limiter
     }
 }

@@ -66,7 +66,13 @@ impl Prepared {
             if let Some(what) = lacks(&capabilities, declared, rules.first()) {
                 return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
             }
-            rules.push(rule(limiter, policy, declared, index));
+            let prepared = rule(limiter, policy, declared, index);
+            let (capacity, most) = (prepared.params.capacity(), capabilities.most(algorithm));
+            if capacity > most {
+                let what = format!("count {capacity} units by algorithm `{algorithm}`; accepted: up to {most}");
+                return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
+            }
+            rules.push(prepared);
         }
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
         let alone = matches!(rules.as_slice(), [rule] if !rule.lifted);
@@ -133,12 +139,15 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
     // this process two policies made apart are kept apart even if they are called the same.
     let (identity, apart) = match &declared.rule.scope {
         Some(scope) => {
-            let quota = limiter.inner.fingerprints.of_value(&(declared.params.capacity(), &shape));
+            // Slots are slots, whoever counts how many: concurrent limits may share them.
+            let is_rate = declared.params.algorithm() != Algorithm::Concurrent;
+            let capacity = if is_rate { declared.params.capacity() } else { 0 };
+            let quota = limiter.inner.fingerprints.of_value(&(capacity, &shape));
             let first = *limiter.inner.scopes.entry(scope.as_str().to_owned()).or_insert(quota);
             if first != quota {
                 limiter.warn(Warning::ScopeQuotas { scope: scope.clone() });
             }
-            (format!("scope {scope} {} {shape:?}", declared.params.capacity()), None)
+            (format!("scope {scope} {capacity} {shape:?}"), None)
         }
         None => (format!("policy {} {index} {shape:?}", policy.identity()), Some(policy.index())),
     };
@@ -249,7 +258,9 @@ impl PreparedRule {
 type Shape = (&'static str, u64, Option<i32>);
 
 fn shape(params: &Params) -> Shape {
-    (params.algorithm().name(), params.period(), params.offset())
+    // Slots that run out are remembered in another way than slots that do not.
+    let period = if params.lease().is_some() { 1 } else { params.period() };
+    (params.algorithm().name(), period, params.offset())
 }
 
 fn tiers(declared: &PolicyRule) -> Option<Tiers> {

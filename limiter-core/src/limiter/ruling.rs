@@ -89,7 +89,8 @@ impl Limiter {
             }
         }
         if !slots.is_empty() {
-            ruling.permit = Some(Permit::new(self.clone(), slots, decided.lease.clone(), ruling.receipt.local));
+            let lease = decided.lease.clone().or_else(|| self.lease_of(&slots));
+            ruling.permit = Some(Permit::new(self.clone(), slots, lease, ruling.receipt.local));
         }
     }
 
