@@ -104,7 +104,7 @@ async fn a_slot_is_held_until_a_method_has_ended() {
     assert_eq!(start.elapsed(), Duration::from_secs(3));
 }
 
-fn tenant(limiter: &&Limiter, tenant: &String, _: &Vec<u8>) -> String {
+fn tenant(limiter: &&Limiter, tenant: &str, _: &[u8]) -> String {
     let _ = limiter;
     tenant.to_lowercase()
 }
@@ -148,7 +148,7 @@ async fn a_slot_comes_back_when_the_work_panics_or_is_given_up() {
     let throttle = Throttle::new(limiter(), policy(Rule::concurrent(1)));
     let panics = tokio::spawn({
         let throttle = throttle.clone();
-        async move { throttle.run("k", || async { panic!("the work panics") }).await.map(|()| ()) }
+        async move { throttle.run("k", || async { panic!("the work panics") }).await }
     });
     assert!(panics.await.unwrap_err().is_panic());
     let work = throttle.run("k", || sleep(Duration::from_secs(60)));
