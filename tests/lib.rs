@@ -4,6 +4,8 @@
 pub mod browser;
 #[path = "support/client.rs"]
 pub mod client;
+#[path = "support/memcached.rs"]
+pub mod memcached;
 #[path = "support/postgres.rs"]
 pub mod postgres;
 #[path = "support/program.rs"]

@@ -27,7 +27,7 @@ mod wait;
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use dashmap::{DashMap, DashSet};
 
@@ -371,9 +371,9 @@ impl LimiterBuilder {
                 lines: Arc::new(line::Lines::new()),
             }),
         };
-        if let Some(warning) = limiter.inner.doctor.at_start(limiter.client_ip()) {
-            limiter.warn(warning);
-        }
+        limiter.look_at_networks();
+        let inner: Weak<Inner> = Arc::downgrade(&limiter.inner);
+        limiter.client_ip().on_reload(inner);
         limiter
     }
 }
