@@ -84,6 +84,8 @@ pub use crate::{
     slots::Slots,
 };
 
+#[cfg(feature = "throttle")]
+pub use limiter_core::Wait;
 pub use limiter_core::key::client_ip::{ClientIp, Peer};
 pub use limiter_core::key::{Global, Header, Ip};
 #[cfg(feature = "redis")]
@@ -92,6 +94,7 @@ pub use limiter_core::{
     AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Key, KeySource, Limiter, MethodClass, Missing,
     Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Rule, Usage, Warning,
 };
+pub use limiter_core::{Barrier, Claim, Exceeded, Held, RateLimitExceeded};
 pub use limiter_core::{access, event, key, quota, store, time};
 
 #[cfg(feature = "axum")]
