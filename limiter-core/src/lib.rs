@@ -30,6 +30,8 @@ pub mod policy;
 pub mod rule;
 #[cfg(feature = "std")]
 pub mod store;
+#[cfg(feature = "std")]
+pub mod subject;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(feature = "std")]
@@ -43,7 +45,7 @@ pub use crate::{
     decision::{Decision, Name, Outcome, Source, Usage},
     event::{Observer, Warning},
     key::{Key, KeySource, Missing},
-    limiter::{Applied, AppliedWatch, Limiter, LimiterBuilder, Permit, Receipt, Ruling},
+    limiter::{Applied, AppliedWatch, Claim, Limiter, LimiterBuilder, Permit, Receipt, Ruling},
     policy::{Policy, PolicyError},
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},
     store::{Reply, Store},

@@ -4,6 +4,7 @@
 mod alone;
 mod applied;
 mod ask;
+mod claims;
 mod decide;
 mod doors;
 mod permit;
@@ -30,6 +31,7 @@ use crate::store::{Capabilities, Store, Subject};
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
 pub use applied::{Applied, AppliedWatch};
+pub use claims::Claim;
 pub use permit::{Permit, Receipt};
 use prepared::Prepared;
 pub use ruling::Ruling;

@@ -76,6 +76,14 @@ impl Receipt {
 
     /// Lets the charge stand.
     pub fn keep(self) {}
+
+    /// Takes some of the charges out, to be settled apart.
+    pub(crate) fn take(&mut self, which: impl Fn(&Charged) -> bool) -> Receipt {
+        let charges = core::mem::take(&mut self.charges).into_items();
+        let (taken, left): (Vec<Charged>, Vec<Charged>) = charges.into_iter().partition(which);
+        self.charges = left.into_iter().collect();
+        Receipt { charges: taken.into_iter().collect(), local: self.local }
+    }
 }
 
 impl Limiter {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::request::Parts;
 
 use super::Limiter;
-use crate::algorithm::{Algorithm, Params};
+use crate::algorithm::Params;
 use crate::decision::Name;
 use crate::event::Warning;
 use crate::key::{KeySource, Missing};
@@ -104,7 +104,6 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
 /// Quotas by caller.
 pub(super) struct Tiers {
     quota: QuotaFn,
-    algorithm: Algorithm,
     declared: Quota,
 }
 
@@ -121,7 +120,10 @@ impl PreparedRule {
     pub(super) fn tier(&self, limiter: &Limiter, parts: &Parts) -> Option<Tier> {
         match &self.tiers {
             None => (!self.lifted).then(|| self.default_tier()),
-            Some(tiers) => self.tier_of(limiter, tiers, (tiers.quota)(parts)),
+            Some(tiers) => match (tiers.quota)(parts) {
+                quota if quota == tiers.declared => (!self.lifted).then(|| self.default_tier()),
+                quota => self.tier_of(limiter, quota),
+            },
         }
     }
 
@@ -130,19 +132,16 @@ impl PreparedRule {
         Tier { params: self.params, budget: self.budget }
     }
 
-    fn tier_of(&self, limiter: &Limiter, tiers: &Tiers, quota: Quota) -> Option<Tier> {
-        let default = || (!self.lifted).then(|| self.default_tier());
-        if quota == tiers.declared {
-            return default();
-        }
+    /// A quota in the place of the declared one; `None` if it is without limit.
+    pub(super) fn tier_of(&self, limiter: &Limiter, quota: Quota) -> Option<Tier> {
         if quota.is_unlimited() {
             return None;
         }
-        let params = match Params::new(tiers.algorithm, quota) {
+        let params = match Params::new(self.params.algorithm(), quota) {
             Ok(params) => params,
             Err(mismatch) => {
                 limiter.warn(Warning::CallerQuota { rule: self.name.clone(), reason: mismatch.to_string() });
-                return default();
+                return (!self.lifted).then(|| self.default_tier());
             }
         };
         let budget = if shape(&params) == shape(&self.params) {
@@ -172,7 +171,7 @@ fn shape(params: &Params) -> Shape {
 fn tiers(declared: &PolicyRule) -> Option<Tiers> {
     let Limit::Rate(quota) = declared.rule.limit else { return None };
     let function = declared.rule.quota_fn.as_ref()?;
-    Some(Tiers { quota: Arc::clone(function), algorithm: declared.rule.algorithm, declared: quota })
+    Some(Tiers { quota: Arc::clone(function), declared: quota })
 }
 
 fn quota_of(limiter: &Limiter, declared: &PolicyRule) -> (Params, bool) {

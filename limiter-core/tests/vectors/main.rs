@@ -13,3 +13,4 @@ mod fastapi;
 mod models;
 mod posthog;
 mod salvo;
+mod subject;
