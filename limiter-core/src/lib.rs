@@ -45,7 +45,7 @@ pub use crate::{
     decision::{Decision, Name, Outcome, Source, Usage},
     event::{Observer, Warning},
     key::{Key, KeySource, Missing},
-    limiter::{Applied, AppliedWatch, Claim, Limiter, LimiterBuilder, Permit, Receipt, Ruling},
+    limiter::{Applied, AppliedWatch, Claim, Enforcement, Limiter, LimiterBuilder, Permit, Receipt, Ruling},
     policy::{Policy, PolicyError},
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},
     store::{Reply, Store},

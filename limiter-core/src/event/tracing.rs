@@ -102,6 +102,7 @@ impl TraceEvents {
             target: "limiter",
             rule = usage.name(),
             outcome = ?usage.outcome(),
+            shadow = usage.is_shadow(),
             client,
             key = ?key,
             cost = usage.cost(),
@@ -117,9 +118,17 @@ impl TraceEvents {
 }
 
 impl Observer for TraceEvents {
+    fn on_allow(&self, event: &Event<'_>) {
+        for (usage, key) in event.decision.usages().iter().zip(event.keys) {
+            if usage.would_refuse() {
+                self.refused(usage, key, event);
+            }
+        }
+    }
+
     fn on_deny(&self, event: &Event<'_>) {
         for (usage, key) in event.decision.usages().iter().zip(event.keys) {
-            if usage.is_violated() {
+            if usage.is_violated() || usage.would_refuse() {
                 self.refused(usage, key, event);
             }
         }

@@ -19,6 +19,8 @@ pub(super) struct Asked {
     pub(super) key: Key,
     pub(super) cost: u64,
     pub(super) tier: Tier,
+    /// Whether the rule is not enforced for this key.
+    pub(super) shadow: bool,
 }
 
 pub(super) type Questions = SmallVec<[Asked; 2]>;
@@ -35,10 +37,13 @@ impl Limiter {
         if let [one] = asked.as_slice()
             && let StoreHandle::Memory(store) = &self.inner.store
             && let Some(rule) = prepared.rules.get(one.rule)
+            && !one.shadow
         {
-            let alone =
-                Alone { limiter: self, store, rule, params: &one.tier.params, budget: one.tier.budget, request };
-            return alone.ruling(&one.key, one.cost, mode);
+            let Asked { key, tier, .. } = one;
+            let fingerprint = self.inner.fingerprints.of(tier.budget, key);
+            let (params, budget) = (&tier.params, tier.budget);
+            let alone = Alone { limiter: self, store, rule, params, budget, key, fingerprint, request };
+            return alone.ruling(one.cost, mode);
         }
         if asked.is_empty() {
             return Reply::Now(Ruling::without_rules());
@@ -79,7 +84,7 @@ impl Limiter {
                 subject: self.subject(one.tier.budget, rule, &one.tier.params, &one.key),
                 params: one.tier.params,
                 cost: one.cost,
-                mode: if rule.penalty && mode == Mode::Charge { Mode::Penalty } else { mode },
+                mode: rule.mode(mode, one.shadow),
                 at_ceiling: rule.at_ceiling,
             });
         }

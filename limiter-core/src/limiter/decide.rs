@@ -48,10 +48,12 @@ impl Limiter {
                 Extracted::Missing => match self.without_key(rule, request.client_error()) {
                     Missing::Shared => Key::from(Part::Unknown),
                     Missing::Skip => continue,
+                    Missing::Refuse if rule.is_shadow_for(&Key::from(Part::Unknown)) => continue,
                     Missing::Refuse => return Reply::Now(self.refuse_keyless(prepared, rule, Some(request))),
                 },
             };
-            asked.push(Asked { rule: index, key, cost: rule.cost.of(request.parts()), tier });
+            let shadow = rule.is_shadow_for(&key);
+            asked.push(Asked { rule: index, key, cost: rule.cost.of(request.parts()), tier, shadow });
         }
         if searches.is_empty() {
             return self.ask(policy, prepared, &mut asked, Mode::Charge, Some(request));
@@ -84,10 +86,12 @@ impl Limiter {
                 None => match self.without_key(rule, no_client) {
                     Missing::Shared => Key::from(Part::Unknown),
                     Missing::Skip => continue,
+                    Missing::Refuse if rule.is_shadow_for(&Key::from(Part::Unknown)) => continue,
                     Missing::Refuse => return self.refuse_keyless(prepared, rule, None),
                 },
             };
-            complete.push(Asked { key, ..one });
+            let shadow = rule.is_shadow_for(&key);
+            complete.push(Asked { key, shadow, ..one });
         }
         match self.ask(policy, prepared, &mut complete, Mode::Charge, None) {
             Reply::Now(ruling) => ruling,
@@ -121,24 +125,36 @@ impl Limiter {
     /// Decides about one key and hands out what was charged, so that it can be released or refunded.
     pub fn decide_key(&self, policy: &Policy, key: &Key, cost: u64) -> Reply<Ruling> {
         let Ok(prepared) = self.prepared(policy) else { return Reply::Now(Ruling::default()) };
-        if let Some(alone) = self.alone(prepared) {
-            return alone.ruling(key, cost, Mode::Charge);
+        if let Some(alone) = self.alone(prepared, key) {
+            return alone.ruling(cost, Mode::Charge);
+        }
+        if let Some(both) = self.both(prepared, key, Some(cost))
+            && let Some(ruling) = both.ruling(Mode::Charge)
+        {
+            return Reply::Now(ruling);
         }
         self.ask(policy, prepared, &mut questions(prepared, key, Some(cost)), Mode::Charge, None)
     }
 
     #[inline]
     pub(super) fn decision(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
-        match self.prepared(policy).ok().and_then(|prepared| self.alone(prepared)) {
-            Some(alone) if alone.leaves_nothing() => alone.decision(key, cost, mode),
-            _ => self.at_once(policy, key, cost, mode),
+        if let Ok(prepared) = self.prepared(policy)
+            && let Some(alone) = self.alone(prepared, key)
+            && alone.leaves_nothing()
+        {
+            return alone.decision(cost, mode);
         }
+        self.at_once(policy, key, cost, mode)
     }
 
-    #[cold]
     #[inline(never)]
     pub(super) fn at_once(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
         let Ok(prepared) = self.prepared(policy) else { return Decision::default() };
+        if let Some(both) = self.both(prepared, key, cost)
+            && let Some(decision) = both.decision(mode)
+        {
+            return decision;
+        }
         if let StoreHandle::Memory(store) = &self.inner.store {
             let asked = questions(prepared, key, cost);
             if asked.is_empty() {
@@ -166,7 +182,7 @@ impl Limiter {
         match no_client.and_then(doctor::no_client) {
             Some(warning) => self.warn(warning),
             None if rule.missing == Missing::Shared => {
-                self.warn(Warning::MissingKey { rule: rule.name.clone(), key: rule.key.describe() });
+                self.warn(Warning::MissingKey { rule: rule.shown.name.clone(), key: rule.key.describe() });
             }
             None => {}
         }
@@ -179,10 +195,11 @@ pub(super) fn questions(prepared: &Prepared, key: &Key, cost: Option<u64>) -> Qu
     let mut asked = Questions::new();
     for rule in prepared.rules.iter().filter(|rule| !rule.lifted) {
         asked.push(Asked {
-            rule: usize::from(rule.index),
+            rule: usize::from(rule.shown.index),
             key: key.clone(),
             cost: cost.unwrap_or_else(|| rule.cost.constant()),
             tier: rule.default_tier(),
+            shadow: rule.is_shadow_for(key),
         });
     }
     asked

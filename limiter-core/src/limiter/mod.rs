@@ -4,19 +4,24 @@
 mod alone;
 mod applied;
 mod ask;
+mod both;
 mod claims;
 mod decide;
 mod doors;
+mod enforcement;
+mod explain;
 mod permit;
 mod prepared;
 mod ruling;
 mod slots;
 
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use dashmap::{DashMap, DashSet};
+use parking_lot::Mutex;
 
 use crate::access::AccessList;
 use crate::algorithm::Params;
@@ -32,8 +37,11 @@ use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
 pub use applied::{Applied, AppliedWatch};
 pub use claims::Claim;
+use enforcement::Switches;
+pub use enforcement::{Enforcement, EnforcementError};
+pub use explain::{Explained, Explanation, RuleInfo};
 pub use permit::{Permit, Receipt};
-use prepared::Prepared;
+pub(crate) use prepared::Prepared;
 pub use ruling::Ruling;
 use slots::Slots;
 
@@ -67,10 +75,13 @@ pub(crate) struct Inner {
     doctor: Doctor,
     observer: Option<Arc<dyn Observer>>,
     overrides: HashMap<String, Quota>,
-    prepared: Slots<Result<Prepared, PolicyError>>,
+    /// By this a policy knows what was prepared by this limiter; no two in a process share it.
+    id: u64,
+    prepared: Slots<Result<Arc<Prepared>, PolicyError>>,
     /// The quota with which each scope was first seen.
     scopes: DashMap<String, u64>,
     warned: DashSet<Warning>,
+    switches: Mutex<Switches>,
     require: bool,
     fingerprints: Fingerprints,
 }
@@ -89,6 +100,8 @@ impl StoreHandle {
         }
     }
 }
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 impl Limiter {
     /// A limiter in this process that trusts no proxy and needs nothing.
@@ -163,15 +176,30 @@ impl Limiter {
         }
     }
 
+    /// A policy as this limiter carries it out. The first limiter that a policy meets is found with the
+    /// policy itself, since most meet no other.
     #[inline]
-    fn prepared(&self, policy: &Policy) -> Result<&Prepared, &PolicyError> {
+    fn prepared<'a>(&'a self, policy: &'a Policy) -> Result<&'a Prepared, &'a PolicyError> {
+        match policy.prepared_by(self.inner.id) {
+            Some(prepared) => Ok(prepared),
+            None => self.look_up(policy),
+        }
+    }
+
+    #[inline(never)]
+    fn look_up(&self, policy: &Policy) -> Result<&Prepared, &PolicyError> {
         if let Some(known) = self.inner.prepared.get(policy.index()) {
-            return known.as_ref();
+            return known.as_deref();
         }
-        match self.inner.prepared.get_or_init(policy.index(), || Prepared::new(self, policy)) {
-            Some(prepared) => prepared.as_ref(),
-            None => Err(&PolicyError::TooManyRules { found: usize::MAX }),
+        let make = || Prepared::new(self, policy).map(Arc::new);
+        let Some(prepared) = self.inner.prepared.get_or_init(policy.index(), make) else {
+            return Err(&PolicyError::TooManyRules { found: usize::MAX });
+        };
+        if let Ok(prepared) = prepared {
+            self.switch_new(prepared);
+            policy.keep(self.inner.id, prepared);
         }
+        prepared.as_deref()
     }
 
     fn subject(&self, budget: u64, rule: &prepared::PreparedRule, params: &Params, key: &Key) -> Subject {
@@ -212,6 +240,7 @@ pub struct LimiterBuilder {
     access: Option<AccessList>,
     observer: Option<Arc<dyn Observer>>,
     overrides: HashMap<String, Quota>,
+    switches: Switches,
     require: bool,
     no_doctor: bool,
 }
@@ -291,9 +320,11 @@ impl LimiterBuilder {
                 doctor: if self.no_doctor { Doctor::off() } else { Doctor::default() },
                 observer: self.observer,
                 overrides: self.overrides,
+                id: NEXT.fetch_add(1, Ordering::Relaxed),
                 prepared: Slots::new(),
                 scopes: DashMap::new(),
                 warned: DashSet::new(),
+                switches: Mutex::new(self.switches),
                 require: self.require,
                 fingerprints: Fingerprints::new(),
             }),

@@ -13,18 +13,13 @@ use crate::store::{Charged, Lease, Operation, Reply};
 /// however that comes about: at the end of a body, by cancellation, by a panic.
 pub struct Permit {
     limiter: Limiter,
-    charges: SmallVec<[Charged; 2]>,
+    charges: Few<[Charged; 2]>,
     lease: Option<Arc<Lease>>,
     local: bool,
 }
 
 impl Permit {
-    pub(super) fn new(
-        limiter: Limiter,
-        charges: SmallVec<[Charged; 2]>,
-        lease: Option<Arc<Lease>>,
-        local: bool,
-    ) -> Self {
+    pub(super) fn new(limiter: Limiter, charges: Few<[Charged; 2]>, lease: Option<Arc<Lease>>, local: bool) -> Self {
         Permit { limiter, charges, lease, local }
     }
 
@@ -38,15 +33,22 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let charges = core::mem::take(&mut self.charges);
         let inner = &self.limiter.inner;
-        let now = inner.clock.read(false);
-        match (&inner.store, inner.local.get()) {
-            (_, Some(local)) if self.local => local.release(now, &charges),
-            (StoreHandle::Memory(store), _) => store.release(now, &charges),
+        let store = match (&inner.store, inner.local.get()) {
+            (_, Some(local)) if self.local => local,
+            (StoreHandle::Memory(store), _) => store,
             (StoreHandle::Other(store), _) => {
+                let now = inner.clock.read(false);
+                let charges = core::mem::take(&mut self.charges).into_items();
                 // Submitted is under way; nobody waits for the answer.
                 let _: Reply<_> = store.submit(Operation::Release { now, charges, lease: self.lease.take() });
+                return;
+            }
+        };
+        for charge in self.charges.iter() {
+            // The clock is read for those that need it.
+            if !store.release_slots(charge) {
+                store.release(inner.clock.read(false), core::slice::from_ref(charge));
             }
         }
     }

@@ -1,35 +1,51 @@
 //! A policy as one limiter carries it out: overrides applied, budgets numbered.
 
+use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::Arc;
 
 use http::request::Parts;
 
 use super::Limiter;
-use crate::algorithm::Params;
-use crate::decision::Name;
+use super::enforcement::{Enforcement, Switches};
+use crate::algorithm::{Algorithm, Params};
+use crate::decision::{Name, Shown};
 use crate::event::Warning;
-use crate::key::{KeySource, Missing};
+use crate::key::{Key, KeySource, Missing};
 use crate::policy::{Policy, PolicyError, PolicyRule, overridden};
 use crate::quota::Quota;
 use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
+use crate::store::Mode;
+use crate::store::memory::Single;
 
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
+    /// Where it was declared.
+    pub(super) policy: Name,
+    /// Whether there is one rule, in force and for everybody.
+    alone: AtomicBool,
+    /// Whether there are two, both so, and neither holds slots.
+    paired: AtomicBool,
     /// Whether some rule counts by the wall clock.
     pub(super) wall: bool,
 }
 
 pub(super) struct PreparedRule {
-    pub(super) name: Name,
-    pub(super) index: u16,
+    pub(super) shown: &'static Shown,
+    /// The same, of a usage that is not enforced.
+    pub(super) shown_in_shadow: &'static Shown,
+    /// What the rule declares.
+    declared: Enforcement,
+    /// For whom it is enforced, as [`Enforcement::bits`].
+    enforced: AtomicU16,
     /// Budget in words, for stores that several processes share.
     pub(super) identity: String,
     pub(super) budget: u64,
+    /// The budget as fingerprints begin with it.
+    pub(super) start: u128,
     pub(super) params: Params,
     /// An override lifted the rule.
     pub(super) lifted: bool,
     pub(super) key: Arc<dyn KeySource>,
-    pub(super) per_client: bool,
     pub(super) missing: Missing,
     pub(super) cost: Cost,
     pub(super) penalty: bool,
@@ -60,7 +76,41 @@ impl Prepared {
             rules.push(rule(limiter, policy, declared, index));
         }
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
-        Ok(Prepared { rules, wall })
+        let (alone, paired) = (AtomicBool::new(false), AtomicBool::new(false));
+        let prepared = Prepared { rules, policy: policy.identity().into(), alone, paired, wall };
+        prepared.switch(&limiter.inner.switches.lock());
+        Ok(prepared)
+    }
+
+    /// Takes up what was switched. The swift ways are for rules that are enforced for everybody: there
+    /// a rule in shadow costs nothing where there is none.
+    pub(super) fn switch(&self, switches: &Switches) {
+        let mut full = true;
+        for rule in &self.rules {
+            let enforced = switches.of(rule.shown.name.as_str(), rule.declared);
+            full &= enforced.is_full();
+            rule.enforced.store(enforced.bits(), Ordering::Relaxed);
+        }
+        let in_force = full && !self.rules.iter().any(|rule| rule.lifted);
+        let slots = |rule: &PreparedRule| rule.params.algorithm() == Algorithm::Concurrent;
+        self.alone.store(in_force && self.rules.len() == 1, Ordering::Relaxed);
+        let paired = in_force && self.rules.len() == 2 && !self.rules.iter().any(slots);
+        self.paired.store(paired, Ordering::Relaxed);
+    }
+
+    /// The rule, where there is no other.
+    #[inline]
+    pub(super) fn only(&self) -> Option<&PreparedRule> {
+        if self.alone.load(Ordering::Relaxed) { self.rules.first() } else { None }
+    }
+
+    /// The rules, where there are two and neither holds slots.
+    #[inline]
+    pub(super) fn pair(&self) -> Option<[&PreparedRule; 2]> {
+        match self.rules.as_slice() {
+            [first, second] if self.paired.load(Ordering::Relaxed) => Some([first, second]),
+            _ => None,
+        }
     }
 }
 
@@ -82,15 +132,24 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         }
         None => (format!("policy {} {index} {shape:?}", policy.identity()), Some(policy.index())),
     };
-    PreparedRule {
-        name: declared.name.interned(),
+    let budget = limiter.inner.fingerprints.of_value(&(&identity, apart));
+    let shown = Shown {
+        name: declared.name.clone(),
+        per_client: declared.rule.key.is_per_client(),
         index: u16::try_from(index).unwrap_or(u16::MAX),
-        budget: limiter.inner.fingerprints.of_value(&(&identity, apart)),
+        shadow: false,
+    };
+    PreparedRule {
+        shown_in_shadow: Shown { shadow: true, ..shown.clone() }.interned(),
+        shown: shown.interned(),
+        declared: if declared.rule.shadow { Enforcement::SHADOW } else { Enforcement::FULL },
+        enforced: AtomicU16::new(Enforcement::FULL.bits()),
+        budget,
+        start: limiter.inner.fingerprints.start(budget),
         identity,
         params,
         lifted,
         key: Arc::clone(&declared.rule.key),
-        per_client: declared.rule.key.is_per_client(),
         missing: declared.rule.missing,
         cost: declared.rule.cost.clone(),
         penalty: declared.rule.penalty,
@@ -127,6 +186,42 @@ impl PreparedRule {
         }
     }
 
+    /// This rule's part of a decision, for a store in this process.
+    #[inline(always)]
+    pub(super) fn single<'a>(
+        &self,
+        params: &'a Params,
+        budget: u64,
+        fingerprint: u64,
+        cost: u64,
+        mode: Mode,
+    ) -> Single<'a> {
+        let mode = if self.penalty && mode == Mode::Charge { Mode::Penalty } else { mode };
+        Single { budget, fingerprint, params, cost, mode, at_ceiling: self.at_ceiling }
+    }
+
+    /// For whom the rule is enforced.
+    #[inline]
+    pub(super) fn enforcement(&self) -> Enforcement {
+        Enforcement::from_bits(self.enforced.load(Ordering::Relaxed))
+    }
+
+    /// Whether the rule is not enforced for a key.
+    #[inline]
+    pub(super) fn is_shadow_for(&self, key: &Key) -> bool {
+        let enforced = self.enforcement();
+        !enforced.is_full() && !enforced.includes(self.shown.name.as_str(), key)
+    }
+
+    /// How the rule's cost is asked of a store, if `mode` is what the caller wants.
+    pub(super) fn mode(&self, mode: Mode, shadow: bool) -> Mode {
+        match mode {
+            Mode::Charge if shadow => Mode::Shadow,
+            Mode::Charge if self.penalty => Mode::Penalty,
+            mode => mode,
+        }
+    }
+
     /// The quota where nothing is known of the caller.
     pub(super) fn default_tier(&self) -> Tier {
         Tier { params: self.params, budget: self.budget }
@@ -140,7 +235,7 @@ impl PreparedRule {
         let params = match Params::new(self.params.algorithm(), quota) {
             Ok(params) => params,
             Err(mismatch) => {
-                limiter.warn(Warning::CallerQuota { rule: self.name.clone(), reason: mismatch.to_string() });
+                limiter.warn(Warning::CallerQuota { rule: self.shown.name.clone(), reason: mismatch.to_string() });
                 return (!self.lifted).then(|| self.default_tier());
             }
         };

@@ -7,14 +7,15 @@ use super::Limiter;
 use super::ask::{Asked, Questions};
 use super::permit::{Permit, Receipt};
 use super::prepared::{Prepared, PreparedRule};
-use crate::algorithm::{Algorithm, State, Verdict};
+use crate::algorithm::{Algorithm, Params, State, Verdict};
 use crate::decision::{Decision, Outcome, Source, Usage};
 use crate::event::{Event, StoreFailure};
+use crate::few::Few;
 use crate::key::{Key, KeyContext, Part};
 use crate::rule::OnStoreError;
-use crate::store::memory::MemoryStore;
-use crate::store::{Charged, Decide, Decided, Item, ItemReply, Mode, Place, StoreError};
-use crate::time::Now;
+use crate::store::memory::{MemoryStore, Single};
+use crate::store::{Charged, Decide, Decided, Item, ItemReply, Mode, Place, StoreError, Subject};
+use crate::time::{Nanos, Now};
 
 /// A decision, and what the caller holds because of it.
 #[derive(Debug, Default)]
@@ -47,15 +48,24 @@ impl Limiter {
         request: Option<&KeyContext<'_>>,
         ruling: &mut Ruling,
     ) {
-        ruling.decision.allowed = decided.allowed;
+        // A question has no shadow of its own: what it would refuse there does not count.
+        let passes = |(one, reply): (&Asked, &ItemReply)| one.shadow || reply.verdict == Verdict::Allow;
+        ruling.decision.allowed = decided.allowed || asked.iter().zip(&decided.items).all(passes);
+        // What is in shadow is charged as if all were enforced.
+        let whole = decided.items.iter().all(|reply| reply.verdict == Verdict::Allow);
         ruling.decision.source = source;
         ruling.decision.degraded = !matches!(source, Source::Store | Source::DenialCache | Source::Lease);
         ruling.receipt.local = source == Source::Local;
-        let mut slots = SmallVec::new();
+        let mut slots = Few::new();
         for ((one, item), reply) in asked.iter().zip(&op.items).zip(&decided.items) {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
-            ruling.decision.usages.push(usage(rule, item, reply, op.now));
-            if decided.allowed && reply.verdict == Verdict::Allow && item.mode != Mode::Peek && item.cost > 0 {
+            let mut usage = usage(rule, &item.params, item.cost, item.subject.clone(), reply, op.now);
+            if one.shadow {
+                usage.shown = rule.shown_in_shadow;
+            }
+            ruling.decision.usages.push(usage);
+            let passed = decided.allowed && reply.verdict == Verdict::Allow && (!one.shadow || whole);
+            if passed && item.mode != Mode::Peek && item.cost > 0 {
                 // Charges on one budget wear off one after the other, the last one last.
                 let one_cell = |earlier: &Charged| match (earlier.place, reply.place) {
                     (Place::Shared, Place::Shared) => earlier.budget == item.budget,
@@ -88,8 +98,10 @@ impl Limiter {
         error: &StoreError,
         request: Option<&KeyContext<'_>>,
     ) -> Ruling {
-        let choice =
-            |one: &Asked| prepared.rules.get(one.rule).map_or(OnStoreError::Closed, |rule| rule.on_store_error);
+        let choice = |one: &Asked| match prepared.rules.get(one.rule).map(|rule| rule.on_store_error) {
+            Some(OnStoreError::Closed) | None if one.shadow => OnStoreError::Open,
+            choice => choice.unwrap_or(OnStoreError::Closed),
+        };
         let mut ruling = if asked.iter().any(|one| choice(one) == OnStoreError::Closed) {
             let mut ruling = Ruling::default();
             ruling.decision.source = Source::Closed;
@@ -97,7 +109,8 @@ impl Limiter {
             let mut closed = Questions::new();
             for (one, item) in asked.iter().zip(&op.items).filter(|(one, _)| choice(one) == OnStoreError::Closed) {
                 if let Some(rule) = prepared.rules.get(one.rule) {
-                    let mut usage = usage(rule, item, &unknown_reply(), op.now);
+                    let mut usage =
+                        usage(rule, &item.params, item.cost, item.subject.clone(), &unknown_reply(), op.now);
                     usage.outcome = Outcome::StoreFailed;
                     ruling.decision.usages.push(usage);
                     closed.push(Asked { key: one.key.clone(), ..*one });
@@ -138,17 +151,18 @@ impl Limiter {
         request: Option<&KeyContext<'_>>,
     ) -> Ruling {
         let asked: Questions = [Asked {
-            rule: usize::from(rule.index),
+            rule: usize::from(rule.shown.index),
             key: Key::from(Part::Unknown),
             cost: 0,
             tier: rule.default_tier(),
+            shadow: false,
         }]
         .into_iter()
         .collect();
         let op = self.operation(prepared, &asked, Mode::Peek);
         let mut ruling = Ruling::default();
         for item in &op.items {
-            let mut usage = usage(rule, item, &unknown_reply(), op.now);
+            let mut usage = usage(rule, &item.params, item.cost, item.subject.clone(), &unknown_reply(), op.now);
             usage.outcome = Outcome::NoKey;
             ruling.decision.usages.push(usage);
         }
@@ -192,8 +206,29 @@ pub(super) fn charged(item: &Item, reply: &ItemReply, now: Now) -> Charged {
     }
 }
 
+/// The same, of a rule that was asked by itself.
 #[inline(always)]
-pub(super) fn usage(rule: &PreparedRule, item: &Item, reply: &ItemReply, now: Now) -> Usage {
+pub(super) fn charge(single: Single<'_>, now: Now, reply: &ItemReply) -> Charged {
+    Charged {
+        budget: single.budget,
+        subject: Subject::Local(single.fingerprint),
+        params: *single.params,
+        cost: single.cost,
+        at: now.monotonic,
+        until: reply.state.fresh_at,
+        place: reply.place,
+    }
+}
+
+#[inline(always)]
+pub(super) fn usage(
+    rule: &PreparedRule,
+    params: &Params,
+    cost: u64,
+    subject: Subject,
+    reply: &ItemReply,
+    now: Now,
+) -> Usage {
     let (outcome, retry) = match (reply.verdict, reply.place) {
         (Verdict::Allow, _) => (Outcome::Allowed, None),
         (Verdict::TooBig, _) => (Outcome::NeverFits, None),
@@ -201,15 +236,13 @@ pub(super) fn usage(rule: &PreparedRule, item: &Item, reply: &ItemReply, now: No
         (Verdict::Deny { retry }, _) => (Outcome::Spent, retry),
     };
     Usage {
-        name: rule.name.clone(),
-        params: item.params,
+        shown: rule.shown,
+        params: *params,
         state: reply.state,
         now,
-        cost: item.cost,
+        cost,
+        retry: retry.unwrap_or(Nanos::MAX),
         outcome,
-        retry,
-        per_client: rule.per_client,
-        index: rule.index,
-        subject: item.subject.clone(),
+        subject,
     }
 }

@@ -61,6 +61,9 @@ struct RuleMetrics {
 /// In the order of [`place`].
 const OUTCOMES: [&str; 7] = ["allowed", "spent", "never_fits", "no_key", "no_room", "store_failed", "shadow_denied"];
 
+/// The place of what a rule in shadow would have refused.
+const SHADOW_DENIED: usize = 6;
+
 /// What is left of a quota that is nearly spent.
 const NEAR: f64 = 0.2;
 
@@ -140,15 +143,23 @@ impl Observer for Metrics {
         count(event.decision, "allowed");
         for usage in event.decision.usages() {
             let rule = self.rule(usage);
-            rule.count(place(usage.outcome()));
-            rule.allowed(usage);
+            if usage.would_refuse() {
+                rule.count(SHADOW_DENIED);
+            } else {
+                rule.count(place(usage.outcome()));
+                rule.allowed(usage);
+            }
         }
     }
 
     fn on_deny(&self, event: &Event<'_>) {
         count(event.decision, "denied");
-        for usage in event.decision.violated() {
+        for usage in event.decision.usages().iter().filter(|usage| usage.outcome() != Outcome::Allowed) {
             let rule = self.rule(usage);
+            if usage.is_shadow() {
+                rule.count(SHADOW_DENIED);
+                continue;
+            }
             rule.count(place(usage.outcome()));
             if let Some(wait) = usage.retry_after() {
                 rule.retry_after.record(wait.as_secs_f64());

@@ -36,11 +36,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::{Answer, Capabilities, Charged, Decide, Operation, Place, Reply, Store, StoreError, Subject};
-use crate::algorithm::{Algorithm, State};
+use crate::algorithm::{Algorithm, State, concurrent};
 use crate::time::{Nanos, Now};
 use lock::Lock;
 use logs::Allowance;
 use shard::{Shard, is_log};
+pub use single::Single;
+pub(crate) use single::{Unknown, again};
 
 #[cfg(feature = "wait")]
 pub use barriers::{DEFAULT_BARRIERS, MOST_PARTY_NAMES, MemoryBarriers};
@@ -179,8 +181,30 @@ impl MemoryStore {
     /// Gives slots back.
     pub fn release(&self, now: Now, charges: &[Charged]) {
         for charge in charges {
-            self.adjust(now, charge, i64::try_from(charge.cost).map_or(i64::MIN, |cost| -cost));
+            if !self.release_slots(charge) {
+                self.adjust(now, charge, i64::try_from(charge.cost).map_or(i64::MIN, |cost| -cost));
+            }
         }
+    }
+
+    /// Slots come back without a look at the clock. Whether it is slots, in a cell of their own, that
+    /// are given back.
+    #[inline]
+    pub(crate) fn release_slots(&self, charge: &Charged) -> bool {
+        if charge.params.algorithm() != Algorithm::Concurrent || charge.place != Place::Own {
+            return false;
+        }
+        let fingerprint = fingerprint(&charge.subject);
+        if let Some(shard) = self.shard(fingerprint) {
+            let table = &mut shard.lock().wide;
+            // A cell that is gone held no slots.
+            if let Ok(cell) = table.own(fingerprint) {
+                *cell = concurrent::give_back(*cell, charge.cost);
+                let fresh_at = cell.fresh_at;
+                table.note(fresh_at);
+            }
+        }
+        true
     }
 
     /// Changes charges after the fact: adds units, or gives them back if negative.
