@@ -77,4 +77,7 @@ for server in tests/servers/*.sh; do
     . "$server"
 done
 
+# Models of what waits in line. They are built apart, and not where only some tests were asked for.
+[ "$#" -gt 0 ] || tests/loom.sh
+
 cargo test --workspace --all-features --no-fail-fast "$@"

@@ -37,6 +37,8 @@ pub mod testing;
 #[cfg(feature = "std")]
 pub mod time;
 
+#[cfg(feature = "wait")]
+pub use crate::limiter::Wait;
 #[cfg(feature = "std")]
 pub use crate::{
     access::{AccessList, Denied, DeniedBy, Refusal},
@@ -45,7 +47,10 @@ pub use crate::{
     decision::{Decision, Name, Outcome, Source, Usage},
     event::{Observer, Warning},
     key::{Key, KeySource, Missing},
-    limiter::{Applied, AppliedWatch, Claim, Enforcement, Limiter, LimiterBuilder, Permit, Receipt, Ruling},
+    limiter::{
+        Applied, AppliedWatch, Claim, Enforcement, Exceeded, Held, Limiter, LimiterBuilder, Permit, RateLimitExceeded,
+        Receipt, Ruling, Terms,
+    },
     policy::{Policy, PolicyError},
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},
     store::{Reply, Store},

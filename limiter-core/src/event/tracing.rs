@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::per_rule::PerRule;
-use super::{Event, Observer, StoreFailure, Warning};
+use super::{Event, Observer, StoreFailure, StoreRecovery, Warning};
 use crate::decision::Usage;
 use crate::key::Key;
 use crate::time::{Clock, Nanos, SystemClock};
@@ -145,6 +145,11 @@ impl Observer for TraceEvents {
         let cause = std::error::Error::source(failure.error).map(ToString::to_string);
         let allowed = failure.decision.is_allowed();
         ::tracing::warn!(target: "limiter", error = %failure.error, cause, allowed, left_out, "decided without the store");
+    }
+
+    fn on_store_recovery(&self, recovery: &StoreRecovery) {
+        let (outage, decisions) = (recovery.outage, recovery.decisions);
+        ::tracing::info!(target: "limiter", ?outage, decisions, "the store decides again");
     }
 
     fn on_warning(&self, warning: &Warning) {

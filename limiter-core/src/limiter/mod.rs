@@ -1,19 +1,30 @@
 //! The engine that an application configures once: rules, store, clock and observer meet here and
 //! nowhere else.
 
+mod acquire;
 mod alone;
 mod applied;
 mod ask;
 mod both;
-mod claims;
+mod claim;
 mod decide;
 mod doors;
 mod enforcement;
+mod exceeded;
 mod explain;
+mod held;
+#[cfg(feature = "wait")]
+mod line;
+#[cfg(feature = "wait")]
+mod obstacle;
+mod outage;
 mod permit;
 mod prepared;
 mod ruling;
 mod slots;
+mod terms;
+#[cfg(feature = "wait")]
+mod wait;
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -32,18 +43,24 @@ use crate::key::{Fingerprints, Key};
 use crate::policy::{Policy, PolicyError};
 use crate::quota::Quota;
 use crate::store::memory::MemoryStore;
-use crate::store::{Capabilities, Store, Subject};
+use crate::store::{Capabilities, StandIn, Store, Subject};
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
 pub use applied::{Applied, AppliedWatch};
-pub use claims::Claim;
+pub use claim::Claim;
 use enforcement::Switches;
 pub use enforcement::{Enforcement, EnforcementError};
+pub use exceeded::{Exceeded, RateLimitExceeded};
 pub use explain::{Explained, Explanation, RuleInfo};
+pub use held::Held;
+use outage::Outage;
 pub use permit::{Permit, Receipt};
 pub(crate) use prepared::Prepared;
 pub use ruling::Ruling;
 use slots::Slots;
+pub use terms::Terms;
+#[cfg(feature = "wait")]
+pub use wait::Wait;
 
 /// The engine: cheap to clone, all clones are one.
 ///
@@ -68,7 +85,8 @@ pub struct Limiter {
 pub(crate) struct Inner {
     store: StoreHandle,
     /// Stands in for a store that failed, for rules that say so.
-    local: OnceLock<MemoryStore>,
+    stand_in: OnceLock<Arc<StandIn>>,
+    outage: Outage,
     clock: ClockHandle,
     client_ip: ClientIp,
     access: Option<AccessList>,
@@ -84,6 +102,8 @@ pub(crate) struct Inner {
     switches: Mutex<Switches>,
     require: bool,
     fingerprints: Fingerprints,
+    #[cfg(feature = "wait")]
+    lines: Arc<line::Lines>,
 }
 
 enum StoreHandle {
@@ -97,6 +117,13 @@ impl StoreHandle {
         match self {
             StoreHandle::Memory(store) => store.capabilities(),
             StoreHandle::Other(store) => store.capabilities(),
+        }
+    }
+
+    fn stand_in(&self) -> Arc<StandIn> {
+        match self {
+            StoreHandle::Memory(store) => store.stand_in(),
+            StoreHandle::Other(store) => store.stand_in(),
         }
     }
 }
@@ -313,7 +340,8 @@ impl LimiterBuilder {
         let limiter = Limiter {
             inner: Arc::new(Inner {
                 store: self.store.unwrap_or_else(|| StoreHandle::Memory(Arc::new(MemoryStore::new()))),
-                local: OnceLock::new(),
+                stand_in: OnceLock::new(),
+                outage: Outage::default(),
                 clock: self.clock.map_or_else(|| ClockHandle::System(SystemClock::new()), ClockHandle::guarded),
                 client_ip: self.client_ip,
                 access: self.access,
@@ -327,6 +355,8 @@ impl LimiterBuilder {
                 switches: Mutex::new(self.switches),
                 require: self.require,
                 fingerprints: Fingerprints::new(),
+                #[cfg(feature = "wait")]
+                lines: Arc::new(line::Lines::new()),
             }),
         };
         if let Some(warning) = limiter.inner.doctor.at_start(limiter.client_ip()) {

@@ -13,7 +13,7 @@ use crate::event::{Event, StoreFailure};
 use crate::few::Few;
 use crate::key::{Key, KeyContext, Part};
 use crate::rule::OnStoreError;
-use crate::store::memory::{MemoryStore, Single};
+use crate::store::memory::Single;
 use crate::store::{Charged, Decide, Decided, Item, ItemReply, Mode, Place, StoreError, Subject};
 use crate::time::{Nanos, Now};
 
@@ -46,6 +46,20 @@ impl Limiter {
         decided: &Decided,
         source: Source,
         request: Option<&KeyContext<'_>>,
+        ruling: &mut Ruling,
+    ) {
+        self.fill(prepared, op, asked, decided, source, ruling);
+        self.tell(asked, &ruling.decision, request);
+    }
+
+    /// Turns a store's numbers into a ruling: into one that is there, since a ruling is large.
+    pub(super) fn fill(
+        &self,
+        prepared: &Prepared,
+        op: &Decide,
+        asked: &Questions,
+        decided: &Decided,
+        source: Source,
         ruling: &mut Ruling,
     ) {
         // A question has no shadow of its own: what it would refuse there does not count.
@@ -85,7 +99,6 @@ impl Limiter {
         if !slots.is_empty() {
             ruling.permit = Some(Permit::new(self.clone(), slots, decided.lease.clone(), ruling.receipt.local));
         }
-        self.tell(asked, &ruling.decision, request);
     }
 
     /// The store failed: each rule says what happens. Rules that close refuse; the others pass if
@@ -131,13 +144,18 @@ impl Limiter {
                 self.tell(&Questions::new(), &ruling.decision, request);
                 ruling
             } else {
-                let decided = self.inner.local.get_or_init(MemoryStore::new).decide(&local_op);
+                let stand_in = self.inner.stand_in.get_or_init(|| self.inner.store.stand_in());
+                let share = stand_in.share(&local_op);
+                let decided = stand_in.decide(&local_op, &share);
                 let mut ruling = Ruling::default();
-                self.rule(prepared, &local_op, &local_asked, &decided, Source::Local, request, &mut ruling);
+                self.rule(prepared, &share, &local_asked, &decided, Source::Local, request, &mut ruling);
                 ruling
             }
         };
         ruling.decision.degraded = true;
+        if error.is_outage() {
+            self.inner.outage.note(op.now.monotonic);
+        }
         if let Some(observer) = &self.inner.observer {
             observer.on_store_error(&StoreFailure { error, decision: &ruling.decision });
         }

@@ -22,6 +22,7 @@
 //! | `limiter_retry_after_seconds` | histogram | `rule` | the wait that refused requests were told |
 //! | `limiter_degraded_total` | counter | | decisions that something else than the store made |
 //! | `limiter_store_failures_total` | counter | `kind` | `timeout` or `unavailable` |
+//! | `limiter_store_outage_seconds` | histogram | | how long the store was away, told when it is back |
 //! | `limiter_store_seconds` | histogram | `operation` | how long a [`Timed`] store took |
 //! | `limiter_warnings_total` | counter | `code` | [warnings](crate::Warning) |
 //! | `limiter_keys`, `limiter_log_bytes` | gauge | | what the [memory store](crate::store::memory) holds, by [`sample`] |
@@ -36,7 +37,7 @@ mod timed;
 use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
 
 use super::per_rule::PerRule;
-use super::{Event, Observer, StoreFailure, WarnOnly, Warning};
+use super::{Event, Observer, StoreFailure, StoreRecovery, WarnOnly, Warning};
 use crate::decision::{Decision, Outcome, Source, Usage};
 
 pub use sample::sample;
@@ -170,6 +171,10 @@ impl Observer for Metrics {
     fn on_store_error(&self, failure: &StoreFailure<'_>) {
         let kind = if failure.error.is_timeout() { "timeout" } else { "unavailable" };
         counter!("limiter_store_failures_total", "kind" => kind).increment(1);
+    }
+
+    fn on_store_recovery(&self, recovery: &StoreRecovery) {
+        histogram!("limiter_store_outage_seconds").record(recovery.outage.as_secs_f64());
     }
 
     fn on_warning(&self, warning: &Warning) {
