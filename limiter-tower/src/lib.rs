@@ -86,9 +86,9 @@ pub use limiter_core::key::client_ip::{ClientIp, Peer};
 pub use limiter_core::key::{Global, Header, Ip};
 pub use limiter_core::{
     AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Enforcement, Key, KeySource, Limiter, MethodClass,
-    Missing, Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Rule, Usage, Warning,
+    Missing, Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Reply, Rule, Usage, Warning,
 };
-pub use limiter_core::{access, event, key, quota, store, time};
+pub use limiter_core::{access, event, key, limiter, quota, store, time};
 
 #[cfg(feature = "axum")]
 pub use crate::axum::{
