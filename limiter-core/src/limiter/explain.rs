@@ -141,7 +141,8 @@ impl Limiter {
             let mut found = Explanation { policy: prepared.policy.clone(), allowed: true, rules: Vec::new() };
             for ((one, item), reply) in asked.iter().zip(&op.items).zip(&decided.items) {
                 let Some(rule) = prepared.rules.get(one.rule) else { continue };
-                let mut usage = usage(rule, &item.params, item.cost, item.subject.clone(), reply, op.now);
+                let now = decided.now.unwrap_or(op.now);
+                let mut usage = usage(rule, &item.params, item.cost, item.subject.clone(), reply, now);
                 if one.shadow {
                     usage.shown = rule.shown_in_shadow;
                 }

@@ -70,10 +70,11 @@ impl Limiter {
         ruling.decision.source = source;
         ruling.decision.degraded = !matches!(source, Source::Store | Source::DenialCache | Source::Lease);
         ruling.receipt.local = source == Source::Local;
+        let now = decided.now.unwrap_or(op.now);
         let mut slots = Few::new();
         for ((one, item), reply) in asked.iter().zip(&op.items).zip(&decided.items) {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
-            let mut usage = usage(rule, &item.params, item.cost, item.subject.clone(), reply, op.now);
+            let mut usage = usage(rule, &item.params, item.cost, item.subject.clone(), reply, now);
             if one.shadow {
                 usage.shown = rule.shown_in_shadow;
             }
@@ -88,7 +89,7 @@ impl Limiter {
                 for earlier in ruling.receipt.charges.iter_mut().filter(|earlier| one_cell(earlier)) {
                     earlier.until = earlier.until.saturating_sub(item.params.weight(item.cost));
                 }
-                let charge = charged(item, reply, op.now);
+                let charge = charged(item, reply, now);
                 if item.params.algorithm() == Algorithm::Concurrent {
                     slots.push(charge);
                 } else {
@@ -97,7 +98,8 @@ impl Limiter {
             }
         }
         if !slots.is_empty() {
-            ruling.permit = Some(Permit::new(self.clone(), slots, decided.lease.clone(), ruling.receipt.local));
+            let lease = decided.lease.clone().or_else(|| self.lease_of(&slots));
+            ruling.permit = Some(Permit::new(self.clone(), slots, lease, ruling.receipt.local));
         }
     }
 
