@@ -10,7 +10,7 @@ async fn search() -> &'static str {
     "found"
 }
 
-#[rate_limit(read = 1000, write = 10, shadow, concurrent = 8)]
+#[rate_limit(read = 1000, write = 10, shadow)]
 fn api() -> Router {
     Router::new().route("/search", get(search))
 }
