@@ -84,6 +84,8 @@ pub use crate::{
 
 pub use limiter_core::key::client_ip::{ClientIp, Peer};
 pub use limiter_core::key::{Global, Header, Ip};
+#[cfg(feature = "redis")]
+pub use limiter_core::store::redis::RedisStore;
 pub use limiter_core::{
     AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Enforcement, Key, KeySource, Limiter, MethodClass,
     Missing, Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Reply, Rule, Usage, Warning,

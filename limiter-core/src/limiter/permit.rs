@@ -45,12 +45,34 @@ impl Permit {
         self.lease = lease;
     }
 
-    /// Gives the slots back and waits until the store has them. Dropping does the same, and nobody
-    /// hears if it fails.
+    /// Gives the slots back and waits until the store has them, where dropping would not wait. What
+    /// cannot be given back runs out by itself.
+    ///
+    /// ```
+    /// use limiter_core::key::{Global, Key};
+    /// use limiter_core::{Limiter, Policy, Reply, Rule};
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = Limiter::in_memory();
+    /// let policy = Policy::new("export", [Rule::concurrent(1).key(Global)])?;
+    /// let ruling = match limiter.decide_key(&policy, &Key::everyone(), 1) {
+    ///     Reply::Now(ruling) => ruling,
+    ///     Reply::Later(ruling) => ruling.await,
+    /// };
+    /// if let Some(permit) = ruling.permit {
+    ///     permit.release().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the slots back without waiting.
     ///
     /// # Errors
     ///
-    /// When the store could not be told.
+    /// When the store cannot be told.
     pub async fn release(mut self) -> Result<(), StoreError> {
         match self.give_back() {
             Some(Reply::Later(answer)) => answer.await.map(|_| ()),

@@ -28,11 +28,10 @@ impl Distance {
         Now { monotonic: Nanos::new(monotonic), wall: Nanos::new(server_micros.saturating_mul(1000)) }
     }
 
-    /// The other way round, rounded up; 0 where nothing is known yet.
+    /// The other way round, in nanoseconds; 0 where nothing is known yet.
     pub(super) fn to_server(&self, instant: Nanos) -> u64 {
         let Some(distance) = *self.0.lock() else { return 0 };
-        let server = signed(instant.get()).saturating_add(distance);
-        u64::try_from(server).unwrap_or(0).div_ceil(1000)
+        u64::try_from(signed(instant.get()).saturating_add(distance)).unwrap_or(0)
     }
 }
 
@@ -53,7 +52,7 @@ mod tests {
         // This answer took 40 ms longer to be worked out.
         let second = distance.to_caller(asked(20), 1_700_000_000_050_000);
         assert_eq!(second.monotonic, asked(60).monotonic);
-        assert_eq!(distance.to_server(second.monotonic), 1_700_000_000_050_000);
+        assert_eq!(distance.to_server(second.monotonic), 1_700_000_000_050_000_000);
         // The server's clock was put forward.
         let third = distance.to_caller(asked(30), 1_700_000_060_000_000);
         assert_eq!(third.monotonic, asked(30).monotonic);

@@ -63,7 +63,7 @@ impl From<Failure> for StoreError {
         match failure {
             Failure::Timeout => StoreError::timeout(),
             Failure::Down => StoreError::unavailable("there is no connection to the server"),
-            Failure::Foreign(what) => StoreError::unavailable(what),
+            Failure::Foreign(what) => StoreError::foreign(what),
             // As text: the client's types stay inside.
             Failure::Server(error) => StoreError::unavailable(error.to_string()),
             Failure::Unreadable => StoreError::unavailable("the server's answer is none of ours"),

@@ -51,13 +51,15 @@ algorithms.b = {
     if state[1] > it[5] or (state[1] == it[5] and state[2] >= it[6]) then return state end
     return { it[5], it[6], 0 }
   end,
-  settle = function(it, state, units, till)
+  -- An instant has nanoseconds beside its microseconds, too.
+  settle = function(it, state, units, till, beyond)
     local micros, nanos = math.abs(units) * it[3], math.abs(units) * it[4]
     micros, nanos = micros + div(nanos, 1000), fmod(nanos, 1000)
     if units < 0 then
       -- What has refilled meanwhile is back already.
-      local left = max(0, till - now)
-      if micros > left or (micros == left and nanos > 0) then micros, nanos = left, 0 end
+      local left, rest = till - now, beyond
+      if left < 0 then left, rest = 0, 0 end
+      if micros > left or (micros == left and nanos > rest) then micros, nanos = left, rest end
       micros, nanos = state[1] - micros, state[2] - nanos
       if nanos < 0 then micros, nanos = micros - 1, nanos + 1000 end
       if micros < 0 then micros, nanos = 0, 0 end

@@ -22,8 +22,9 @@ local function whole(text)
   return 0
 end
 
--- Rounded up, so that an absent key is a fresh one.
-local function millis(micros) return max(1, floor((micros + 999) / 1000)) end
+-- Rounded up, so that an absent key is a fresh one. Keys go by the server's clock: where time is moved by
+-- hand they are kept for a day more.
+local function millis(micros) return max(1, floor((micros + 999) / 1000)) + (given and 86400000 or 0) end
 
 local function div(a, b) return (a - fmod(a, b)) / b end
 local function div_ceil(a, b) return div(a + b - 1, b) end
