@@ -173,6 +173,7 @@ pub struct Rule {
     pub(crate) missing: Missing,
     pub(crate) cost: Cost,
     pub(crate) penalty: bool,
+    pub(crate) shadow: bool,
     pub(crate) quota_fn: Option<QuotaFn>,
     pub(crate) class: MethodClass,
     pub(crate) on_store_error: OnStoreError,
@@ -194,6 +195,7 @@ impl Rule {
             missing: Missing::default(),
             cost: Cost::Fixed(1),
             penalty: false,
+            shadow: false,
             quota_fn: None,
             class: MethodClass::Any,
             on_store_error: OnStoreError::default(),
@@ -325,6 +327,17 @@ impl Rule {
         self
     }
 
+    /// Counts and tells what it would refuse, and refuses nothing, until
+    /// [`Limiter::enforce_rule`](crate::Limiter::enforce_rule) says otherwise. A request that lacks the
+    /// key passes such a rule by. A rule in shadow is not shown to callers, and is charged as if it were
+    /// enforced: only when every rule lets the request pass. [`penalty`](Self::penalty) waits until it
+    /// is enforced.
+    #[must_use]
+    pub fn shadow(mut self) -> Self {
+        self.shadow = true;
+        self
+    }
+
     /// Gives each caller a quota of its own, such as that of a plan, worked out from the head of the
     /// request. The declared quota is the default: it holds where there is no request, where the
     /// function returns it, and, with a warning, where the one returned does not fit the algorithm.
@@ -399,6 +412,7 @@ impl fmt::Debug for Rule {
             .field("cost", &self.cost)
             .field("class", &self.class)
             .field("penalty", &self.penalty)
+            .field("shadow", &self.shadow)
             .field("quota_fn", &self.quota_fn.is_some())
             .finish_non_exhaustive()
     }

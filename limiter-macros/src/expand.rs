@@ -225,12 +225,13 @@ fn spec(rule: &Rule, private: &TokenStream) -> TokenStream {
     });
     let quota = rule.quota.as_ref().map(|path| quote!(.quota_fn(#path)));
     let penalty = rule.is_penalised.then(|| quote!(.penalty()));
+    let shadow = rule.is_shadow.then(|| quote!(.shadow()));
     let on_store_error = rule.on_store_error.map(|choice| {
         let variant = Ident::new(&format!("{choice:?}"), Span::call_site());
         quote!(.on_store_error(#private::OnStoreError::#variant))
     });
     let scope = rule.scope.as_ref().map(|scope| quote!(.scope(#scope)));
-    quote!(#private::Spec::#limit #quota #class #algorithm #key #trusted #missing #cost #penalty #on_store_error #scope)
+    quote!(#private::Spec::#limit #quota #class #algorithm #key #trusted #missing #cost #penalty #shadow #on_store_error #scope)
 }
 
 /// Names and types of a group's arguments.

@@ -91,11 +91,11 @@ pub use limiter_core::key::{Global, Header, Ip};
 #[cfg(feature = "redis")]
 pub use limiter_core::store::redis::RedisStore;
 pub use limiter_core::{
-    AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Key, KeySource, Limiter, MethodClass, Missing,
-    Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Rule, Usage, Warning,
+    AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Enforcement, Key, KeySource, Limiter, MethodClass,
+    Missing, Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Reply, Rule, Usage, Warning,
 };
 pub use limiter_core::{Barrier, Claim, Exceeded, Held, RateLimitExceeded};
-pub use limiter_core::{access, event, key, quota, store, time};
+pub use limiter_core::{access, event, key, limiter, quota, store, time};
 
 #[cfg(feature = "axum")]
 pub use crate::axum::{
@@ -160,6 +160,7 @@ pub use crate::axum::{
 /// | `cost = 5` | what a request takes, 1 unless stated; or a function `fn(&http::request::Parts) -> u32` |
 /// | `quota = plan_of` | each caller's own quota, by a function `fn(&http::request::Parts) ->` [`Quota`]; the one written beside it is the default |
 /// | `penalty` | refused requests count too: who keeps asking stays out |
+/// | `shadow` | refuses nothing: what it would refuse is counted and told to the [`Observer`], until [`Limiter::enforce_rule`] says otherwise |
 /// | `on_store_error = "local"` | when the store fails, a limiter in this process decides (default); or `open`: every request passes; or `closed`: none does |
 /// | `name = "search"` | the name on the wire and in metrics; the function's unless stated. `read` and `write` get `-read` and `-write` |
 /// | `scope = "search"` | shares the budget with other rules of this scope and quota |

@@ -66,10 +66,12 @@ impl Limiter {
                 Extracted::Missing => match self.without_key(rule, request.client_error()) {
                     Missing::Shared => Key::from(Part::Unknown),
                     Missing::Skip => continue,
+                    Missing::Refuse if rule.is_shadow_for(&Key::from(Part::Unknown)) => continue,
                     Missing::Refuse => return Reply::Now(self.refuse_keyless(prepared, rule, Some(request))),
                 },
             };
-            asked.push(Asked { rule: index, key, cost: rule.cost.of(request.parts()), tier });
+            let shadow = rule.is_shadow_for(&key);
+            asked.push(Asked { rule: index, key, cost: rule.cost.of(request.parts()), tier, shadow });
         }
         if searches.is_empty() {
             return self.ask(policy, prepared, &mut asked, Mode::Charge, Some(request));
@@ -102,10 +104,12 @@ impl Limiter {
                 None => match self.without_key(rule, no_client) {
                     Missing::Shared => Key::from(Part::Unknown),
                     Missing::Skip => continue,
+                    Missing::Refuse if rule.is_shadow_for(&Key::from(Part::Unknown)) => continue,
                     Missing::Refuse => return self.refuse_keyless(prepared, rule, None),
                 },
             };
-            complete.push(Asked { key, ..one });
+            let shadow = rule.is_shadow_for(&key);
+            complete.push(Asked { key, shadow, ..one });
         }
         match self.ask(policy, prepared, &mut complete, Mode::Charge, None) {
             Reply::Now(ruling) => ruling,
@@ -213,6 +217,7 @@ pub(super) fn questions(prepared: &Prepared, key: &Key, cost: Option<u64>) -> Qu
             key: key.clone(),
             cost: cost.unwrap_or_else(|| rule.cost.constant()),
             tier: rule.default_tier(),
+            shadow: rule.is_shadow_for(key),
         });
     }
     asked

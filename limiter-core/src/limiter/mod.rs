@@ -9,7 +9,9 @@ mod both;
 mod claim;
 mod decide;
 mod doors;
+mod enforcement;
 mod exceeded;
+mod explain;
 mod held;
 #[cfg(feature = "wait")]
 mod line;
@@ -30,6 +32,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 
 use dashmap::{DashMap, DashSet};
+use parking_lot::Mutex;
 
 use crate::access::AccessList;
 use crate::algorithm::Params;
@@ -45,7 +48,10 @@ use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
 pub use applied::{Applied, AppliedWatch};
 pub use claim::Claim;
+use enforcement::Switches;
+pub use enforcement::{Enforcement, EnforcementError};
 pub use exceeded::{Exceeded, RateLimitExceeded};
+pub use explain::{Explained, Explanation, RuleInfo};
 pub use held::Held;
 use outage::Outage;
 pub use permit::{Permit, Receipt};
@@ -93,6 +99,7 @@ pub(crate) struct Inner {
     /// The quota with which each scope was first seen.
     scopes: DashMap<String, u64>,
     warned: DashSet<Warning>,
+    switches: Mutex<Switches>,
     require: bool,
     fingerprints: Fingerprints,
     /// How many leases were granted in this process.
@@ -224,6 +231,7 @@ impl Limiter {
             return Err(&PolicyError::TooManyRules { found: usize::MAX });
         };
         if let Ok(prepared) = prepared {
+            self.switch_new(prepared);
             policy.keep(self.inner.id, prepared);
         }
         prepared.as_deref()
@@ -267,6 +275,7 @@ pub struct LimiterBuilder {
     access: Option<AccessList>,
     observer: Option<Arc<dyn Observer>>,
     overrides: HashMap<String, Quota>,
+    switches: Switches,
     require: bool,
     no_doctor: bool,
 }
@@ -364,6 +373,7 @@ impl LimiterBuilder {
                 prepared: Slots::new(),
                 scopes: DashMap::new(),
                 warned: DashSet::new(),
+                switches: Mutex::new(self.switches),
                 require: self.require,
                 fingerprints: Fingerprints::new(),
                 leases: AtomicU64::new(0),

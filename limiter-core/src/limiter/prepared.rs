@@ -1,14 +1,16 @@
 //! A policy as one limiter carries it out: overrides applied, budgets numbered.
 
+use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::Arc;
 
 use http::request::Parts;
 
 use super::Limiter;
+use super::enforcement::{Enforcement, Switches};
 use crate::algorithm::{Algorithm, Params};
-use crate::decision::Shown;
+use crate::decision::{Name, Shown};
 use crate::event::Warning;
-use crate::key::{KeySource, Missing};
+use crate::key::{Key, KeySource, Missing};
 use crate::policy::{Policy, PolicyError, PolicyRule, overridden};
 use crate::quota::Quota;
 use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
@@ -17,16 +19,24 @@ use crate::store::{Capabilities, Mode};
 
 pub(crate) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
-    /// Whether there is one rule, in force.
-    alone: bool,
-    /// Whether there are two, both in force, and neither holds slots.
-    paired: bool,
+    /// Where it was declared.
+    pub(super) policy: Name,
+    /// Whether there is one rule, in force and for everybody.
+    alone: AtomicBool,
+    /// Whether there are two, both so, and neither holds slots.
+    paired: AtomicBool,
     /// Whether some rule counts by the wall clock.
     pub(super) wall: bool,
 }
 
 pub(super) struct PreparedRule {
     pub(super) shown: &'static Shown,
+    /// The same, of a usage that is not enforced.
+    pub(super) shown_in_shadow: &'static Shown,
+    /// What the rule declares.
+    declared: Enforcement,
+    /// For whom it is enforced, as [`Enforcement::bits`].
+    enforced: AtomicU16,
     /// Budget in words, for stores that several processes share.
     pub(super) identity: String,
     pub(super) budget: u64,
@@ -75,23 +85,39 @@ impl Prepared {
             rules.push(prepared);
         }
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
-        let alone = matches!(rules.as_slice(), [rule] if !rule.lifted);
+        let (alone, paired) = (AtomicBool::new(false), AtomicBool::new(false));
+        let prepared = Prepared { rules, policy: policy.identity().into(), alone, paired, wall };
+        prepared.switch(&limiter.inner.switches.lock());
+        Ok(prepared)
+    }
+
+    /// Takes up what was switched. The swift ways are for rules that are enforced for everybody: there
+    /// a rule in shadow costs nothing where there is none.
+    pub(super) fn switch(&self, switches: &Switches) {
+        let mut full = true;
+        for rule in &self.rules {
+            let enforced = switches.of(rule.shown.name.as_str(), rule.declared);
+            full &= enforced.is_full();
+            rule.enforced.store(enforced.bits(), Ordering::Relaxed);
+        }
+        let in_force = full && !self.rules.iter().any(|rule| rule.lifted);
         let slots = |rule: &PreparedRule| rule.params.algorithm() == Algorithm::Concurrent;
-        let paired = rules.len() == 2 && !rules.iter().any(|rule| rule.lifted || slots(rule));
-        Ok(Prepared { rules, alone, paired, wall })
+        self.alone.store(in_force && self.rules.len() == 1, Ordering::Relaxed);
+        let paired = in_force && self.rules.len() == 2 && !self.rules.iter().any(slots);
+        self.paired.store(paired, Ordering::Relaxed);
     }
 
     /// The rule, where there is no other.
     #[inline]
     pub(super) fn only(&self) -> Option<&PreparedRule> {
-        if self.alone { self.rules.first() } else { None }
+        if self.alone.load(Ordering::Relaxed) { self.rules.first() } else { None }
     }
 
     /// The rules, where there are two and neither holds slots.
     #[inline]
     pub(super) fn pair(&self) -> Option<[&PreparedRule; 2]> {
         match self.rules.as_slice() {
-            [first, second] if self.paired => Some([first, second]),
+            [first, second] if self.paired.load(Ordering::Relaxed) => Some([first, second]),
             _ => None,
         }
     }
@@ -156,9 +182,13 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         name: declared.name.clone(),
         per_client: declared.rule.key.is_per_client(),
         index: u16::try_from(index).unwrap_or(u16::MAX),
+        shadow: false,
     };
     PreparedRule {
+        shown_in_shadow: Shown { shadow: true, ..shown.clone() }.interned(),
         shown: shown.interned(),
+        declared: if declared.rule.shadow { Enforcement::SHADOW } else { Enforcement::FULL },
+        enforced: AtomicU16::new(Enforcement::FULL.bits()),
         budget,
         start: limiter.inner.fingerprints.start(budget),
         identity,
@@ -213,6 +243,28 @@ impl PreparedRule {
     ) -> Single<'a> {
         let mode = if self.penalty && mode == Mode::Charge { Mode::Penalty } else { mode };
         Single { budget, fingerprint, params, cost, mode, at_ceiling: self.at_ceiling }
+    }
+
+    /// For whom the rule is enforced.
+    #[inline]
+    pub(super) fn enforcement(&self) -> Enforcement {
+        Enforcement::from_bits(self.enforced.load(Ordering::Relaxed))
+    }
+
+    /// Whether the rule is not enforced for a key.
+    #[inline]
+    pub(super) fn is_shadow_for(&self, key: &Key) -> bool {
+        let enforced = self.enforcement();
+        !enforced.is_full() && !enforced.includes(self.shown.name.as_str(), key)
+    }
+
+    /// How the rule's cost is asked of a store, if `mode` is what the caller wants.
+    pub(super) fn mode(&self, mode: Mode, shadow: bool) -> Mode {
+        match mode {
+            Mode::Charge if shadow => Mode::Shadow,
+            Mode::Charge if self.penalty => Mode::Penalty,
+            mode => mode,
+        }
     }
 
     /// The quota where nothing is known of the caller.

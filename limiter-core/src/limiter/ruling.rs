@@ -62,7 +62,11 @@ impl Limiter {
         source: Source,
         ruling: &mut Ruling,
     ) {
-        ruling.decision.allowed = decided.allowed;
+        // A question has no shadow of its own: what it would refuse there does not count.
+        let passes = |(one, reply): (&Asked, &ItemReply)| one.shadow || reply.verdict == Verdict::Allow;
+        ruling.decision.allowed = decided.allowed || asked.iter().zip(&decided.items).all(passes);
+        // What is in shadow is charged as if all were enforced.
+        let whole = decided.items.iter().all(|reply| reply.verdict == Verdict::Allow);
         ruling.decision.source = source;
         ruling.decision.degraded = !matches!(source, Source::Store | Source::DenialCache | Source::Lease);
         ruling.receipt.local = source == Source::Local;
@@ -70,8 +74,13 @@ impl Limiter {
         let mut slots = Few::new();
         for ((one, item), reply) in asked.iter().zip(&op.items).zip(&decided.items) {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
-            ruling.decision.usages.push(usage(rule, &item.params, item.cost, item.subject.clone(), reply, now));
-            if decided.allowed && reply.verdict == Verdict::Allow && item.mode != Mode::Peek && item.cost > 0 {
+            let mut usage = usage(rule, &item.params, item.cost, item.subject.clone(), reply, now);
+            if one.shadow {
+                usage.shown = rule.shown_in_shadow;
+            }
+            ruling.decision.usages.push(usage);
+            let passed = decided.allowed && reply.verdict == Verdict::Allow && (!one.shadow || whole);
+            if passed && item.mode != Mode::Peek && item.cost > 0 {
                 // Charges on one budget wear off one after the other, the last one last.
                 let one_cell = |earlier: &Charged| match (earlier.place, reply.place) {
                     (Place::Shared, Place::Shared) => earlier.budget == item.budget,
@@ -104,8 +113,10 @@ impl Limiter {
         error: &StoreError,
         request: Option<&KeyContext<'_>>,
     ) -> Ruling {
-        let choice =
-            |one: &Asked| prepared.rules.get(one.rule).map_or(OnStoreError::Closed, |rule| rule.on_store_error);
+        let choice = |one: &Asked| match prepared.rules.get(one.rule).map(|rule| rule.on_store_error) {
+            Some(OnStoreError::Closed) | None if one.shadow => OnStoreError::Open,
+            choice => choice.unwrap_or(OnStoreError::Closed),
+        };
         let mut ruling = if asked.iter().any(|one| choice(one) == OnStoreError::Closed) {
             let mut ruling = Ruling::default();
             ruling.decision.source = Source::Closed;
@@ -164,6 +175,7 @@ impl Limiter {
             key: Key::from(Part::Unknown),
             cost: 0,
             tier: rule.default_tier(),
+            shadow: false,
         }]
         .into_iter()
         .collect();

@@ -66,6 +66,7 @@ pub(crate) struct Rule {
     pub(crate) missing: Option<Missing>,
     pub(crate) cost: Option<Cost>,
     pub(crate) is_penalised: bool,
+    pub(crate) is_shadow: bool,
     pub(crate) on_store_error: Option<OnStoreError>,
 }
 

@@ -25,6 +25,7 @@ pub(super) struct Draft {
     pub(super) missing: Option<Missing>,
     pub(super) cost: Option<Cost>,
     pub(super) is_penalised: bool,
+    pub(super) is_shadow: bool,
     pub(super) on_store_error: Option<OnStoreError>,
     pub(super) name: Option<LitStr>,
     pub(super) scope: Option<LitStr>,
@@ -42,6 +43,7 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
     let missing = missing(arguments, errors);
     let cost = cost(arguments, &amounts, errors);
     let is_penalised = penalised(arguments, &amounts, errors);
+    let is_shadow = arguments.switch(Argument::Shadow, errors).is_some();
     let on_store_error = on_store_error(arguments, errors);
     let name = wire_word(arguments, Argument::Name, errors);
     let scope = wire_word(arguments, Argument::Scope, errors);
@@ -68,6 +70,7 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
             missing,
             cost: cost.clone(),
             is_penalised,
+            is_shadow,
             on_store_error,
             name: name.clone(),
             scope: scope.clone(),

@@ -22,6 +22,7 @@ pub struct Spec {
     missing: Option<Missing>,
     cost: Cost,
     penalty: bool,
+    shadow: bool,
     on_store_error: Option<OnStoreError>,
 }
 
@@ -76,6 +77,7 @@ impl Spec {
             missing: None,
             cost: Cost::Fixed(1),
             penalty: false,
+            shadow: false,
             on_store_error: None,
         }
     }
@@ -157,6 +159,13 @@ impl Spec {
         self
     }
 
+    /// Refuses nothing until it is told to.
+    #[must_use]
+    pub const fn shadow(mut self) -> Self {
+        self.shadow = true;
+        self
+    }
+
     /// What to do when the store fails.
     #[must_use]
     pub const fn on_store_error(mut self, choice: OnStoreError) -> Self {
@@ -199,6 +208,9 @@ impl Spec {
         }
         if self.penalty {
             rule = rule.penalty();
+        }
+        if self.shadow {
+            rule = rule.shadow();
         }
         if let Some(choice) = self.on_store_error {
             rule = rule.on_store_error(choice);
