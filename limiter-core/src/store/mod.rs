@@ -349,6 +349,7 @@ enum StoreErrorKind {
     Timeout,
     Unavailable,
     Unsupported,
+    UnusableKey,
 }
 
 impl StoreError {
@@ -370,6 +371,13 @@ impl StoreError {
         StoreError { kind: StoreErrorKind::LeftAlone, source: None }
     }
 
+    /// The store works, but cannot use this key: it holds what no store of limits wrote, or others keep
+    /// changing it.
+    #[must_use]
+    pub fn unusable_key(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        StoreError { kind: StoreErrorKind::UnusableKey, source: Some(source.into().into()) }
+    }
+
     /// The store does not know the operation.
     #[must_use]
     pub fn unsupported() -> Self {
@@ -385,7 +393,7 @@ impl StoreError {
     /// Whether the store failed as a whole, rather than at this operation alone.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        self.kind != StoreErrorKind::Unsupported
+        !matches!(self.kind, StoreErrorKind::Unsupported | StoreErrorKind::UnusableKey)
     }
 }
 
@@ -396,6 +404,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Timeout => "the store did not answer in time",
             StoreErrorKind::Unavailable => "the store is not available",
             StoreErrorKind::Unsupported => "the store does not support this operation",
+            StoreErrorKind::UnusableKey => "the store cannot use this key",
         })
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use limiter_core::algorithm::{Algorithm, Params};
 use limiter_core::store::contract::{StoreUnderTest, block_on};
+use limiter_core::store::front::FleetOptions;
 use limiter_core::store::memcached::{MemcachedBuilder, MemcachedStore};
 use limiter_core::store::{Answer, Charged, Decide, Decided, Item, Mode, Operation, Reply, Store, StoreError, Subject};
 use limiter_core::testing::ManualClock;
@@ -27,6 +28,12 @@ impl Fixture {
         Self::with(&[address.to_owned()], server, |builder| builder)
     }
 
+    /// As [`Fixture::with`], with all that stands before the engine.
+    pub fn whole(addresses: &[String], server: Option<Memcached>) -> Self {
+        Self::with(addresses, server, |builder| builder.fleet(FleetOptions::new().deadline(PATIENT)))
+    }
+
+    /// The engine as it is: every decision asks the server.
     pub fn with(
         addresses: &[String],
         server: Option<Memcached>,
@@ -34,7 +41,7 @@ impl Fixture {
     ) -> Self {
         let runtime = Runtime::new().unwrap();
         let clock = ManualClock::new();
-        let builder = configured(MemcachedStore::builder().clock(clock.clone()));
+        let builder = configured(MemcachedStore::builder().clock(clock.clone()).fleet(alone()));
         let store = runtime.block_on(builder.connect(addresses)).unwrap();
         Fixture { store, clock, server, runtime }
     }
@@ -78,6 +85,14 @@ impl Fixture {
         waited
     }
 }
+
+/// Nothing is known, and nothing is asked together.
+pub fn alone() -> FleetOptions {
+    FleetOptions::new().without_denial_cache().without_combining().deadline(PATIENT)
+}
+
+/// The machine is busy with other tests.
+const PATIENT: Duration = Duration::from_secs(2);
 
 /// Waits for the answer to an operation, on a thread that is not the runtime's.
 pub fn operate(store: &impl Store, operation: Operation) -> Result<Answer, StoreError> {

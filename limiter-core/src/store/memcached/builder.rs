@@ -12,6 +12,7 @@ use super::fault::Fault;
 use super::line::{Address, AddressError, Patience, open};
 use super::name::{NAMESPACE, is_namespace};
 use super::ring::Ring;
+use crate::store::front::{FleetOptions, Front};
 use crate::time::{Clock, ClockHandle, SystemClock};
 
 /// Configures a [`MemcachedStore`].
@@ -36,6 +37,7 @@ pub struct MemcachedBuilder {
     patience: Patience,
     lease: Duration,
     clock: Option<Arc<dyn Clock>>,
+    fleet: FleetOptions,
 }
 
 impl Default for MemcachedBuilder {
@@ -45,6 +47,7 @@ impl Default for MemcachedBuilder {
             patience: Patience { connect: Duration::from_secs(1), reply: Duration::from_millis(100) },
             lease: Duration::from_secs(10),
             clock: None,
+            fleet: FleetOptions::new(),
         }
     }
 }
@@ -57,6 +60,13 @@ impl MemcachedBuilder {
         self
     }
 
+    /// What this process knows of its fleet, and how long anybody waits for the servers. Without this:
+    /// one process, exact, 50 ms.
+    pub fn fleet(mut self, fleet: FleetOptions) -> Self {
+        self.fleet = fleet;
+        self
+    }
+
     /// How long a server may take to accept a connection. A second unless stated.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.patience.connect = timeout;
@@ -64,7 +74,8 @@ impl MemcachedBuilder {
     }
 
     /// How long a server may take to reply. A connection on which a reply is overdue is given up and
-    /// made anew, and everybody who waits on it fails. 100 ms unless stated.
+    /// made anew, and everybody who waits on it fails; who asks for a decision waits no longer than the
+    /// deadline of the [fleet](Self::fleet) in any case. 100 ms unless stated.
     pub fn reply_timeout(mut self, timeout: Duration) -> Self {
         self.patience.reply = timeout;
         self
@@ -108,7 +119,7 @@ impl MemcachedBuilder {
         let ring = Ring::new(last, lines);
         let clock = self.clock.map_or_else(|| ClockHandle::System(SystemClock::new()), ClockHandle::guarded);
         let engine = Engine::new(ring, self.namespace.into(), clock, self.lease, Handle::current());
-        Ok(MemcachedStore { engine })
+        Ok(MemcachedStore { front: Front::new(engine, self.fleet) })
     }
 }
 

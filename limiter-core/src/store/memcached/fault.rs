@@ -64,6 +64,7 @@ impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Overdue => StoreError::timeout(),
+            Fault::Foreign | Fault::Contended => StoreError::unusable_key(fault),
             fault => StoreError::unavailable(fault),
         }
     }

@@ -49,7 +49,10 @@ mod slots;
 mod stats;
 mod window;
 
-use super::{Answer, Capabilities, Operation, Reply, Store, StoreError};
+use std::sync::Arc;
+
+use super::front::Front;
+use super::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError, Subject};
 pub use builder::{ConnectError, MemcachedBuilder};
 use engine::Engine;
 pub use stats::Stats;
@@ -70,7 +73,7 @@ pub use stats::Stats;
 /// ```
 #[derive(Clone, Debug)]
 pub struct MemcachedStore {
-    engine: Engine,
+    front: Front<Engine>,
 }
 
 impl MemcachedStore {
@@ -92,19 +95,39 @@ impl MemcachedStore {
         MemcachedBuilder::default()
     }
 
+    /// Says how many processes share the servers from now on, at least 1: while they fail, each takes
+    /// its share of every quota.
+    pub fn set_nodes(&self, nodes: u32) {
+        self.front.set_nodes(nodes);
+    }
+
+    /// Whether some server is left alone because it fails.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.front.is_failing()
+    }
+
     /// What happened at the servers so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.engine.inner().counters.read()
+        self.front.engine().inner().counters.read()
     }
 }
 
 impl Store for MemcachedStore {
     fn submit(&self, operation: Operation) -> Reply<Result<Answer, StoreError>> {
-        self.engine.submit(operation)
+        self.front.submit(operation)
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.engine.capabilities()
+        self.front.capabilities()
+    }
+
+    fn shard_of(&self, subject: &Subject) -> usize {
+        self.front.shard_of(subject)
+    }
+
+    fn stand_in(&self) -> Arc<StandIn> {
+        self.front.stand_in()
     }
 }

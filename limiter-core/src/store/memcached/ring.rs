@@ -26,15 +26,27 @@ impl Ring {
 
     /// The connection to the server where a key lives.
     pub(super) fn line(&self, digest: u128) -> &Line {
+        &self.seat(digest).1.line
+    }
+
+    /// The number of that server.
+    pub(super) fn number(&self, digest: u128) -> usize {
+        self.seat(digest).0
+    }
+
+    fn seat(&self, digest: u128) -> (usize, &Seat) {
+        let mut winner = (0, &self.first);
         if self.others.is_empty() {
-            return &self.first.line;
+            return winner;
         }
-        let first = (&self.first, bid(self.first.hash, digest));
-        let (winner, _) = self.others.iter().fold(first, |best, seat| {
+        let mut highest = bid(self.first.hash, digest);
+        for (at, seat) in self.others.iter().enumerate() {
             let other = bid(seat.hash, digest);
-            if other > best.1 { (seat, other) } else { best }
-        });
-        &winner.line
+            if other > highest {
+                (winner, highest) = ((at + 1, seat), other);
+            }
+        }
+        winner
     }
 
     pub(super) fn lines(&self) -> impl Iterator<Item = &Line> {

@@ -23,7 +23,9 @@ use super::ring::Ring;
 use super::slots::Registry;
 use super::stats::{Counters, count};
 use crate::algorithm::Algorithm;
-use crate::store::{Answer, BoxFuture, Capabilities, Charged, Decide, Item, Mode, Operation, Reply, Store, StoreError};
+use crate::store::{
+    Answer, BoxFuture, Capabilities, Charged, Decide, Item, Mode, Operation, Reply, Store, StoreError, Subject,
+};
 use crate::time::{ClockHandle, Now};
 pub(super) use flight::{Job, Work};
 
@@ -133,7 +135,7 @@ impl Inner {
     }
 
     pub(super) fn line(&self, name: &Name) -> &Line {
-        self.ring.line(name.digest())
+        self.ring.line(name.place())
     }
 
     /// A key holds what is not ours.
@@ -198,6 +200,11 @@ impl Store for Engine {
 
     fn capabilities(&self) -> Capabilities {
         CAPABILITIES
+    }
+
+    fn shard_of(&self, subject: &Subject) -> usize {
+        // Only a caller of several servers needs to know, and only then is it worth a hash.
+        if self.inner.ring.lines().nth(1).is_none() { 0 } else { self.inner.ring.number(Name::place_of(subject)) }
     }
 }
 
