@@ -51,7 +51,7 @@ pub use crate::{
         Applied, AppliedWatch, Claim, Exceeded, Held, Limiter, LimiterBuilder, Permit, RateLimitExceeded, Receipt,
         Ruling, Terms,
     },
-    policy::{Policy, PolicyError},
+    policy::{Declared, Policy, PolicyError},
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},
     store::{Reply, Store},
 };

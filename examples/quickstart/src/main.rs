@@ -2,11 +2,13 @@
 //!
 //! `cargo run --bin quickstart` serves it on 127.0.0.1. Environment: `PORT` (default 3000, 0 picks
 //! one), `API_RATE_LIMIT_READ`, `API_RATE_LIMIT_WRITE`, `API_RATE_LIMIT_WINDOW_SEC`,
-//! `TRUSTED_PROXIES` (comma-separated CIDRs).
+//! `TRUSTED_PROXIES` (comma-separated CIDRs). With the feature `redis` also `REDIS_URL`, where several
+//! processes keep their budgets together, and `FLEET_SIZE`, how many they are.
 
 mod api;
 mod settings;
 
+use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
@@ -30,8 +32,16 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(settings: Settings) -> std::io::Result<()> {
-    let limiter = settings.limiter;
+async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
+    #[cfg_attr(not(feature = "redis"), expect(unused_mut, reason = "another store is what the feature adds"))]
+    let mut limiter = settings.limiter;
+    #[cfg(feature = "redis")]
+    if let Some(shared) = settings.shared {
+        use limiter_tower::store::front::FleetOptions;
+        let fleet = FleetOptions::new().nodes(shared.processes);
+        limiter = limiter.store(limiter_tower::RedisStore::builder(shared.url).fleet(fleet).connect().await?);
+    }
+    let limiter = limiter.build();
     let app = api::app().layer(LimiterLayer::new(limiter));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port)).await?;
     let at = listener.local_addr()?;
@@ -50,5 +60,6 @@ async fn serve(settings: Settings) -> std::io::Result<()> {
                 std::future::pending::<()>().await;
             }
         })
-        .await
+        .await?;
+    Ok(())
 }

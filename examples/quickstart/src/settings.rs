@@ -5,12 +5,21 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use limiter_tower::{ClientIp, Limiter, Quota};
+use limiter_tower::{ClientIp, Limiter, LimiterBuilder, Quota};
 
 /// What the environment says.
 pub struct Settings {
     pub port: u16,
-    pub limiter: Limiter,
+    pub limiter: LimiterBuilder,
+    #[cfg(feature = "redis")]
+    pub shared: Option<Shared>,
+}
+
+/// Where several processes keep their budgets together.
+#[cfg(feature = "redis")]
+pub struct Shared {
+    pub url: String,
+    pub processes: u32,
 }
 
 /// A variable with a value that cannot be used.
@@ -63,8 +72,19 @@ impl Settings {
                 reason: error.to_string(),
             })?);
         }
-        Ok(Settings { port, limiter: builder.build() })
+        Ok(Settings {
+            port,
+            limiter: builder,
+            #[cfg(feature = "redis")]
+            shared: shared()?,
+        })
     }
+}
+
+#[cfg(feature = "redis")]
+fn shared() -> Result<Option<Shared>, SettingError> {
+    let processes = number("FLEET_SIZE", "a whole number of processes from 1", |size: &u32| *size > 0)?.unwrap_or(1);
+    Ok(text("REDIS_URL")?.map(|url| Shared { url, processes }))
 }
 
 /// A variable's value; unset and empty are the same.

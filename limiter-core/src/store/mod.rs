@@ -29,11 +29,15 @@ pub mod contract;
 pub mod counters;
 #[cfg(feature = "remote")]
 pub mod front;
+#[cfg(feature = "redis")]
+pub(crate) mod key_text;
 mod lease;
 mod lifetime;
 #[cfg(feature = "memcached")]
 pub mod memcached;
 pub mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod stand_in;
 
 use core::fmt;
@@ -163,6 +167,9 @@ pub struct Decided {
     pub source: Source,
     /// What keeps the slots of this decision, at stores where slots run out unless they are renewed.
     pub lease: Option<Arc<Lease>>,
+    /// When that was, where a store goes by a clock of its own: its reading in terms of the caller's
+    /// clock. The states are as of then.
+    pub now: Option<Now>,
 }
 
 /// What a store says to an [`Item`].
@@ -275,13 +282,39 @@ pub struct Capabilities {
     local: bool,
     penalties: bool,
     most: &'static [(Algorithm, u64)],
+    one_principal: bool,
+    largest: (u64, Nanos),
 }
 
 impl Capabilities {
     /// Exact algorithms, and how many rules one decision may hold.
     #[must_use]
     pub const fn new(algorithms: &'static [Algorithm], rules_per_decision: usize) -> Self {
-        Capabilities { algorithms, rules_per_decision, local: false, penalties: false, most: &[] }
+        let largest = (u64::MAX, Nanos::MAX);
+        Capabilities {
+            algorithms,
+            rules_per_decision,
+            local: false,
+            penalties: false,
+            one_principal: false,
+            largest,
+            most: &[],
+        }
+    }
+
+    /// Says that one decision can only be about the keys of one principal: they are kept apart from
+    /// those of others, as in a cluster.
+    #[must_use]
+    pub const fn one_principal(mut self) -> Self {
+        self.one_principal = true;
+        self
+    }
+
+    /// Says how large a capacity and how long a period can be counted exactly.
+    #[must_use]
+    pub const fn up_to(mut self, capacity: u64, period: Nanos) -> Self {
+        self.largest = (capacity, period);
+        self
     }
 
     /// Says that the state stays in this process, so that hashed subjects are enough.
@@ -321,6 +354,18 @@ impl Capabilities {
     #[must_use]
     pub const fn rules_per_decision(&self) -> usize {
         self.rules_per_decision
+    }
+
+    /// Whether the rules of one decision must all have the same key.
+    #[must_use]
+    pub const fn is_one_principal(&self) -> bool {
+        self.one_principal
+    }
+
+    /// Whether a limit is small enough to be counted exactly.
+    #[must_use]
+    pub fn counts(&self, params: &Params) -> bool {
+        params.capacity() <= self.largest.0 && params.period() <= self.largest.1.get()
     }
 
     /// Whether refused costs can be counted.

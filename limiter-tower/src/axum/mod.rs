@@ -32,7 +32,7 @@ pub use crate::headers::{Family, Legacy};
 pub use arguments::Arguments;
 pub use call::Call;
 pub use group::{Group, limited};
-pub use refusal::{Answer, Refusal, answer};
+pub use refusal::{Answer, answer};
 pub(crate) use routes::Routes;
 pub use site::Site;
 pub use spec::{Spec, key_source};

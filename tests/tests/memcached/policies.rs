@@ -57,7 +57,7 @@ fn a_limiter_decides_at_a_server_and_refunds_there() {
 #[test]
 fn refusals_need_no_server_and_a_server_that_fails_is_stood_in_for() {
     let Some(server) = Memcached::start(&[]) else { return };
-    let mut fixture = Fixture::whole(&[server.address.to_string()], Some(server));
+    let fixture = Fixture::whole(&[server.address.to_string()], Some(server));
     let limiter = Limiter::builder().store(fixture.store.clone()).build();
     let policy = Policy::new("greet", [Rule::new("4/h".parse().unwrap()).key(Global)]).unwrap();
     let decide = || match limiter.decide_key(&policy, &Key::everyone(), 1) {
@@ -68,7 +68,6 @@ fn refusals_need_no_server_and_a_server_that_fails_is_stood_in_for() {
         let decision = decide();
         assert!(decision.is_allowed() && decision.source() == Source::Store);
     }
-    assert_eq!(decide().source(), Source::Store);
     let known = decide();
     assert!(!known.is_allowed() && known.source() == Source::DenialCache && !known.is_degraded());
 
@@ -81,7 +80,7 @@ fn refusals_need_no_server_and_a_server_that_fails_is_stood_in_for() {
     let decisions: Vec<_> = (0..6).map(|_| wave()).collect();
     assert!(decisions.iter().all(|decision| decision.is_degraded() && decision.source() == Source::Local));
     assert_eq!(decisions.iter().filter(|decision| decision.is_allowed()).count(), 4, "no more than the whole quota");
-    fixture.server().thaw();
+    fixture.server.as_ref().unwrap().thaw();
     fixture.recover();
     assert!(!wave().is_allowed(), "what was spent meanwhile was charged");
 }
