@@ -91,8 +91,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Which of the servers behind this store keeps a key, by number, where there are several that can
     /// fail one by one.
-    fn shard_of(&self, subject: &Subject) -> usize {
-        let _ = subject;
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        let _ = (subject, params);
         0
     }
 
@@ -281,23 +281,22 @@ pub struct Capabilities {
     rules_per_decision: usize,
     local: bool,
     penalties: bool,
-    most: &'static [(Algorithm, u64)],
     one_principal: bool,
     largest: (u64, Nanos),
+    most: &'static [(Algorithm, u64)],
 }
 
 impl Capabilities {
     /// Exact algorithms, and how many rules one decision may hold.
     #[must_use]
     pub const fn new(algorithms: &'static [Algorithm], rules_per_decision: usize) -> Self {
-        let largest = (u64::MAX, Nanos::MAX);
         Capabilities {
             algorithms,
             rules_per_decision,
             local: false,
             penalties: false,
             one_principal: false,
-            largest,
+            largest: (u64::MAX, Nanos::MAX),
             most: &[],
         }
     }
@@ -390,11 +389,11 @@ pub struct StoreError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StoreErrorKind {
+    Foreign,
     LeftAlone,
     Timeout,
     Unavailable,
     Unsupported,
-    UnusableKey,
 }
 
 impl StoreError {
@@ -410,17 +409,16 @@ impl StoreError {
         StoreError { kind: StoreErrorKind::Unavailable, source: Some(source.into().into()) }
     }
 
+    /// What the store holds under this very key is nothing that it can decide by. Other keys are well.
+    #[must_use]
+    pub fn foreign(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        StoreError { kind: StoreErrorKind::Foreign, source: Some(source.into().into()) }
+    }
+
     /// The store failed before, and is not asked again for a short while.
     #[must_use]
     pub fn left_alone() -> Self {
         StoreError { kind: StoreErrorKind::LeftAlone, source: None }
-    }
-
-    /// The store works, but cannot use this key: it holds what no store of limits wrote, or others keep
-    /// changing it.
-    #[must_use]
-    pub fn unusable_key(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        StoreError { kind: StoreErrorKind::UnusableKey, source: Some(source.into().into()) }
     }
 
     /// The store does not know the operation.
@@ -438,18 +436,18 @@ impl StoreError {
     /// Whether the store failed as a whole, rather than at this operation alone.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        !matches!(self.kind, StoreErrorKind::Unsupported | StoreErrorKind::UnusableKey)
+        !matches!(self.kind, StoreErrorKind::Foreign | StoreErrorKind::Unsupported)
     }
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
+            StoreErrorKind::Foreign => "the store holds something else under this key",
             StoreErrorKind::LeftAlone => "the store failed before and is left alone for a while",
             StoreErrorKind::Timeout => "the store did not answer in time",
             StoreErrorKind::Unavailable => "the store is not available",
             StoreErrorKind::Unsupported => "the store does not support this operation",
-            StoreErrorKind::UnusableKey => "the store cannot use this key",
         })
     }
 }

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use limiter_core::algorithm::{Algorithm, Verdict};
-use limiter_core::store::memcached::MemcachedStore;
 use limiter_core::store::{Decide, Mode, Operation};
 use limiter_core::testing::ManualClock;
 use limiter_core::time::{Clock, Nanos, Now};
 use smallvec::SmallVec;
 
-use crate::fixture::{Fixture, alone, item, operate, params};
+use crate::fixture::{Fixture, bare, item, operate, params};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -51,7 +50,7 @@ fn processes_whose_clocks_differ_get_no_more_than_the_difference_brings() {
     let address = fixture.server.as_ref().unwrap().address.to_string();
     let ahead = ManualClock::new();
     ahead.advance(Duration::from_secs(2));
-    let builder = MemcachedStore::builder().fleet(alone()).clock(ahead.clone());
+    let builder = bare().clock(ahead.clone());
     let other = fixture.runtime.block_on(builder.connect([address])).unwrap();
     let params = params(Algorithm::Bucket, "10/s burst 10");
     let mut admitted = 0;
@@ -80,9 +79,7 @@ fn a_process_that_has_just_started_finds_what_others_used_before_it() {
         let params = params(algorithm, "5/d");
         assert!(fixture.take(algorithm.name(), params, 5).unwrap());
         let address = fixture.server.as_ref().unwrap().address.to_string();
-        let store = fixture
-            .runtime
-            .block_on(MemcachedStore::builder().fleet(alone()).clock(fixture.clock.clone()).connect([address]));
+        let store = fixture.runtime.block_on(bare().clock(fixture.clock.clone()).connect([address]));
         let limiter_clock = limiter_core::time::SystemClock::new();
         // A monotonic clock that began a moment ago, and no wall clock.
         let now = Now { monotonic: limiter_clock.monotonic(), wall: Nanos::ZERO };

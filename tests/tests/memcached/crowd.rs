@@ -2,11 +2,10 @@
 
 use limiter_core::algorithm::Algorithm;
 use limiter_core::store::contract::StoreUnderTest;
-use limiter_core::store::memcached::MemcachedStore;
 use limiter_core::store::{Answer, Decide, Mode, Operation, Reply, Store};
 use smallvec::SmallVec;
 
-use crate::fixture::{Fixture, alone, item, params};
+use crate::fixture::{Fixture, bare, item, params};
 
 const NODES: usize = 4;
 const TASKS: usize = 8;
@@ -22,7 +21,7 @@ fn several_processes_on_one_key_admit_no_more_than_one_would() {
         let admitted: u64 = fixture.runtime.block_on(async {
             let mut tasks = Vec::new();
             for _ in 0..NODES {
-                let builder = MemcachedStore::builder().fleet(alone()).clock(fixture.clock.clone());
+                let builder = bare().clock(fixture.clock.clone());
                 let store = builder.connect([address.clone()]).await.unwrap();
                 for _ in 0..TASKS {
                     let store = store.clone();

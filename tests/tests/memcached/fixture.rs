@@ -15,6 +15,11 @@ use std::sync::Arc;
 use tests::memcached::Memcached;
 use tokio::runtime::Runtime;
 
+/// The servers as they are: what stands before them has tests of its own.
+pub fn bare() -> MemcachedBuilder {
+    MemcachedStore::builder().fleet(FleetOptions::bare().deadline(Duration::from_secs(10)))
+}
+
 /// A store, the runtime that drives it, and a clock moved by hand.
 pub struct Fixture {
     pub store: MemcachedStore,
@@ -41,7 +46,7 @@ impl Fixture {
     ) -> Self {
         let runtime = Runtime::new().unwrap();
         let clock = ManualClock::new();
-        let builder = configured(MemcachedStore::builder().clock(clock.clone()).fleet(alone()));
+        let builder = configured(bare().clock(clock.clone()));
         let store = runtime.block_on(builder.connect(addresses)).unwrap();
         Fixture { store, clock, server, runtime }
     }
@@ -84,11 +89,6 @@ impl Fixture {
         }
         waited
     }
-}
-
-/// Nothing is known, and nothing is asked together.
-pub fn alone() -> FleetOptions {
-    FleetOptions::new().without_denial_cache().without_combining().deadline(PATIENT)
 }
 
 /// The machine is busy with other tests.

@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use limiter_core::algorithm::Params;
 use limiter_core::store::contract::StoreUnderTest;
-use limiter_core::store::memcached::MemcachedStore;
 use limiter_core::store::{Lease, Mode, Operation};
 use limiter_core::time::SystemClock;
 use smallvec::SmallVec;
 
-use crate::fixture::{Fixture, alone, item};
+use crate::fixture::{Fixture, bare, item};
 
 /// With leases of a second, as short as they can be, and the machine's own clock.
 fn fixture() -> Option<Fixture> {
@@ -119,7 +118,7 @@ fn no_more_hold_slots_at_once_than_there_are_in_several_processes() {
     let granted = fixture.runtime.block_on(async {
         let mut tasks = Vec::new();
         for _ in 0..4 {
-            let store = MemcachedStore::builder().fleet(alone()).connect([address.clone()]).await.unwrap();
+            let store = bare().connect([address.clone()]).await.unwrap();
             for _ in 0..5 {
                 let store = store.clone();
                 let now = fixture.now();

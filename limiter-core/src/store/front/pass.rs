@@ -10,7 +10,10 @@ use tokio::sync::oneshot;
 use super::denials::Keys;
 use super::flights::Told;
 use super::{Front, Inner};
-use crate::store::{Answer, BoxFuture, Decide, Operation, Reply, Store, StoreError, Subject};
+use crate::algorithm::{Algorithm, Verdict};
+use crate::store::{
+    Answer, BoxFuture, Charged, Decide, Item, ItemReply, Mode, Operation, Reply, Store, StoreError, Subject,
+};
 
 /// What becomes of an answer, beside being told.
 pub(super) enum After {
@@ -27,7 +30,7 @@ impl<S: Store> Front<S> {
     pub(super) fn pass(&self, operation: Operation) -> Reply<Told> {
         let inner = &self.inner;
         let fingerprint = |subject: &Subject| inner.stand_in.known().fingerprint(subject);
-        let subject = subject_of(&operation).cloned();
+        let shard = inner.shard_of(&operation);
         let after = match &operation {
             Operation::Reset { charges } => {
                 After::Forget(charges.iter().map(|charge| fingerprint(&charge.subject)).collect())
@@ -42,19 +45,19 @@ impl<S: Store> Front<S> {
         inner.forget(&after);
         // The store renews slots until it is told to let go, so that is told even when it fails.
         let must = matches!(operation, Operation::Release { .. });
-        if !must && inner.breaker(subject.as_ref()).is_some_and(super::Breaker::is_open) {
+        if !must && inner.is_open(shard) {
             return Reply::Now(Err(StoreError::left_alone()));
         }
-        self.alone(operation, subject, after)
+        self.alone(operation, shard, after)
     }
 
     /// One operation, one round trip.
-    pub(super) fn alone(&self, operation: Operation, subject: Option<Subject>, after: After) -> Reply<Told> {
+    pub(super) fn alone(&self, operation: Operation, shard: usize, after: After) -> Reply<Told> {
         let inner = &self.inner;
         let sent = inner.now();
         match inner.engine.submit(operation) {
             Reply::Now(told) => {
-                inner.note(subject.as_ref(), &told);
+                inner.note(shard, &told);
                 inner.follow(&after, &told, sent);
                 Reply::Now(told)
             }
@@ -66,22 +69,91 @@ impl<S: Store> Front<S> {
                 let (tell, told) = oneshot::channel();
                 let inner = Arc::clone(inner);
                 runtime.spawn(async move {
-                    let told = inner.within(inner.deadline(), subject.as_ref(), answer).await;
+                    let told = inner.within(inner.deadline(), shard, answer).await;
                     inner.follow(&after, &told, sent);
-                    // Whoever asked may have gone away.
-                    let _ = tell.send(told);
+                    let held = Held::of(&inner, &after, &told);
+                    // Whoever asked may have gone away: then this is dropped, and what is held given back.
+                    let _ = tell.send((told, held));
                 });
-                later(told)
+                handed_over(told)
             }
         }
     }
 }
 
+/// An answer that some task will send, with what it holds.
+pub(super) fn handed_over<S: Store>(told: oneshot::Receiver<(Told, Option<Held<S>>)>) -> Reply<Told> {
+    Reply::Later(Box::pin(async move {
+        let Ok((told, held)) = told.await else { return Err(StoreError::unavailable(Lost)) };
+        held.into_iter().for_each(Held::keep);
+        told
+    }))
+}
+
+/// Slots on their way to whoever asked for them. If nobody takes them, they go back.
+pub(super) struct Held<S: Store> {
+    inner: Arc<Inner<S>>,
+    release: Option<Operation>,
+}
+
+impl<S: Store> Held<S> {
+    pub(super) fn of(inner: &Arc<Inner<S>>, after: &After, told: &Told) -> Option<Self> {
+        let (After::Learn(asked), Ok(Answer::Decided(decided))) = (after, told) else { return None };
+        let now = asked.0.now;
+        let slots = |(item, reply): &(&Item, &ItemReply)| {
+            item.params.algorithm() == Algorithm::Concurrent
+                && item.mode != Mode::Peek
+                && item.cost > 0
+                && reply.verdict == Verdict::Allow
+        };
+        let charges: SmallVec<[Charged; 2]> = { asked.0.items.iter().zip(&decided.items) }
+            .filter(|item| decided.allowed && slots(item))
+            .map(|(item, reply)| Charged {
+                budget: item.budget,
+                subject: item.subject.clone(),
+                params: item.params,
+                cost: item.cost,
+                at: now.monotonic,
+                until: reply.state.fresh_at,
+                place: reply.place,
+            })
+            .collect();
+        let release = Operation::Release { now, lease: decided.lease.clone(), charges };
+        (!matches!(&release, Operation::Release { charges, .. } if charges.is_empty()))
+            .then(|| Held { inner: Arc::clone(inner), release: Some(release) })
+    }
+
+    fn keep(mut self) {
+        self.release = None;
+    }
+}
+
+impl<S: Store> Drop for Held<S> {
+    fn drop(&mut self) {
+        if let Some(release) = self.release.take() {
+            // Submitted is under way; nobody waits for the answer.
+            let _: Reply<_> = self.inner.engine.submit(release);
+        }
+    }
+}
+
 impl<S: Store> Inner<S> {
+    /// The server that an operation goes to is that of its first key.
+    fn shard_of(&self, operation: &Operation) -> usize {
+        let charge = match operation {
+            Operation::Decide(decide) | Operation::Inspect(decide) | Operation::Repeat { decide, .. } => {
+                return self.shard(&decide.items);
+            }
+            Operation::Release { charges, .. } | Operation::Reset { charges } => charges.first(),
+            Operation::Settle { charges, .. } => charges.first().map(|(charge, _)| charge),
+        };
+        charge.map_or(0, |charge| self.engine.shard_of(&charge.subject, &charge.params))
+    }
+
     /// Waits for an answer, but not for long.
-    pub(super) async fn within(&self, left: Duration, subject: Option<&Subject>, answer: BoxFuture<Told>) -> Told {
+    pub(super) async fn within(&self, left: Duration, shard: usize, answer: BoxFuture<Told>) -> Told {
         let told = tokio::time::timeout(left, answer).await.unwrap_or_else(|_| Err(StoreError::timeout()));
-        self.note(subject, &told);
+        self.note(shard, &told);
         told
     }
 
@@ -105,19 +177,6 @@ impl<S: Store> Inner<S> {
 /// An answer that some task will send.
 pub(super) fn later(told: oneshot::Receiver<Told>) -> Reply<Told> {
     Reply::Later(Box::pin(async move { told.await.unwrap_or_else(|_| Err(StoreError::unavailable(Lost))) }))
-}
-
-/// The server that an operation goes to is that of its first key.
-fn subject_of(operation: &Operation) -> Option<&Subject> {
-    match operation {
-        Operation::Decide(decide) | Operation::Inspect(decide) | Operation::Repeat { decide, .. } => {
-            decide.items.first().map(|item| &item.subject)
-        }
-        Operation::Release { charges, .. } | Operation::Reset { charges } => {
-            charges.first().map(|charge| &charge.subject)
-        }
-        Operation::Settle { charges, .. } => charges.first().map(|(charge, _)| &charge.subject),
-    }
 }
 
 /// The task that was to send an answer has ended without: its runtime was shut down.

@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 use super::Inner;
 use super::denials::{Keys, keys};
 use super::flights::{Told, Waiter};
-use super::numbers::{before_later, seen_from};
-use crate::store::{Answer, BoxFuture, Decide, Decided, Item, Operation, Reply, Store, StoreError};
+use super::numbers::{as_of, before_later};
+use crate::store::{Answer, BoxFuture, Decide, Item, Operation, Reply, Store, StoreError};
 use crate::time::Nanos;
 
 /// Equal decisions, in the order in which they came.
@@ -22,6 +22,7 @@ struct Group {
 /// The calls of a round that have not been answered yet.
 pub(super) struct Round {
     calls: SmallVec<[(Group, BoxFuture<Told>); 1]>,
+    shard: usize,
     sent: Nanos,
     /// When the first of those who wait came.
     oldest: Nanos,
@@ -29,11 +30,12 @@ pub(super) struct Round {
 
 impl<S: Store> Inner<S> {
     /// Sends a round; `None` if all of it was answered at once.
-    pub(super) fn send(&self, waiters: Vec<Waiter>) -> Option<Round> {
+    pub(super) fn send(&self, waiters: Vec<Waiter>, shard: usize) -> Option<Round> {
         let sent = self.now();
-        let mut round = Round { calls: SmallVec::new(), sent, oldest: sent };
+        let mut round = Round { calls: SmallVec::new(), shard, sent, oldest: sent };
         for group in self.groups(waiters) {
-            let operation = match u32::try_from(group.waiters.len()) {
+            let ahead = self.ahead(&group.decide, &group.keys);
+            let operation = match u32::try_from(group.waiters.len()).map(|waiting| waiting.saturating_add(ahead)) {
                 Ok(0 | 1) => Operation::Decide(group.decide.clone()),
                 Ok(times) => Operation::Repeat { decide: group.decide.clone(), times },
                 Err(_) => continue,
@@ -41,7 +43,7 @@ impl<S: Store> Inner<S> {
             let oldest = group.waiters.first().map_or(sent, |waiter| waiter.arrived);
             match self.engine.submit(operation) {
                 Reply::Now(told) => {
-                    self.note(subject(&group), &told);
+                    self.note(shard, &told);
                     self.share_out(group, told, Nanos::ZERO);
                 }
                 Reply::Later(answer) => {
@@ -99,19 +101,19 @@ impl<S: Store> Inner<S> {
         if let Some(last) = refused.as_ref().or(allowed.as_ref()) {
             self.learn(&decide, &keys, lag, last);
         }
+        let spare = granted.saturating_sub(u32::try_from(waiters.len()).unwrap_or(u32::MAX));
         for (which, waiter) in (0u32..).zip(waiters) {
             let decided = match granted.checked_sub(which.saturating_add(1)) {
                 Some(later) => allowed.as_ref().map(|last| before_later(&decide, last, u64::from(later))),
                 None => refused.clone(),
             };
-            let told = decided.map(|decided| answer(&decide, decided, &waiter));
+            let told = decided.map(|decided| Answer::Decided(as_of(&decide, decided)));
             let _ = waiter.tell.send(told.ok_or_else(StoreError::unsupported));
         }
+        if let Some(last) = allowed {
+            self.set_aside(decide, keys, last, spare);
+        }
     }
-}
-
-fn answer(decide: &Decide, decided: Decided, waiter: &Waiter) -> Answer {
-    Answer::Decided(seen_from(decide, decided, waiter.decide.now))
 }
 
 impl Round {
@@ -122,19 +124,15 @@ impl Round {
         for (group, answer) in self.calls {
             // All are under way already; their deadline is the same.
             let left = Duration::from(until.saturating_sub(inner.now()));
-            let told = inner.within(left, subject(&group), answer).await;
+            let told = inner.within(left, self.shard, answer).await;
             let lag = inner.now().saturating_sub(self.sent);
             inner.share_out(group, told, lag);
         }
     }
 }
 
-fn subject(group: &Group) -> Option<&crate::store::Subject> {
-    group.decide.items.first().map(|item| &item.subject)
-}
-
 /// Whether two decisions are the same but for who asked when.
-fn same(one: &[Item], other: &[Item]) -> bool {
+pub(super) fn same(one: &[Item], other: &[Item]) -> bool {
     one.len() == other.len()
         && one.iter().zip(other).all(|(one, other)| {
             one.cost == other.cost

@@ -36,8 +36,8 @@ pub struct MemcachedBuilder {
     namespace: String,
     patience: Patience,
     lease: Duration,
-    clock: Option<Arc<dyn Clock>>,
     fleet: FleetOptions,
+    clock: Option<Arc<dyn Clock>>,
 }
 
 impl Default for MemcachedBuilder {
@@ -46,8 +46,8 @@ impl Default for MemcachedBuilder {
             namespace: NAMESPACE.to_owned(),
             patience: Patience { connect: Duration::from_secs(1), reply: Duration::from_millis(100) },
             lease: Duration::from_secs(10),
-            clock: None,
             fleet: FleetOptions::new(),
+            clock: None,
         }
     }
 }
@@ -60,13 +60,6 @@ impl MemcachedBuilder {
         self
     }
 
-    /// What this process knows of its fleet, and how long anybody waits for the servers. Without this:
-    /// one process, exact, 50 ms.
-    pub fn fleet(mut self, fleet: FleetOptions) -> Self {
-        self.fleet = fleet;
-        self
-    }
-
     /// How long a server may take to accept a connection. A second unless stated.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.patience.connect = timeout;
@@ -74,8 +67,7 @@ impl MemcachedBuilder {
     }
 
     /// How long a server may take to reply. A connection on which a reply is overdue is given up and
-    /// made anew, and everybody who waits on it fails; who asks for a decision waits no longer than the
-    /// deadline of the [fleet](Self::fleet) in any case. 100 ms unless stated.
+    /// made anew, and everybody who waits on it fails. 100 ms unless stated.
     pub fn reply_timeout(mut self, timeout: Duration) -> Self {
         self.patience.reply = timeout;
         self
@@ -85,6 +77,13 @@ impl MemcachedBuilder {
     /// times as often. 10 seconds unless stated, and no less than one.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.max(Duration::from_secs(1));
+        self
+    }
+
+    /// What stands before the servers: how long anybody waits, how many processes share them, what is set
+    /// aside for these.
+    pub fn fleet(mut self, options: FleetOptions) -> Self {
+        self.fleet = options;
         self
     }
 

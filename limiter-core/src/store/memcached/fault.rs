@@ -67,7 +67,8 @@ impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Overdue => StoreError::timeout(),
-            Fault::Foreign | Fault::Contended | Fault::NoFleetSecret => StoreError::unusable_key(fault),
+            // The server is well, it is this key that is not.
+            Fault::Foreign | Fault::Contended | Fault::NoFleetSecret => StoreError::foreign(fault),
             fault => StoreError::unavailable(fault),
         }
     }

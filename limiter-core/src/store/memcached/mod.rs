@@ -29,6 +29,11 @@
 //! new: at most one more burst, or one more window's count, for each time. Give it a server of its
 //! own, with more memory than the keys need.
 //!
+//! # Before the servers
+//!
+//! There is a [`Front`](super::front): it waits no longer than the deadline, asks for several callers at once,
+//! remembers refusals, and leaves a failing server alone.
+//!
 //! # Several servers
 //!
 //! Keys are spread by rendezvous hashing, without copies. A server that fails takes its keys with
@@ -53,6 +58,7 @@ use std::sync::Arc;
 
 use super::front::Front;
 use super::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError, Subject};
+use crate::algorithm::Params;
 pub use builder::{ConnectError, MemcachedBuilder};
 use engine::Engine;
 pub use stats::Stats;
@@ -95,8 +101,7 @@ impl MemcachedStore {
         MemcachedBuilder::default()
     }
 
-    /// Says how many processes share the servers from now on, at least 1: while they fail, each takes
-    /// its share of every quota.
+    /// Says how many processes share the servers from now on, at least 1. See [`FleetOptions::nodes`](super::front::FleetOptions::nodes).
     pub fn set_nodes(&self, nodes: u32) {
         self.front.set_nodes(nodes);
     }
@@ -123,8 +128,8 @@ impl Store for MemcachedStore {
         self.front.capabilities()
     }
 
-    fn shard_of(&self, subject: &Subject) -> usize {
-        self.front.shard_of(subject)
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        self.front.shard_of(subject, params)
     }
 
     fn stand_in(&self) -> Arc<StandIn> {

@@ -1,9 +1,9 @@
 //! Keys as Memcached has them: of one length whatever callers send, without spaces, and telling
 //! nobody who is being limited.
 //!
-//! A key is a namespace, what is counted how, and the first half of a SHA-256 over what tells callers
-//! apart: the budget in words, and the parts of the caller's key with kinds and lengths. Two keys of
-//! callers who try to make them meet do so no sooner than after 2^64 attempts.
+//! A key is the first half of a SHA-256 over everything that tells it apart: the budget in words,
+//! the algorithm with its period, and the parts of the caller's key with kinds and lengths. Two keys
+//! of callers who try to make them meet do so no sooner than after 2^64 attempts.
 
 use core::fmt::Write;
 use std::net::IpAddr;
@@ -22,29 +22,16 @@ const LONGEST_NAMESPACE: usize = 64;
 /// A key at the server.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
-    place: u128,
     digest: u128,
     text: String,
 }
 
 impl Name {
     pub(super) fn new(namespace: &str, subject: &Subject, params: &Params) -> Self {
-        let (letter, period) = (letter(params.algorithm()), params.period());
-        let offset = params.offset().map_or(i64::MIN, i64::from);
-        let place = Self::place_of(subject);
-        let mut text = String::with_capacity(namespace.len() + 80);
-        // Writing to a string does not fail.
-        let _ = write!(text, "{namespace}:{letter}{period:x}");
-        if let Some(offset) = params.offset() {
-            let _ = write!(text, "{offset:+}");
-        }
-        let _ = write!(text, ":{place:032x}");
-        Name { place, digest: place ^ spread(u32::from(letter), period, offset), text }
-    }
-
-    /// What decides at which server a subject lives, however it is counted.
-    pub(super) fn place_of(subject: &Subject) -> u128 {
         let mut hash = Sha256::new();
+        hash.update([letter(params.algorithm())]);
+        hash.update(params.period().to_be_bytes());
+        hash.update(params.offset().map_or(i64::MIN, i64::from).to_be_bytes());
         match subject {
             Subject::Local(number) => field(&mut hash, b'#', &number.to_be_bytes()),
             Subject::Named(named) => {
@@ -52,14 +39,18 @@ impl Name {
                 write_key(&mut hash, &named.1);
             }
         }
-        u128::from_be_bytes(hash.finalize().first_chunk::<16>().copied().unwrap_or_default())
+        Self::finish(namespace, char::from(letter(params.algorithm())), hash)
     }
 
-    pub(super) fn place(&self) -> u128 {
-        self.place
+    fn finish(namespace: &str, kind: char, hash: Sha256) -> Self {
+        let half = hash.finalize().first_chunk::<16>().copied().unwrap_or_default();
+        let digest = u128::from_be_bytes(half);
+        let mut text = String::with_capacity(namespace.len() + 64);
+        // Writing to a string does not fail.
+        let _ = write!(text, "{namespace}:{kind}:{digest:032x}");
+        Name { digest, text }
     }
 
-    /// Tells the key from all others.
     pub(super) fn digest(&self) -> u128 {
         self.digest
     }
@@ -79,21 +70,15 @@ pub(super) fn is_namespace(text: &str) -> bool {
     (1..=LONGEST_NAMESPACE).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn letter(algorithm: Algorithm) -> char {
+fn letter(algorithm: Algorithm) -> u8 {
     match algorithm {
-        Algorithm::Bucket => 'b',
-        Algorithm::Concurrent => 'c',
-        Algorithm::Fixed => 'f',
-        Algorithm::Interval => 'i',
-        Algorithm::Log => 'l',
-        Algorithm::Sliding => 's',
+        Algorithm::Bucket => b'b',
+        Algorithm::Concurrent => b'c',
+        Algorithm::Fixed => b'f',
+        Algorithm::Interval => b'i',
+        Algorithm::Log => b'l',
+        Algorithm::Sliding => b's',
     }
-}
-
-/// Another number for everything that a subject can be counted by.
-fn spread(letter: u32, period: u64, offset: i64) -> u128 {
-    let word = u128::from(letter) << 64 | u128::from(period ^ offset.cast_unsigned().rotate_left(17));
-    word.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
 }
 
 fn write_key(hash: &mut Sha256, key: &Key) {
@@ -170,6 +155,6 @@ mod tests {
 
     #[test]
     fn a_name_is_the_same_in_every_process() {
-        assert_eq!(name("policy api", Key::from("alice")).text(), "limiter:f2540be400:");
+        assert_eq!(name("policy api", Key::from("alice")).text(), "limiter:f:4d1f1ced6f63a1f8f90fdae538328004");
     }
 }

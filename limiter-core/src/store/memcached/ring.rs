@@ -26,27 +26,26 @@ impl Ring {
 
     /// The connection to the server where a key lives.
     pub(super) fn line(&self, digest: u128) -> &Line {
-        &self.seat(digest).1.line
+        let other = self.number(digest).checked_sub(1).and_then(|number| self.others.get(number));
+        &other.unwrap_or(&self.first).line
     }
 
-    /// The number of that server.
+    /// The number of the server where a key lives.
     pub(super) fn number(&self, digest: u128) -> usize {
-        self.seat(digest).0
+        if self.is_one() {
+            return 0;
+        }
+        let first = (0, bid(self.first.hash, digest));
+        let (winner, _) = (1..).zip(&self.others).fold(first, |best, (number, seat)| {
+            let other = bid(seat.hash, digest);
+            if other > best.1 { (number, other) } else { best }
+        });
+        winner
     }
 
-    fn seat(&self, digest: u128) -> (usize, &Seat) {
-        let mut winner = (0, &self.first);
-        if self.others.is_empty() {
-            return winner;
-        }
-        let mut highest = bid(self.first.hash, digest);
-        for (at, seat) in self.others.iter().enumerate() {
-            let other = bid(seat.hash, digest);
-            if other > highest {
-                (winner, highest) = ((at + 1, seat), other);
-            }
-        }
-        winner
+    /// Whether there is one server alone.
+    pub(super) fn is_one(&self) -> bool {
+        self.others.is_empty()
     }
 
     pub(super) fn lines(&self) -> impl Iterator<Item = &Line> {

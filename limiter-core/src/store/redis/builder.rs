@@ -16,6 +16,7 @@ use super::route::Route;
 use super::settings::{Counts, Settings};
 use super::target::Target;
 use super::{ConnectError, RedisStore};
+use crate::store::front::FleetOptions;
 
 /// Configures a [`RedisStore`].
 ///
@@ -38,7 +39,7 @@ pub struct RedisStoreBuilder {
     url: String,
     namespace: String,
     shared_tag: Option<String>,
-    deadline: Duration,
+    fleet: FleetOptions,
     connect_within: Duration,
     lease: Duration,
     wait_for_server: bool,
@@ -51,7 +52,7 @@ impl RedisStoreBuilder {
             url: url.into(),
             namespace: "limiter".to_owned(),
             shared_tag: None,
-            deadline: Duration::from_millis(50),
+            fleet: FleetOptions::new(),
             connect_within: Duration::from_secs(1),
             lease: Duration::from_secs(30),
             wait_for_server: true,
@@ -76,7 +77,14 @@ impl RedisStoreBuilder {
     /// How long an answer may take; 50 ms unless stated. What takes longer is an error, and the rule
     /// says what then.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.fleet = self.fleet.deadline(deadline);
+        self
+    }
+
+    /// What stands before the store, the deadline among it: how many processes share it, what is set
+    /// aside for them.
+    pub fn fleet(mut self, options: FleetOptions) -> Self {
+        self.fleet = options;
         self
     }
 
@@ -119,7 +127,7 @@ impl RedisStoreBuilder {
         let runtime = Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
         let settings = Arc::new(Settings {
             runtime,
-            deadline: self.deadline,
+            deadline: self.fleet.deadline,
             connect_within: self.connect_within,
             login: address.login,
             counts: Counts::default(),
@@ -147,7 +155,7 @@ impl RedisStoreBuilder {
             node.reconnect(Duration::ZERO);
         }
         let names = Names { namespace: self.namespace, shared_tag: self.shared_tag };
-        Ok(RedisStore::around(RedisEngine {
+        let engine = RedisEngine {
             inner: Arc::new(Inner {
                 route: Arc::new(route),
                 settings,
@@ -156,7 +164,8 @@ impl RedisStoreBuilder {
                 distance: Distance::default(),
                 callers_clock: self.callers_clock,
             }),
-        }))
+        };
+        Ok(RedisStore::around(engine, self.fleet))
     }
 }
 

@@ -63,7 +63,7 @@ impl From<Failure> for StoreError {
         match failure {
             Failure::Timeout => StoreError::timeout(),
             Failure::Down => StoreError::unavailable("there is no connection to the server"),
-            Failure::Foreign(what) => StoreError::unusable_key(what),
+            Failure::Foreign(what) => StoreError::foreign(what),
             // As text: the client's types stay inside.
             Failure::Server(error) => StoreError::unavailable(error.to_string()),
             Failure::Unreadable => StoreError::unavailable("the server's answer is none of ours"),
@@ -74,7 +74,7 @@ impl From<Failure> for StoreError {
 impl From<Refused> for StoreError {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::NoFleetSecret => StoreError::unusable_key(crate::store::key_text::NoFleetSecret),
+            Refused::NoFleetSecret => StoreError::foreign(crate::store::key_text::NoFleetSecret),
             Refused::Unsupported => StoreError::unsupported(),
         }
     }

@@ -11,24 +11,32 @@
 //! * **Quick to fail.** No call takes longer than the deadline, none waits for a connection, and none
 //!   that may have been carried out is sent again. The rule says what happens then.
 //!
+//! What stands before it is a [`Front`](super::front): it waits no longer than the deadline, asks for several
+//! callers at once, remembers refusals, and leaves a failing server alone.
+//!
 //! One server, Sentinel and Cluster are told apart by the address: `redis://`, `rediss://` (feature
 //! `redis-tls`), `unix://`, `redis-sentinel://host,host/name`, `redis-cluster://host,host`. User and
 //! password go before the hosts. Redis 7.0 and Valkey 8 or later; the user of an ACL needs the
 //! commands `EVALSHA`, `SCRIPT LOAD`, `UNLINK`, `ZREM` and those of the scripts.
 //!
+//! The store keeps [barriers](super::Barriers), [counters and events](super::Counters) as well.
+//!
 //! In a cluster all keys of one principal are on one server, so the rules of one policy must have the
 //! same key; [`RedisStoreBuilder::shared_tag`] lifts that at the price of one server doing all the work.
 
 mod address;
+mod barriers;
 mod builder;
 mod clock;
 mod cluster;
+mod counters;
 mod encode;
 mod engine;
 mod failure;
 mod leases;
 mod names;
 mod node;
+mod polling;
 mod reply;
 mod route;
 mod script;
@@ -36,6 +44,7 @@ mod settings;
 mod target;
 
 use core::fmt;
+use std::sync::Arc;
 
 pub use address::AddressError;
 pub use builder::RedisStoreBuilder;
@@ -43,7 +52,9 @@ pub(crate) use engine::RedisEngine;
 use failure::Refused;
 pub use settings::RedisStats;
 
-use super::{Answer, Capabilities, Operation, Reply, Store, StoreError};
+use super::front::{FleetOptions, Front};
+use super::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError, Subject};
+use crate::algorithm::Params;
 
 /// State in Redis or Valkey. Clones are one store. See the [module](self).
 ///
@@ -65,7 +76,7 @@ use super::{Answer, Capabilities, Operation, Reply, Store, StoreError};
 /// ```
 #[derive(Clone, Debug)]
 pub struct RedisStore {
-    engine: RedisEngine,
+    front: Front<RedisEngine>,
 }
 
 impl RedisStore {
@@ -83,30 +94,47 @@ impl RedisStore {
         RedisStoreBuilder::new(url)
     }
 
-    fn around(engine: RedisEngine) -> Self {
-        RedisStore { engine }
+    fn around(engine: RedisEngine, fleet: FleetOptions) -> Self {
+        RedisStore { front: Front::new(engine, fleet) }
+    }
+
+    /// Says how many processes share the store from now on, at least 1. See [`FleetOptions::nodes`].
+    pub fn set_nodes(&self, nodes: u32) {
+        self.front.set_nodes(nodes);
+    }
+
+    pub(super) fn engine(&self) -> &RedisEngine {
+        self.front.engine()
     }
 
     /// What the store has met so far.
     #[must_use]
     pub fn stats(&self) -> RedisStats {
-        self.engine.inner.settings.counts.read()
+        self.front.engine().inner.settings.counts.read()
     }
 
     /// Whether there is a connection to every server that holds state.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.engine.inner.route.is_live()
+        self.front.engine().inner.route.is_live()
     }
 }
 
 impl Store for RedisStore {
     fn submit(&self, operation: Operation) -> Reply<Result<Answer, StoreError>> {
-        self.engine.submit(operation)
+        self.front.submit(operation)
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.engine.capabilities()
+        self.front.capabilities()
+    }
+
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        self.front.shard_of(subject, params)
+    }
+
+    fn stand_in(&self) -> Arc<StandIn> {
+        self.front.stand_in()
     }
 }
 

@@ -23,6 +23,7 @@ use super::ring::Ring;
 use super::slots::Registry;
 use super::stats::{Counters, count};
 use crate::algorithm::Algorithm;
+use crate::algorithm::Params;
 use crate::key::{self, Part};
 use crate::store::{
     Answer, BoxFuture, Capabilities, Charged, Decide, Item, Mode, Operation, Reply, Store, StoreError, Subject,
@@ -139,7 +140,7 @@ impl Inner {
     }
 
     pub(super) fn line(&self, name: &Name) -> &Line {
-        self.ring.line(name.place())
+        self.ring.line(name.digest())
     }
 
     /// A key holds what is not ours.
@@ -214,9 +215,9 @@ impl Store for Engine {
         CAPABILITIES
     }
 
-    fn shard_of(&self, subject: &Subject) -> usize {
-        // Only a caller of several servers needs to know, and only then is it worth a hash.
-        if self.inner.ring.lines().nth(1).is_none() { 0 } else { self.inner.ring.number(Name::place_of(subject)) }
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        let ring = &self.inner.ring;
+        if ring.is_one() { 0 } else { ring.number(Name::new(&self.inner.namespace, subject, params).digest()) }
     }
 }
 

@@ -56,7 +56,7 @@ async fn keep(inner: &Arc<Inner>, holding: &Holding, lease: &Lease) {
         Ok(None) => {
             if let Some(holding) = inner.slots.drop_holding(holding.id) {
                 lost(inner, lease);
-                give_back(inner, holding.place, inner.slots.holder(holding.id), holding.slots);
+                give_back(inner, holding.digest, inner.slots.holder(holding.id), holding.slots);
             }
         }
         // Nobody knows. As long as the lease is valid, the server keeps the slots.
@@ -70,7 +70,7 @@ async fn keep(inner: &Arc<Inner>, holding: &Holding, lease: &Lease) {
 
 /// Writes the slots anew. Their tokens, or `None` if one of them is not ours any more.
 async fn renew(inner: &Arc<Inner>, holding: &Holding) -> Result<Option<Vec<u64>>, Fault> {
-    let line = inner.ring.line(holding.place);
+    let line = inner.ring.line(holding.digest);
     let holder = inner.slots.holder(holding.id);
     let expiry = Expiry::after(inner.slots.term(), inner.clock.wall());
     let mut tokens = Vec::with_capacity(holding.slots.len());

@@ -161,7 +161,7 @@ async fn make(inner: &Arc<Inner>, name: &Name, plans: Vec<Plan>) -> Vec<Job> {
             grant(inner, name, plan, id, made);
             continue;
         }
-        give_back(inner, name.place(), inner.slots.holder(id), made);
+        give_back(inner, name.digest(), inner.slots.holder(id), made);
         match fault {
             Some(fault) => drop(plan.job.tell.send(Err(fault))),
             None => again.push(plan.job),
@@ -176,7 +176,6 @@ fn grant(inner: &Arc<Inner>, name: &Name, plan: Plan, id: u64, slots: Vec<Slot>)
     inner.slots.hold(Holding {
         id,
         digest: name.digest(),
-        place: name.place(),
         lease: Arc::downgrade(&lease),
         slots,
         caller: now,
@@ -206,16 +205,16 @@ pub(super) fn release(inner: &Arc<Inner>, charges: &[Charged], lease: Option<&Le
 
 fn release_id(inner: &Arc<Inner>, id: u64) {
     if let Some(holding) = inner.slots.drop_holding(id) {
-        give_back(inner, holding.place, inner.slots.holder(id), holding.slots);
+        give_back(inner, holding.digest, inner.slots.holder(id), holding.slots);
     }
 }
 
 /// Deletes slots of ours. One that was renewed meanwhile has another token, but still our name in it.
-fn give_back(inner: &Arc<Inner>, place: u128, holder: String, slots: Vec<Slot>) {
+fn give_back(inner: &Arc<Inner>, digest: u128, holder: String, slots: Vec<Slot>) {
     if slots.is_empty() {
         return;
     }
-    let line = inner.ring.line(place).clone();
+    let line = inner.ring.line(digest).clone();
     let commands: Vec<Command<'_>> =
         slots.iter().map(|slot| Command::Delete { key: &slot.key, unchanged: Some(slot.token) }).collect();
     let (again, runtime) = (line.clone(), inner.runtime.clone());

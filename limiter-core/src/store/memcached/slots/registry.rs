@@ -23,7 +23,6 @@ pub(super) struct Slot {
 pub(super) struct Holding {
     pub(super) id: u64,
     pub(super) digest: u128,
-    pub(super) place: u128,
     /// Gone when the holder is gone: its slots are then given back, not renewed.
     pub(super) lease: Weak<Lease>,
     pub(super) slots: Vec<Slot>,
