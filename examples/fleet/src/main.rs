@@ -15,7 +15,7 @@ use http::send;
 use processes::{Node, Redis, build};
 
 const NODES: usize = 3;
-/// Writes a minute, for each client, over all three.
+/// Writes an hour, for each client, over all three.
 const WRITES: u32 = 12;
 /// Redis is used again by then.
 const BACK_WITHIN: Duration = Duration::from_secs(4);
@@ -51,7 +51,7 @@ fn run() -> Told {
 
 /// Every process takes from the same twelve.
 fn one_budget(nodes: &[Node]) -> Told {
-    println!("\n{} writes of one client, in turns; {WRITES} a minute are allowed, wherever they arrive:", WRITES + 3);
+    println!("\n{} writes of one client, in turns; {WRITES} an hour are allowed, wherever they arrive:", WRITES + 3);
     let mut admitted = 0;
     for (turn, node) in nodes.iter().cycle().take(WRITES as usize + 3).enumerate() {
         let answer = send("POST", node.address)?;

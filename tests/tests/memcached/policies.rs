@@ -58,7 +58,7 @@ fn a_limiter_decides_at_a_server_and_refunds_there() {
 fn refusals_need_no_server_and_a_server_that_fails_is_stood_in_for() {
     let Some(server) = Memcached::start(&[]) else { return };
     let fixture = Fixture::whole(&[server.address.to_string()], Some(server));
-    let limiter = Limiter::builder().store(fixture.store.clone()).build();
+    let limiter = Limiter::builder().clock(fixture.clock.clone()).store(fixture.store.clone()).build();
     let policy = Policy::new("greet", [Rule::new("4/h".parse().unwrap()).key(Global)]).unwrap();
     let decide = || match limiter.decide_key(&policy, &Key::everyone(), 1) {
         Reply::Later(ruling) => fixture.runtime.block_on(ruling).decision,
