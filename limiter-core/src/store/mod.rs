@@ -36,6 +36,8 @@ mod lifetime;
 #[cfg(feature = "memcached")]
 pub mod memcached;
 pub mod memory;
+#[cfg(any(feature = "memcached", feature = "redis"))]
+mod polling;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod stand_in;

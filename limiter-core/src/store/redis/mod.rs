@@ -36,7 +36,6 @@ mod failure;
 mod leases;
 mod names;
 mod node;
-mod polling;
 mod reply;
 mod route;
 mod script;
