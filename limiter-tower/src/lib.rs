@@ -88,11 +88,13 @@ pub use crate::{
 pub use limiter_core::Wait;
 pub use limiter_core::key::client_ip::{ClientIp, Peer};
 pub use limiter_core::key::{Global, Header, Ip};
+#[cfg(feature = "memcached")]
+pub use limiter_core::store::memcached::MemcachedStore;
 #[cfg(feature = "redis")]
 pub use limiter_core::store::redis::RedisStore;
 pub use limiter_core::{
-    AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Enforcement, Key, KeySource, Limiter, MethodClass,
-    Missing, Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Reply, Rule, Usage, Warning,
+    AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Enforcement, Key, KeySource, Limiter, LimiterBuilder,
+    MethodClass, Missing, Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Reply, Rule, Usage, Warning,
 };
 pub use limiter_core::{Barrier, Claim, Exceeded, Held, RateLimitExceeded};
 pub use limiter_core::{access, event, key, limiter, quota, store, time};

@@ -6,12 +6,15 @@
 //!
 //! With `--features postgres`: who was limited goes to the database that `DATABASE_URL` names, every
 //! `VIOLATIONS_INTERVAL_SEC` (default 60). With `--features metrics`: numbers for Prometheus at `/metrics`.
+//! With `--features redis`: `REDIS_URL` is where several processes keep their budgets together, and
+//! `FLEET_SIZE` is how many they are.
 
 mod api;
 mod numbers;
 mod recording;
 mod settings;
 
+use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
@@ -27,7 +30,7 @@ use crate::settings::Settings;
 async fn main() -> ExitCode {
     let served = match Settings::from_env() {
         Ok(settings) => serve(settings).await,
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(error.into()),
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,7 +41,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(settings: Settings) -> Result<(), String> {
+async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     let (mut builder, numbers) = (settings.limiter, Numbers::start()?);
     builder = numbers.observe(builder);
     let mut recording = None;
@@ -47,13 +50,19 @@ async fn serve(settings: Settings) -> Result<(), String> {
         builder = started.observe(builder);
         recording = Some(started);
     }
+    #[cfg(feature = "redis")]
+    if let Some(shared) = settings.shared {
+        use limiter_tower::store::front::FleetOptions;
+        let fleet = FleetOptions::new().nodes(shared.processes);
+        builder = builder.store(limiter_tower::RedisStore::builder(shared.url).fleet(fleet).connect().await?);
+    }
     let limiter = builder.build();
     let app = api::app().layer(LimiterLayer::new(limiter.clone())).merge(numbers.route(&limiter));
-    let served = listen(app, settings.port).await.map_err(|error| error.to_string());
+    let served = listen(app, settings.port).await;
     if let Some(recording) = recording {
         recording.end().await;
     }
-    served
+    Ok(served?)
 }
 
 async fn listen(app: Router, port: u16) -> std::io::Result<()> {
@@ -74,5 +83,6 @@ async fn listen(app: Router, port: u16) -> std::io::Result<()> {
                 std::future::pending::<()>().await;
             }
         })
-        .await
+        .await?;
+    Ok(())
 }

@@ -5,8 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use limiter_tower::limiter::LimiterBuilder;
-use limiter_tower::{ClientIp, Limiter, Quota};
+use limiter_tower::{ClientIp, Limiter, LimiterBuilder, Quota};
 
 /// What the environment says.
 pub struct Settings {
@@ -14,6 +13,15 @@ pub struct Settings {
     pub limiter: LimiterBuilder,
     pub database: Option<String>,
     pub flush_every: Duration,
+    #[cfg(feature = "redis")]
+    pub shared: Option<Shared>,
+}
+
+/// Where several processes keep their budgets together.
+#[cfg(feature = "redis")]
+pub struct Shared {
+    pub url: String,
+    pub processes: u32,
 }
 
 /// A variable with a value that cannot be used.
@@ -76,8 +84,21 @@ impl Settings {
                 (1..=86_400).contains(seconds)
             })?;
         let flush_every = Duration::from_secs(seconds.unwrap_or(60));
-        Ok(Settings { port, limiter: builder, database: text("DATABASE_URL")?, flush_every })
+        Ok(Settings {
+            port,
+            limiter: builder,
+            database: text("DATABASE_URL")?,
+            flush_every,
+            #[cfg(feature = "redis")]
+            shared: shared()?,
+        })
     }
+}
+
+#[cfg(feature = "redis")]
+fn shared() -> Result<Option<Shared>, SettingError> {
+    let processes = number("FLEET_SIZE", "a whole number of processes from 1", |size: &u32| *size > 0)?.unwrap_or(1);
+    Ok(text("REDIS_URL")?.map(|url| Shared { url, processes }))
 }
 
 /// A variable's value; unset and empty are the same.

@@ -208,19 +208,19 @@ impl Params {
     }
 
     /// Units that a period brings back, where periods do.
-    #[cfg(feature = "fleet")]
+    #[cfg(feature = "redis")]
     pub(crate) const fn count(&self) -> u64 {
         self.count
     }
 
     /// Nanoseconds in which one unit comes back.
-    #[cfg(feature = "fleet")]
+    #[cfg(feature = "redis")]
     pub(crate) const fn interval(&self) -> u64 {
         self.interval
     }
 
     /// How much later than by the wall clock an aligned window may end by the other.
-    #[cfg(feature = "fleet")]
+    #[cfg(feature = "redis")]
     pub(crate) const fn slack(&self) -> u64 {
         if self.offset().is_some() { self.period / 1024 } else { 0 }
     }

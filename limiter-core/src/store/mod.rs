@@ -29,13 +29,15 @@ pub mod contract;
 pub mod counters;
 #[cfg(feature = "remote")]
 pub mod front;
-#[cfg(feature = "fleet")]
+#[cfg(feature = "redis")]
 pub(crate) mod key_text;
 mod lease;
 mod lifetime;
 #[cfg(feature = "memcached")]
 pub mod memcached;
 pub mod memory;
+#[cfg(any(feature = "memcached", feature = "redis"))]
+mod polling;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod stand_in;

@@ -33,6 +33,12 @@ impl Fixture {
         Self::with(&[address.to_owned()], server, |builder| builder)
     }
 
+    /// As [`Fixture::with`], with all that stands before the engine.
+    pub fn whole(addresses: &[String], server: Option<Memcached>) -> Self {
+        Self::with(addresses, server, |builder| builder.fleet(FleetOptions::new().deadline(PATIENT)))
+    }
+
+    /// The engine as it is: every decision asks the server.
     pub fn with(
         addresses: &[String],
         server: Option<Memcached>,
@@ -84,6 +90,9 @@ impl Fixture {
         waited
     }
 }
+
+/// The machine is busy with other tests.
+const PATIENT: Duration = Duration::from_secs(2);
 
 /// Waits for the answer to an operation, on a thread that is not the runtime's.
 pub fn operate(store: &impl Store, operation: Operation) -> Result<Answer, StoreError> {

@@ -3,6 +3,7 @@
 // How long a failure takes is part of the promise.
 #![allow(clippy::disallowed_methods)]
 
+mod barriers;
 mod clocks;
 mod contract;
 mod crowd;

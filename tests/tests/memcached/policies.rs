@@ -3,6 +3,9 @@
 use limiter_core::key::Global;
 use limiter_core::{Algorithm, Key, Limiter, Policy, Reply, Rule};
 
+use limiter_core::Source;
+use tests::memcached::Memcached;
+
 use crate::fixture::Fixture;
 
 #[test]
@@ -49,4 +52,35 @@ fn a_limiter_decides_at_a_server_and_refunds_there() {
         assert!(decide().decision.is_allowed(), "{algorithm}: what was given back can be taken");
         assert!(!decide().decision.is_allowed());
     }
+}
+
+#[test]
+fn refusals_need_no_server_and_a_server_that_fails_is_stood_in_for() {
+    let Some(server) = Memcached::start(&[]) else { return };
+    let fixture = Fixture::whole(&[server.address.to_string()], Some(server));
+    let limiter = Limiter::builder().clock(fixture.clock.clone()).store(fixture.store.clone()).build();
+    let policy = Policy::new("greet", [Rule::new("4/h".parse().unwrap()).key(Global)]).unwrap();
+    let decide = || match limiter.decide_key(&policy, &Key::everyone(), 1) {
+        Reply::Later(ruling) => fixture.runtime.block_on(ruling).decision,
+        Reply::Now(ruling) => ruling.decision,
+    };
+    for _ in 0..4 {
+        let decision = decide();
+        assert!(decision.is_allowed() && decision.source() == Source::Store);
+    }
+    let known = decide();
+    assert!(!known.is_allowed() && known.source() == Source::DenialCache && !known.is_degraded());
+
+    let other = Policy::new("wave", [Rule::new("4/h".parse().unwrap()).key(Global)]).unwrap();
+    let wave = || match limiter.decide_key(&other, &Key::everyone(), 1) {
+        Reply::Later(ruling) => fixture.runtime.block_on(ruling).decision,
+        Reply::Now(ruling) => ruling.decision,
+    };
+    fixture.server.as_ref().unwrap().freeze();
+    let decisions: Vec<_> = (0..6).map(|_| wave()).collect();
+    assert!(decisions.iter().all(|decision| decision.is_degraded() && decision.source() == Source::Local));
+    assert_eq!(decisions.iter().filter(|decision| decision.is_allowed()).count(), 4, "no more than the whole quota");
+    fixture.server.as_ref().unwrap().thaw();
+    fixture.recover();
+    assert!(!wave().is_allowed(), "what was spent meanwhile was charged");
 }

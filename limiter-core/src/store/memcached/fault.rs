@@ -21,6 +21,8 @@ pub(super) enum Fault {
     Refused(Arc<str>),
     /// What is kept under a key was not put there by this store.
     Foreign,
+    /// A key holds a secret, and the fleet has none to hash it under.
+    NoFleetSecret,
     /// Others changed the key each time this process was about to.
     Contended,
 }
@@ -41,6 +43,7 @@ impl fmt::Display for Fault {
             Fault::Overdue => f.write_str("memcached did not answer in time"),
             Fault::Refused(why) => write!(f, "memcached cannot do it: {why}"),
             Fault::Foreign => f.write_str("a value at memcached was not written by this store"),
+            Fault::NoFleetSecret => f.write_str("a key holds a secret, and no `fleet_secret` is set to hash it under"),
             Fault::Contended => f.write_str("others keep changing the same key at memcached"),
         }
     }
@@ -65,7 +68,7 @@ impl From<Fault> for StoreError {
         match fault {
             Fault::Overdue => StoreError::timeout(),
             // The server is well, it is this key that is not.
-            Fault::Foreign | Fault::Contended => StoreError::foreign(fault),
+            Fault::Foreign | Fault::Contended | Fault::NoFleetSecret => StoreError::foreign(fault),
             fault => StoreError::unavailable(fault),
         }
     }

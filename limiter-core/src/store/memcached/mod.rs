@@ -13,6 +13,8 @@
 //!   otherwise, and more where many processes share a busy key.
 //! * **Concurrent limits** (of up to 32 slots) are a key for each slot. A slot runs out unless its
 //!   holder renews it, a few seconds after its holder died at the latest.
+//! * **Barriers** are one value each, for up to 1,000 parties. Counters and events are not kept here: a
+//!   sum over several keys is no single step.
 //!
 //! # Clocks
 //!
@@ -41,6 +43,7 @@
 //! process must name the servers in the same way; the order does not matter.
 
 mod answer;
+mod barriers;
 mod builder;
 mod cell;
 mod engine;
@@ -101,15 +104,25 @@ impl MemcachedStore {
         MemcachedBuilder::default()
     }
 
+    fn inner(&self) -> &Arc<engine::Inner> {
+        self.front.engine().inner()
+    }
+
     /// Says how many processes share the servers from now on, at least 1. See [`FleetOptions::nodes`](super::front::FleetOptions::nodes).
     pub fn set_nodes(&self, nodes: u32) {
         self.front.set_nodes(nodes);
     }
 
+    /// Whether some server is left alone because it fails.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.front.is_failing()
+    }
+
     /// What happened at the servers so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.front.engine().inner().counters.read()
+        self.inner().counters.read()
     }
 }
 

@@ -39,10 +39,17 @@ impl Name {
                 write_key(&mut hash, &named.1);
             }
         }
-        Self::finish(namespace, char::from(letter(params.algorithm())), hash)
+        Self::finish(namespace, char::from(letter(params.algorithm())).encode_utf8(&mut [0; 4]), hash)
     }
 
-    fn finish(namespace: &str, kind: char, hash: Sha256) -> Self {
+    /// The key of something that is not a limit.
+    pub(super) fn of_text(namespace: &str, kind: &str, text: &str) -> Self {
+        let mut hash = Sha256::new();
+        field(&mut hash, b'"', text.as_bytes());
+        Self::finish(namespace, kind, hash)
+    }
+
+    fn finish(namespace: &str, kind: &str, hash: Sha256) -> Self {
         let half = hash.finalize().first_chunk::<16>().copied().unwrap_or_default();
         let digest = u128::from_be_bytes(half);
         let mut text = String::with_capacity(namespace.len() + 64);

@@ -12,9 +12,9 @@ use super::RedisStore;
 use super::encode::{Argument, Call, clock, number};
 use super::engine::RedisEngine;
 use super::failure::Failure;
-use super::polling::Pauses;
 use super::script::Script;
 use crate::store::barrier::{Arrival, AtTimeout, Barriers, Ticket, Waited};
+use crate::store::polling::Pauses;
 use crate::store::{Lifetime, Reply, StoreError};
 
 /// Waits look at their barrier at least twenty times a second.

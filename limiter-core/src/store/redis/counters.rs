@@ -8,10 +8,10 @@ use super::RedisStore;
 use super::encode::{Argument, Call, clock, number};
 use super::engine::RedisEngine;
 use super::failure::Failure;
-use super::polling::Pauses;
 use super::script::Script;
 use super::target::text;
 use crate::store::counters::{Counters, LARGEST};
+use crate::store::polling::Pauses;
 use crate::store::{Lifetime, Reply, StoreError};
 
 /// A sum over counters with names of their own needs them on one server: in a cluster that takes a

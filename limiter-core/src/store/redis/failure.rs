@@ -74,7 +74,7 @@ impl From<Failure> for StoreError {
 impl From<Refused> for StoreError {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::NoFleetSecret => StoreError::unavailable(crate::store::key_text::NoFleetSecret),
+            Refused::NoFleetSecret => StoreError::foreign(crate::store::key_text::NoFleetSecret),
             Refused::Unsupported => StoreError::unsupported(),
         }
     }

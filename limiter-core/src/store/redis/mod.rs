@@ -38,7 +38,6 @@ mod grants;
 mod leases;
 mod names;
 mod node;
-mod polling;
 mod reply;
 mod route;
 mod script;

@@ -24,6 +24,7 @@ use super::slots::Registry;
 use super::stats::{Counters, count};
 use crate::algorithm::Algorithm;
 use crate::algorithm::Params;
+use crate::key::{self, Part};
 use crate::store::{
     Answer, BoxFuture, Capabilities, Charged, Decide, Item, Mode, Operation, Reply, Store, StoreError, Subject,
 };
@@ -85,6 +86,9 @@ impl Engine {
         let concurrent = item.params.algorithm() == Algorithm::Concurrent;
         if item.params.capacity() > most || (concurrent && repeated) {
             return unsupported();
+        }
+        if holds_secret(&item.subject) && !key::has_fleet_secret() {
+            return Reply::Now(Err(Fault::NoFleetSecret.into()));
         }
         let form = Form { mode: item.mode, times, repeated };
         let mode = if write { item.mode } else { Mode::Peek };
@@ -148,6 +152,14 @@ impl Inner {
     /// Clocks where no operation brought a reading.
     fn here(&self) -> Here {
         Here::new(self.clock.read(true), &self.clock)
+    }
+}
+
+/// Whether processes can only agree on a subject if they hash its secrets alike.
+fn holds_secret(subject: &Subject) -> bool {
+    match subject {
+        Subject::Named(named) => named.1.parts().iter().any(|part| matches!(part, Part::Secret(_))),
+        Subject::Local(_) => false,
     }
 }
 

@@ -13,26 +13,26 @@ const FAILURES: u32 = 20;
 const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 10);
 
 /// The pauses of one wait.
-pub(super) struct Pauses {
+pub(crate) struct Pauses {
     end: Pin<Box<Sleep>>,
     pause: Duration,
     failures: u32,
 }
 
 impl Pauses {
-    pub(super) fn within(limit: Duration) -> Self {
+    pub(crate) fn within(limit: Duration) -> Self {
         Pauses { end: Box::pin(sleep(limit.min(FOR_EVER))), pause: FIRST, failures: 0 }
     }
 
     /// Pauses before the next look; `false` when the time is over.
-    pub(super) async fn pause(&mut self) -> bool {
+    pub(crate) async fn pause(&mut self) -> bool {
         let over = timeout(self.pause, self.end.as_mut()).await.is_ok();
         self.pause = (self.pause * 2).min(LONGEST);
         !over
     }
 
     /// Notes whether a look failed; whether that can be borne for now.
-    pub(super) fn bears(&mut self, failed: bool) -> bool {
+    pub(crate) fn bears(&mut self, failed: bool) -> bool {
         self.failures = if failed { self.failures + 1 } else { 0 };
         self.failures < FAILURES
     }
