@@ -123,6 +123,8 @@ pub enum Source {
 pub enum Outcome {
     /// The rule lets the request pass.
     Allowed,
+    /// As many requests as may be under way are, and none of them has been settled yet.
+    InFlight,
     /// The cost is above what the rule can ever admit.
     NeverFits,
     /// The request lacks the key, and the rule refuses such requests.
@@ -211,7 +213,7 @@ impl Usage {
     pub fn remaining(&self) -> u64 {
         match self.outcome {
             // Nothing would be, whatever the quota.
-            Outcome::NoRoom | Outcome::StoreFailed => 0,
+            Outcome::InFlight | Outcome::NoRoom | Outcome::StoreFailed => 0,
             _ => self.params.remaining(self.state, self.now),
         }
     }

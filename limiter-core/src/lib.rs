@@ -27,6 +27,9 @@ pub mod policy;
 #[cfg(feature = "std")]
 pub mod rule;
 #[cfg(feature = "std")]
+pub mod settle;
+mod statuses;
+#[cfg(feature = "std")]
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -43,7 +46,9 @@ pub use crate::{
     limiter::{Applied, AppliedWatch, Limiter, LimiterBuilder, Permit, Receipt, Ruling},
     policy::{Policy, PolicyError},
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},
+    settle::{Reservation, Settle, Settlement, Settling},
     store::{Reply, Store},
 };
 pub use key_notation::KeyNotation;
 pub use quota::Quota;
+pub use statuses::{Statuses, StatusesError};

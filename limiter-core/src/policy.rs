@@ -151,11 +151,13 @@ fn check(rule: Rule, name: Name, earlier: &[PolicyRule]) -> Result<PolicyRule, P
         return Err(PolicyError::Cost { name, cost, capacity: params.capacity() });
     }
     let mismatch = if params.algorithm() != Algorithm::Concurrent {
-        None
+        (rule.penalty && rule.settle.is_some()).then_some(Mismatch::PenaltyOnSettled)
     } else if rule.penalty {
         Some(Mismatch::PenaltyOnConcurrent)
     } else if rule.quota_fn.is_some() {
         Some(Mismatch::QuotaOnConcurrent)
+    } else if rule.settle.is_some() {
+        Some(Mismatch::SettleOnConcurrent)
     } else {
         None
     };

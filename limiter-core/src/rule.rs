@@ -10,6 +10,7 @@ use crate::algorithm::Algorithm;
 use crate::decision::Name;
 use crate::key::{Global, Ip, KeySource, Missing};
 use crate::quota::Quota;
+use crate::settle::Settle;
 
 /// Which requests a rule counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -164,6 +165,7 @@ pub struct Rule {
     pub(crate) missing: Missing,
     pub(crate) cost: Cost,
     pub(crate) penalty: bool,
+    pub(crate) settle: Option<Arc<Settle>>,
     pub(crate) quota_fn: Option<QuotaFn>,
     pub(crate) class: MethodClass,
     pub(crate) on_store_error: OnStoreError,
@@ -184,6 +186,7 @@ impl Rule {
             missing: Missing::default(),
             cost: Cost::Fixed(1),
             penalty: false,
+            settle: None,
             quota_fn: None,
             class: MethodClass::Any,
             on_store_error: OnStoreError::default(),
@@ -285,6 +288,23 @@ impl Rule {
         self
     }
 
+    /// Settles the charge once the outcome of a request is known: counts failures alone, or takes what
+    /// the answer turns out to have cost. See [`settle`](crate::settle) for what is promised while
+    /// requests are under way.
+    ///
+    /// ```
+    /// use limiter_core::{Rule, settle::Settle};
+    ///
+    /// let logins = Rule::new("5/15min".parse()?).settle(Settle::failed());
+    /// let pages = Rule::new("100/min".parse()?).settle(Settle::count("not 304, 5xx".parse()?).lenient(16));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn settle(mut self, settle: Settle) -> Self {
+        self.settle = Some(Arc::new(settle));
+        self
+    }
+
     /// Gives each caller a quota of its own, such as that of a plan, worked out from the head of the
     /// request. The declared quota is the default: it holds where there is no request, where the
     /// function returns it, and, with a warning, where the one returned does not fit the algorithm.
@@ -359,6 +379,7 @@ impl fmt::Debug for Rule {
             .field("cost", &self.cost)
             .field("class", &self.class)
             .field("penalty", &self.penalty)
+            .field("settle", &self.settle)
             .field("quota_fn", &self.quota_fn.is_some())
             .finish_non_exhaustive()
     }

@@ -21,8 +21,12 @@ pub enum Mismatch {
     },
     /// A refusal holds no slot that could be counted.
     PenaltyOnConcurrent,
+    /// A rule that counts what it refuses settles by outcome, and a refused request has none.
+    PenaltyOnSettled,
     /// A concurrent limit counts slots, not requests per time.
     QuotaOnConcurrent,
+    /// A slot is free when its request ends, whatever came of it.
+    SettleOnConcurrent,
 }
 
 impl fmt::Display for Mismatch {
@@ -41,6 +45,8 @@ impl fmt::Display for Mismatch {
                 "a window admits its count and has no `burst`; use algorithm `bucket`, or leave the burst out"
             }
             Mismatch::PenaltyOnConcurrent => "a concurrent limit counts slots held, and a refusal holds none; leave `penalty` out",
+            Mismatch::PenaltyOnSettled => "a rule that settles by outcome never counts what it refuses; leave `penalty` out",
+            Mismatch::SettleOnConcurrent => "a slot is free when its request ends, whatever came of it; leave what is settled out",
             Mismatch::QuotaOnConcurrent => "a concurrent limit takes a number of slots, not a quota per time",
         })
     }

@@ -28,7 +28,7 @@ impl Limiter {
     #[inline]
     pub(super) fn alone<'a>(&'a self, prepared: &'a Prepared) -> Option<Alone<'a>> {
         match (&self.inner.store, prepared.rules.as_slice()) {
-            (StoreHandle::Memory(store), [rule]) if !rule.lifted => {
+            (StoreHandle::Memory(store), [rule]) if !rule.lifted && rule.settle.is_none() => {
                 Some(Alone { limiter: self, store, rule, params: &rule.params, budget: rule.budget, request: None })
             }
             _ => None,
@@ -69,6 +69,7 @@ impl Alone<'_> {
                 decision: self.made(&item, now, allowed, &reply),
                 receipt: Receipt { charges: Few::new(), local: false },
                 permit: None,
+                reservation: None,
             });
         }
         if self.leaves_nothing() {
@@ -76,6 +77,7 @@ impl Alone<'_> {
                 decision: self.made(&item, now, allowed, &reply),
                 receipt: Receipt { charges: Few::one(charged(&item, &reply, now)), local: false },
                 permit: None,
+                reservation: None,
             });
         }
         let slots = core::iter::once(charged(&item, &reply, now)).collect();
@@ -83,6 +85,7 @@ impl Alone<'_> {
             decision: self.made(&item, now, allowed, &reply),
             receipt: Receipt { charges: Few::new(), local: false },
             permit: Some(Permit::new(self.limiter.clone(), slots, None, false)),
+            reservation: None,
         })
     }
 

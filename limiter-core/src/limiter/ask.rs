@@ -32,6 +32,9 @@ impl Limiter {
         mode: Mode,
         request: Option<&KeyContext<'_>>,
     ) -> Reply<Ruling> {
+        if prepared.settles && mode == Mode::Charge {
+            return self.ask_reserving(policy, prepared, asked, request);
+        }
         if let [one] = asked.as_slice()
             && let StoreHandle::Memory(store) = &self.inner.store
             && let Some(rule) = prepared.rules.get(one.rule)
@@ -44,6 +47,18 @@ impl Limiter {
             return Reply::Now(Ruling::without_rules());
         }
         let op = self.operation(prepared, asked, mode);
+        self.submit(policy, prepared, op, asked, request)
+    }
+
+    /// Has the store decide.
+    pub(super) fn submit(
+        &self,
+        policy: &Policy,
+        prepared: &Prepared,
+        op: Decide,
+        asked: &mut Questions,
+        request: Option<&KeyContext<'_>>,
+    ) -> Reply<Ruling> {
         let store = match &self.inner.store {
             StoreHandle::Memory(store) => {
                 let mut ruling = Ruling::default();
@@ -79,7 +94,7 @@ impl Limiter {
                 subject: self.subject(one.tier.budget, rule, &one.tier.params, &one.key),
                 params: one.tier.params,
                 cost: one.cost,
-                mode: if rule.penalty && mode == Mode::Charge { Mode::Penalty } else { mode },
+                mode: rule.mode(mode),
                 at_ceiling: rule.at_ceiling,
             });
         }

@@ -118,7 +118,8 @@ impl Limiter {
         self.decision(policy, key, Some(cost), Mode::Peek)
     }
 
-    /// Decides about one key and hands out what was charged, so that it can be released or refunded.
+    /// Decides about one key and hands out what was charged, so that it can be released, refunded, or
+    /// settled once the outcome is known.
     pub fn decide_key(&self, policy: &Policy, key: &Key, cost: u64) -> Reply<Ruling> {
         let Ok(prepared) = self.prepared(policy) else { return Reply::Now(Ruling::default()) };
         if let Some(alone) = self.alone(prepared) {
@@ -147,7 +148,7 @@ impl Limiter {
             let op = self.operation(prepared, &asked, mode);
             let mut ruling = Ruling::default();
             self.rule(prepared, &op, &asked, &store.decide(&op), Source::Store, None, &mut ruling);
-            return ruling.decision;
+            return ruling.decided(mode);
         }
         let ruling = match self.ask(policy, prepared, &mut questions(prepared, key, cost), mode, None) {
             Reply::Now(ruling) => ruling,
@@ -157,7 +158,7 @@ impl Limiter {
                 self.without_store(prepared, &op, &asked, &StoreError::unsupported(), None)
             }
         };
-        ruling.decision
+        ruling.decided(mode)
     }
 
     /// What becomes of a request that lacks the key, with a word to those who can mend it.

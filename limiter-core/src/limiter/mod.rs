@@ -8,6 +8,7 @@ mod decide;
 mod doors;
 mod permit;
 mod prepared;
+mod reservation;
 mod ruling;
 mod slots;
 
@@ -25,6 +26,7 @@ use crate::key::client_ip::ClientIp;
 use crate::key::{Fingerprints, Key};
 use crate::policy::{Policy, PolicyError};
 use crate::quota::Quota;
+use crate::settle::OpenRequests;
 use crate::store::memory::MemoryStore;
 use crate::store::{Capabilities, Store, Subject};
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
@@ -71,6 +73,8 @@ pub(crate) struct Inner {
     warned: DashSet<Warning>,
     require: bool,
     fingerprints: Fingerprints,
+    /// Requests that are yet to be settled.
+    open: OpenRequests,
 }
 
 enum StoreHandle {
@@ -291,6 +295,7 @@ impl LimiterBuilder {
                 warned: DashSet::new(),
                 require: self.require,
                 fingerprints: Fingerprints::new(),
+                open: OpenRequests::default(),
             }),
         };
         if let Some(warning) = limiter.inner.doctor.at_start(limiter.client_ip()) {

@@ -12,11 +12,15 @@ use crate::key::{KeySource, Missing};
 use crate::policy::{Policy, PolicyError, PolicyRule, overridden};
 use crate::quota::Quota;
 use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
+use crate::settle::{Settle, Settling};
+use crate::store::Mode;
 
 pub(super) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
     /// Whether some rule counts by the wall clock.
     pub(super) wall: bool,
+    /// Whether some rule settles by outcome.
+    pub(super) settles: bool,
 }
 
 pub(super) struct PreparedRule {
@@ -33,6 +37,7 @@ pub(super) struct PreparedRule {
     pub(super) missing: Missing,
     pub(super) cost: Cost,
     pub(super) penalty: bool,
+    pub(super) settle: Option<Arc<Settle>>,
     pub(super) tiers: Option<Tiers>,
     pub(super) class: MethodClass,
     pub(super) on_store_error: OnStoreError,
@@ -60,7 +65,8 @@ impl Prepared {
             rules.push(rule(limiter, policy, declared, index));
         }
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
-        Ok(Prepared { rules, wall })
+        let settles = rules.iter().any(|rule| rule.settle.is_some());
+        Ok(Prepared { rules, wall, settles })
     }
 }
 
@@ -94,6 +100,7 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         missing: declared.rule.missing,
         cost: declared.rule.cost.clone(),
         penalty: declared.rule.penalty,
+        settle: declared.rule.settle.clone(),
         tiers: tiers(declared),
         class: declared.rule.class,
         on_store_error: declared.rule.on_store_error,
@@ -122,6 +129,16 @@ impl PreparedRule {
         match &self.tiers {
             None => (!self.lifted).then(|| self.default_tier()),
             Some(tiers) => self.tier_of(limiter, tiers, (tiers.quota)(parts)),
+        }
+    }
+
+    /// Whether the store is asked to take, or only whether it would.
+    pub(super) fn mode(&self, mode: Mode) -> Mode {
+        let is_lenient = || self.settle.as_ref().is_some_and(|settle| settle.settling() != Settling::Strict);
+        match mode {
+            Mode::Charge if self.penalty => Mode::Penalty,
+            Mode::Charge if is_lenient() => Mode::Peek,
+            mode => mode,
         }
     }
 

@@ -7,11 +7,13 @@ use super::Limiter;
 use super::ask::{Asked, Questions};
 use super::permit::{Permit, Receipt};
 use super::prepared::{Prepared, PreparedRule};
+use super::reservation;
 use crate::algorithm::{Algorithm, State, Verdict};
 use crate::decision::{Decision, Outcome, Source, Usage};
 use crate::event::{Event, StoreFailure};
 use crate::key::{Key, KeyContext, Part};
 use crate::rule::OnStoreError;
+use crate::settle::Reservation;
 use crate::store::memory::MemoryStore;
 use crate::store::{Charged, Decide, Decided, Item, ItemReply, Mode, Place, StoreError};
 use crate::time::Now;
@@ -26,6 +28,8 @@ pub struct Ruling {
     pub receipt: Receipt,
     /// Slots of concurrent limits, if the policy has any.
     pub permit: Option<Permit>,
+    /// What is settled once the outcome is known, if the policy has such rules.
+    pub reservation: Option<Reservation>,
 }
 
 impl Ruling {
@@ -51,11 +55,13 @@ impl Limiter {
         ruling.decision.source = source;
         ruling.decision.degraded = !matches!(source, Source::Store | Source::DenialCache | Source::Lease);
         ruling.receipt.local = source == Source::Local;
-        let mut slots = SmallVec::new();
+        let (mut slots, mut reserved) = (SmallVec::new(), SmallVec::new());
         for ((one, item), reply) in asked.iter().zip(&op.items).zip(&decided.items) {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
             ruling.decision.usages.push(usage(rule, item, reply, op.now));
-            if decided.allowed && reply.verdict == Verdict::Allow && item.mode != Mode::Peek && item.cost > 0 {
+            if let Some(settle) = rule.settle.as_ref().filter(|_| decided.allowed && reply.verdict == Verdict::Allow) {
+                reserved.push(reservation::reserved(rule, settle, item, reply, op.now));
+            } else if decided.allowed && reply.verdict == Verdict::Allow && item.mode != Mode::Peek && item.cost > 0 {
                 // Charges on one budget wear off one after the other, the last one last.
                 let one_cell = |earlier: &Charged| match (earlier.place, reply.place) {
                     (Place::Shared, Place::Shared) => earlier.budget == item.budget,
@@ -74,6 +80,9 @@ impl Limiter {
         }
         if !slots.is_empty() {
             ruling.permit = Some(Permit::new(self.clone(), slots, decided.lease.clone(), ruling.receipt.local));
+        }
+        if !reserved.is_empty() {
+            ruling.reservation = Some(Reservation::new(self.clone(), ruling.receipt.local, reserved));
         }
         self.tell(asked, &ruling.decision, request);
     }
@@ -173,7 +182,7 @@ impl Limiter {
     }
 }
 
-fn unknown_reply() -> ItemReply {
+pub(super) fn unknown_reply() -> ItemReply {
     ItemReply { verdict: Verdict::Deny { retry: None }, state: State::default(), place: Place::Own }
 }
 
