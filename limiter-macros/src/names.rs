@@ -7,12 +7,15 @@ pub(crate) enum Argument {
     Burst,
     Concurrent,
     Cost,
+    Count,
     Crate,
     Exempt,
     Headers,
+    InFlight,
     Inner,
     Key,
     Missing,
+    Mode,
     Name,
     OnLimited,
     OnStoreError,
@@ -21,7 +24,10 @@ pub(crate) enum Argument {
     Quota,
     Read,
     Scope,
+    Settle,
+    SettleWithin,
     TrustedKey,
+    Unsettled,
     Write,
 }
 
@@ -40,6 +46,12 @@ const KNOWN: &[(Argument, &str, &str)] = &[
     (Argument::Penalty, "penalty", "the bare word `penalty`"),
     (Argument::OnStoreError, "on_store_error", r#"`on_store_error = "local"`, `"open"`, `"closed"`"#),
     (Argument::Cost, "cost", "`cost = 5`, or a function of the request's head: `cost = query_cost`"),
+    (Argument::Count, "count", r#"`count = "failed"`, `count = "401, 5xx"`, or a function of the answer's head: `count = is_wrong`"#),
+    (Argument::Settle, "settle", r#"a function of the answer's head: `settle = tokens_of`, or `settle = "handler"`"#),
+    (Argument::Mode, "mode", r#"`mode = "strict"`, `"lenient"`"#),
+    (Argument::InFlight, "in_flight", "`in_flight = 32`"),
+    (Argument::SettleWithin, "settle_within", r#"`settle_within = "30s"`"#),
+    (Argument::Unsettled, "unsettled", r#"`unsettled = "charge"`, `"refund"`"#),
     (Argument::Name, "name", r#"`name = "search"`"#),
     (Argument::Scope, "scope", r#"`scope = "search"`"#),
     (Argument::Headers, "headers", r#"`headers = "draft-11, legacy"`, `headers = "off"`"#),
@@ -51,7 +63,7 @@ const KNOWN: &[(Argument, &str, &str)] = &[
 
 /// Arguments that are planned, so that nobody hunts for a misspelling.
 const LATER: &[&str] =
-    &["at_ceiling", "ban", "count", "inherit", "max_wait", "policy", "queue", "retry", "settle", "shadow", "tier"];
+    &["at_ceiling", "ban", "inherit", "max_wait", "policy", "queue", "retry", "shadow", "tier"];
 
 /// What the same thing is called elsewhere.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -73,8 +85,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("plan", "quota"),
     ("posts", "write"),
     ("reads", "read"),
+    ("refund", "count"),
     ("shared", "scope"),
     ("skip", "exempt"),
+    ("skip_failed", "count"),
+    ("skip_successful", "count"),
     ("strategy", "algorithm"),
     ("trusted", "trusted_key"),
     ("weight", "cost"),

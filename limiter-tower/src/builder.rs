@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{Method, Response};
 use limiter_core::key::{KeySource, parse_source};
 use limiter_core::quota::QuotaList;
-use limiter_core::{AccessList, Decision, Limiter, MethodClass, Name, Policy, PolicyError, Rule};
+use limiter_core::{AccessList, Decision, Limiter, MethodClass, Name, Policy, PolicyError, Rule, Settle};
 
 #[cfg(feature = "axum")]
 use crate::axum::Routes;
@@ -64,6 +64,7 @@ pub struct RateLimitBuilder {
     rules: Vec<Planned>,
     key: Option<Arc<dyn KeySource>>,
     trusted_key: bool,
+    settle: Option<Settle>,
     limiter: Option<Limiter>,
     exempt: Exempt,
     access: Option<AccessList>,
@@ -142,6 +143,42 @@ impl RateLimitBuilder {
     /// Says that something in front has checked a key which callers could otherwise choose freely.
     pub fn trusted_key(mut self) -> Self {
         self.trusted_key = true;
+        self
+    }
+
+    /// Settles the charges of the quotas given here once the outcome of a request is known: counts
+    /// failures alone, or takes what an answer turns out to have cost. See [`settle`](crate::settle)
+    /// for what is promised while requests are under way.
+    ///
+    /// ```
+    /// use http::{Request, Response, StatusCode};
+    /// use limiter_tower::{Global, Limiter, RateLimitLayer, Settle};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = RateLimitLayer::builder()
+    ///     .quota("2/min")
+    ///     .key(Global)
+    ///     .settle(Settle::failed())
+    ///     .limiter(Limiter::in_memory())
+    ///     .build()?;
+    /// let login = layer.layer(service_fn(async |request: Request<&str>| {
+    ///     let right = *request.body() == "secret";
+    ///     let status = if right { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+    ///     Ok::<_, std::io::Error>(Response::builder().status(status).body(String::new()).unwrap())
+    /// }));
+    ///
+    /// let mut statuses = Vec::new();
+    /// for password in ["secret", "secret", "secret", "a", "b", "c"] {
+    ///     statuses.push(login.clone().oneshot(Request::new(password)).await?.status().as_u16());
+    /// }
+    /// assert_eq!(statuses, [200, 200, 200, 401, 401, 429]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn settle(mut self, settle: Settle) -> Self {
+        self.settle = Some(settle);
         self
     }
 
@@ -299,9 +336,10 @@ impl RateLimitBuilder {
             Some(policy) => policy,
             None if self.rules.is_empty() => return Err(LayerError::NoRules),
             None => {
-                let rules = self.rules.into_iter().map(|planned| match (planned, &self.key) {
-                    (Planned::Quota(rule), Some(key)) => rule.key_source(Arc::clone(key)),
-                    (Planned::Quota(rule) | Planned::Own(rule), _) => rule,
+                let (key, settle) = (&self.key, &self.settle);
+                let rules = self.rules.into_iter().map(|planned| match planned {
+                    Planned::Quota(rule) => settled(keyed(rule, key), settle),
+                    Planned::Own(rule) => rule,
                 });
                 let trusted = self.trusted_key;
                 let rules: Vec<Rule> = rules.map(|rule| if trusted { rule.trusted_key() } else { rule }).collect();
@@ -337,6 +375,20 @@ impl RateLimitBuilder {
 
     fn note(&mut self, mistake: LayerError) {
         self.mistake.get_or_insert(mistake);
+    }
+}
+
+fn keyed(rule: Rule, key: &Option<Arc<dyn KeySource>>) -> Rule {
+    match key {
+        Some(key) => rule.key_source(Arc::clone(key)),
+        None => rule,
+    }
+}
+
+fn settled(rule: Rule, settle: &Option<Settle>) -> Rule {
+    match settle {
+        Some(settle) => rule.settle(settle.clone()),
+        None => rule,
     }
 }
 

@@ -22,6 +22,7 @@ use crate::denied;
 use crate::exempt::Exempt;
 use crate::headers::{self, Family, Legacy, Refused, Shelf, Wire};
 use crate::limiter_layer::{self, Fallback};
+use crate::outcome;
 use crate::peer::peer_of;
 use crate::response::{self, Body};
 #[cfg(feature = "axum")]
@@ -259,6 +260,7 @@ impl Gate {
                 current::share(ruling.decision.clone(), parts);
             }
             let held = ruling.permit.take().map(|permit| Held::new(permit, parts));
+            outcome::hand_out(ruling, parts);
             let wire = self.wire(parts);
             let exposed = wire.as_ref().is_some_and(|wire| wire.exposes_to(&parts.headers));
             // The gate's own goes along with the gate.
@@ -340,6 +342,11 @@ impl Pass {
         Pass { ruling, with }
     }
 
+    /// There is no answer: the inner service failed.
+    pub(crate) fn fail(self) {
+        self.ruling.failed();
+    }
+
     /// Puts the numbers on the answer, and hands slots on to its body.
     ///
     /// Once, though the pass stays where it is: it is large, and a copy would be the half of what this costs.
@@ -347,16 +354,18 @@ impl Pass {
     where
         B: http_body::Body,
     {
-        let Pass { ruling: Ruling { decision, receipt, .. }, with: Luggage { gate, held, limiter, wire, exposed } } =
-            self;
+        let Pass { ruling, with: Luggage { gate, held, limiter, wire, exposed } } = self;
         let limiter = gate.own_or(limiter.as_ref());
-        // Any other answer lets the charge stand.
+        // Any other answer lets the charge stand, or settles it.
         if response.extensions().get::<Refused>().is_some() {
-            limiter.refund(mem::take(receipt));
+            limiter.refund(mem::take(&mut ruling.receipt));
+            outcome::cancel(ruling);
+        } else {
+            response = outcome::settle(ruling, response);
         }
         let held = held.take();
         let wire = wire.as_deref().or(gate.wire.as_deref()).unwrap_or(&DEFAULT);
-        headers::allowed(wire, &mut response, decision, Some(&gate.shelf), limiter);
+        headers::allowed(wire, &mut response, &ruling.decision, Some(&gate.shelf), limiter);
         if *exposed {
             headers::expose(wire, response.headers_mut());
         }

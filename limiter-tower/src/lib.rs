@@ -58,6 +58,7 @@ mod grpc;
 pub mod headers;
 mod layer;
 mod limiter_layer;
+mod outcome;
 #[cfg(feature = "utoipa")]
 pub mod openapi;
 mod peer;
@@ -77,6 +78,7 @@ pub use crate::{
     future::ResponseFuture,
     layer::RateLimitLayer,
     limiter_layer::{LimiterLayer, WithLimiter},
+    outcome::Settlement,
     peer::{PeerAddr, PeerUnix},
     service::RateLimit,
     slots::Slots,
@@ -86,9 +88,9 @@ pub use limiter_core::key::client_ip::{ClientIp, Peer};
 pub use limiter_core::key::{Global, Header, Ip};
 pub use limiter_core::{
     AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Key, KeySource, Limiter, MethodClass, Missing,
-    Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Rule, Usage, Warning,
+    Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Rule, Settle, Usage, Warning,
 };
-pub use limiter_core::{access, event, key, quota, store, time};
+pub use limiter_core::{access, event, key, quota, settle, store, time};
 
 #[cfg(feature = "axum")]
 pub use crate::axum::{

@@ -5,6 +5,7 @@ mod answer;
 mod choices;
 mod function;
 mod naming;
+mod outcome;
 mod quotas;
 mod rule;
 
@@ -13,6 +14,7 @@ use proc_macro2::TokenStream;
 use syn::{Ident, Path, Type};
 
 use crate::errors::Errors;
+pub(crate) use outcome::{By, Outcome};
 use crate::item::Item;
 use crate::names::Argument;
 use crate::parse::{Arguments, Value, unfit};
@@ -63,6 +65,8 @@ pub(crate) struct Rule {
     pub(crate) missing: Option<Missing>,
     pub(crate) cost: Option<Cost>,
     pub(crate) is_penalised: bool,
+    /// How the charge is settled once the outcome is known.
+    pub(crate) outcome: Option<Outcome>,
     pub(crate) on_store_error: Option<OnStoreError>,
 }
 

@@ -6,6 +6,7 @@ use proc_macro2::Span;
 use syn::{LitStr, Path};
 
 use super::choices::{missing, on_store_error};
+use super::outcome::{self, Outcome};
 use super::quotas::{Amount, amounts, by_caller, is_tried};
 use super::{Algorithm, Class, Cost, Key, Limit, Missing, OnStoreError};
 use crate::errors::Errors;
@@ -25,6 +26,7 @@ pub(super) struct Draft {
     pub(super) missing: Option<Missing>,
     pub(super) cost: Option<Cost>,
     pub(super) is_penalised: bool,
+    pub(super) outcome: Option<Outcome>,
     pub(super) on_store_error: Option<OnStoreError>,
     pub(super) name: Option<LitStr>,
     pub(super) scope: Option<LitStr>,
@@ -42,6 +44,7 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
     let missing = missing(arguments, errors);
     let cost = cost(arguments, &amounts, errors);
     let is_penalised = penalised(arguments, &amounts, errors);
+    let outcome = outcome::outcome(arguments, &amounts, errors);
     let on_store_error = on_store_error(arguments, errors);
     let name = wire_word(arguments, Argument::Name, errors);
     let scope = wire_word(arguments, Argument::Scope, errors);
@@ -68,6 +71,7 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
             missing,
             cost: cost.clone(),
             is_penalised,
+            outcome: outcome.clone(),
             on_store_error,
             name: name.clone(),
             scope: scope.clone(),
