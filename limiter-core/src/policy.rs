@@ -246,6 +246,8 @@ pub enum PolicyError {
         /// Its key.
         key: String,
     },
+    /// A notation of statuses that does not parse.
+    Statuses(crate::statuses::StatusesError),
     /// More rules than one policy holds.
     TooManyRules {
         /// How many.
@@ -286,6 +288,7 @@ impl fmt::Display for PolicyError {
                 "rule `{name}`: callers choose the key `{key}` and can rotate it to get around the limit; \
                  add a rule by `ip` beside it, or say `trusted_key` if something in front has checked it"
             ),
+            PolicyError::Statuses(error) => error.fmt(f),
             PolicyError::TooManyRules { found } => write!(f, "a policy of {found} rules; accepted: up to {MOST_RULES}"),
             PolicyError::Unsupported { name, what } => write!(f, "rule `{name}`: the store cannot {what}"),
         }
@@ -297,6 +300,12 @@ impl std::error::Error for PolicyError {}
 impl From<crate::key::KeyError> for PolicyError {
     fn from(error: crate::key::KeyError) -> Self {
         PolicyError::Key(error)
+    }
+}
+
+impl From<crate::statuses::StatusesError> for PolicyError {
+    fn from(error: crate::statuses::StatusesError) -> Self {
+        PolicyError::Statuses(error)
     }
 }
 

@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, GenericParam, ReturnType, Type};
 
 use crate::item::{Item, is_named};
-use crate::model::{Class, Cost, Key, Limit, Model, Rule, Shape};
+use crate::model::{By, Class, Cost, Key, Limit, Model, Outcome, Rule, Shape};
 
 /// Told to attributes below: a `#[rate_limit]` that reads this goes by another name and could not
 /// be merged.
@@ -225,12 +225,26 @@ fn spec(rule: &Rule, private: &TokenStream) -> TokenStream {
     });
     let quota = rule.quota.as_ref().map(|path| quote!(.quota_fn(#path)));
     let penalty = rule.is_penalised.then(|| quote!(.penalty()));
+    let outcome = rule.outcome.as_ref().map(|outcome| settled(outcome, private));
     let on_store_error = rule.on_store_error.map(|choice| {
         let variant = Ident::new(&format!("{choice:?}"), Span::call_site());
         quote!(.on_store_error(#private::OnStoreError::#variant))
     });
     let scope = rule.scope.as_ref().map(|scope| quote!(.scope(#scope)));
-    quote!(#private::Spec::#limit #quota #class #algorithm #key #trusted #missing #cost #penalty #on_store_error #scope)
+    quote!(#private::Spec::#limit #quota #class #algorithm #key #trusted #missing #cost #penalty #outcome #on_store_error #scope)
+}
+
+fn settled(outcome: &Outcome, private: &TokenStream) -> TokenStream {
+    let by = match &outcome.by {
+        By::Counts(path) => quote!(count_fn(#path)),
+        By::Cost(path) => quote!(cost_fn(#path)),
+        By::Handler => quote!(by_handler()),
+        By::Statuses(text) => quote!(count(#text)),
+    };
+    let lenient = outcome.lenient.map(|in_flight| quote!(.lenient(#in_flight)));
+    let within = outcome.within.map(|nanos| quote!(.within(#nanos)));
+    let refund = outcome.is_refunded.then(|| quote!(.refund()));
+    quote!(.settled(#private::Settled::#by #lenient #within #refund))
 }
 
 /// Names and types of a group's arguments.

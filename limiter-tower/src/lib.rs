@@ -58,9 +58,9 @@ mod grpc;
 pub mod headers;
 mod layer;
 mod limiter_layer;
-mod outcome;
 #[cfg(feature = "utoipa")]
 pub mod openapi;
+mod outcome;
 mod peer;
 pub mod response;
 #[cfg(feature = "axum")]

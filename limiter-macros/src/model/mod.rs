@@ -14,11 +14,11 @@ use proc_macro2::TokenStream;
 use syn::{Ident, Path, Type};
 
 use crate::errors::Errors;
-pub(crate) use outcome::{By, Outcome};
 use crate::item::Item;
 use crate::names::Argument;
 use crate::parse::{Arguments, Value, unfit};
 use crate::path;
+pub(crate) use outcome::{By, Outcome};
 
 /// A valid use of the attribute.
 pub(crate) struct Model {

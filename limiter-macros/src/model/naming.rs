@@ -39,6 +39,7 @@ pub(super) fn settle(drafts: Vec<Draft>, item: &Item, errors: &mut Errors) -> Ve
             is_trusted: draft.is_trusted,
             cost: draft.cost,
             is_penalised: draft.is_penalised,
+            outcome: draft.outcome,
             on_store_error: draft.on_store_error,
         });
     }

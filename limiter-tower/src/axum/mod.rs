@@ -3,7 +3,10 @@
 //!
 //! | file | role |
 //! |---|---|
-//! | `site.rs` | one annotated function: its rules, and the layer that is made of them once |
+//! | `site.rs` | one annotated function, and the layer that is made of its rules once |
+//! | `spec.rs` | one of its rules as data |
+//! | `refusal.rs` | what its `on_limited` may answer with |
+//! | `settled.rs` | how a rule's charges are settled |
 //! | `call.rs` | one call of an annotated handler: the layer around "extract, then call" |
 //! | `arguments.rs` | 0 to 16 extractors as one tuple |
 //! | `group.rs` | an annotated function's router |
@@ -15,9 +18,12 @@ mod arguments;
 mod call;
 pub(crate) mod extract;
 mod group;
+mod refusal;
 pub(crate) mod router;
 mod routes;
+mod settled;
 mod site;
+mod spec;
 
 pub use ::axum::extract::{FromRequest, FromRequestParts};
 pub use ::axum::response::Response;
@@ -28,5 +34,8 @@ pub use crate::headers::{Family, Legacy};
 pub use arguments::Arguments;
 pub use call::Call;
 pub use group::{Group, limited};
+pub use refusal::{Answer, Refusal, answer};
 pub(crate) use routes::Routes;
-pub use site::{Answer, Refusal, Site, Spec, answer, key_source};
+pub use settled::Settled;
+pub use site::Site;
+pub use spec::{Spec, key_source};

@@ -1,10 +1,13 @@
 //! What stands at the entrance of a limited service: which limiter decides, which requests are
 //! counted, and what becomes of the answer.
 
+mod fields;
+mod pass;
+
 use core::fmt;
 use core::mem;
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
@@ -16,11 +19,10 @@ use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, Policy,
 
 #[cfg(feature = "axum")]
 use crate::axum::Routes;
-use crate::body::ResponseBody;
 use crate::current::{self, Share};
 use crate::denied;
 use crate::exempt::Exempt;
-use crate::headers::{self, Family, Legacy, Refused, Shelf, Wire};
+use crate::headers::{Family, Legacy, Shelf, Wire};
 use crate::limiter_layer::{self, Fallback};
 use crate::outcome;
 use crate::peer::peer_of;
@@ -28,6 +30,9 @@ use crate::response::{self, Body};
 #[cfg(feature = "axum")]
 use crate::route::AxumRoute;
 use crate::slots::Held;
+
+use fields::Fields;
+pub(crate) use pass::{Luggage, Pass};
 
 /// All that the copies of one layer share.
 pub(crate) struct Gate {
@@ -71,49 +76,7 @@ pub(crate) struct Pending {
     pub(crate) limiter: Option<Limiter>,
 }
 
-/// What an admitted request holds until it is answered. The ruling is large, so it is kept as it was made: taking it
-/// apart and putting it into a verdict and a pass would copy it each time.
-pub(crate) struct Pass {
-    ruling: Ruling,
-    with: Luggage,
-}
-
-/// What a request takes along beside its ruling.
-pub(crate) struct Luggage {
-    gate: Arc<Gate>,
-    held: Option<Held>,
-    /// What travelled with the request, where the gate has none.
-    limiter: Option<Limiter>,
-    wire: Option<Arc<Wire>>,
-    /// Whether the answer lists its fields for scripts of another origin.
-    exposed: bool,
-}
-
 /// What is said where nothing else was chosen.
-/// Fields that take the place of a wire's, and the wire that came of it.
-struct Fields {
-    family: Family,
-    legacy: Legacy,
-    /// Of the first wire that was met, which in most applications is the only one.
-    merged: OnceLock<(Option<Arc<Wire>>, Arc<Wire>)>,
-}
-
-impl Fields {
-    fn on(&self, wire: Option<&Arc<Wire>>) -> Arc<Wire> {
-        let merge = || {
-            let wire = wire.map_or_else(Wire::new, |wire| Wire::clone(wire));
-            Arc::new(wire.family(self.family).legacy(self.legacy))
-        };
-        let (of, merged) = self.merged.get_or_init(|| (wire.cloned(), merge()));
-        let is_same = match (of, wire) {
-            (Some(of), Some(wire)) => Arc::ptr_eq(of, wire),
-            (None, None) => true,
-            _ => false,
-        };
-        if is_same { Arc::clone(merged) } else { merge() }
-    }
-}
-
 static DEFAULT: LazyLock<Wire> = LazyLock::new(Wire::new);
 
 impl Gate {
@@ -137,7 +100,7 @@ impl Gate {
 
     /// Puts other fields in the place of those of the wire.
     pub(crate) fn with_fields(mut self, fields: Option<(Family, Legacy)>) -> Self {
-        self.fields = fields.map(|(family, legacy)| Fields { family, legacy, merged: OnceLock::new() });
+        self.fields = fields.map(|(family, legacy)| Fields::new(family, legacy));
         self
     }
 
@@ -333,43 +296,6 @@ impl fmt::Debug for Gate {
             .field("limiter", &self.limiter)
             .field("exempt", &self.exempt)
             .finish_non_exhaustive()
-    }
-}
-
-impl Pass {
-    #[inline(always)]
-    pub(crate) fn new(ruling: Ruling, with: Luggage) -> Self {
-        Pass { ruling, with }
-    }
-
-    /// There is no answer: the inner service failed.
-    pub(crate) fn fail(self) {
-        self.ruling.failed();
-    }
-
-    /// Puts the numbers on the answer, and hands slots on to its body.
-    ///
-    /// Once, though the pass stays where it is: it is large, and a copy would be the half of what this costs.
-    pub(crate) fn leave<B>(&mut self, mut response: Response<B>) -> Response<ResponseBody<B>>
-    where
-        B: http_body::Body,
-    {
-        let Pass { ruling, with: Luggage { gate, held, limiter, wire, exposed } } = self;
-        let limiter = gate.own_or(limiter.as_ref());
-        // Any other answer lets the charge stand, or settles it.
-        if response.extensions().get::<Refused>().is_some() {
-            limiter.refund(mem::take(&mut ruling.receipt));
-            outcome::cancel(ruling);
-        } else {
-            response = outcome::settle(ruling, response);
-        }
-        let held = held.take();
-        let wire = wire.as_deref().or(gate.wire.as_deref()).unwrap_or(&DEFAULT);
-        headers::allowed(wire, &mut response, &ruling.decision, Some(&gate.shelf), limiter);
-        if *exposed {
-            headers::expose(wire, response.headers_mut());
-        }
-        response.map(|body| ResponseBody::inner(body, held))
     }
 }
 
