@@ -131,6 +131,8 @@ pub enum Outcome {
     NoKey,
     /// The table of keys is full and the rule turns new keys away.
     NoRoom,
+    /// There is something to be had, but for those who wait for it, and no place among them.
+    Queued,
     /// The quota is spent.
     Spent,
     /// The store failed and the rule closes.
@@ -213,7 +215,7 @@ impl Usage {
     pub fn remaining(&self) -> u64 {
         match self.outcome {
             // Nothing would be, whatever the quota.
-            Outcome::InFlight | Outcome::NoRoom | Outcome::StoreFailed => 0,
+            Outcome::InFlight | Outcome::NoRoom | Outcome::Queued | Outcome::StoreFailed => 0,
             _ => self.params.remaining(self.state, self.now),
         }
     }

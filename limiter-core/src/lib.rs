@@ -25,6 +25,8 @@ pub mod limiter;
 #[cfg(feature = "std")]
 pub mod policy;
 #[cfg(feature = "std")]
+pub mod queue;
+#[cfg(feature = "std")]
 pub mod rule;
 #[cfg(feature = "std")]
 pub mod settle;
@@ -45,6 +47,7 @@ pub use crate::{
     key::{Key, KeySource, Missing},
     limiter::{Applied, AppliedWatch, Limiter, LimiterBuilder, Permit, Receipt, Ruling},
     policy::{Policy, PolicyError},
+    queue::Queue,
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},
     settle::{Reservation, Settle, Settlement, Settling},
     store::{Reply, Store},

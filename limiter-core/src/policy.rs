@@ -142,8 +142,8 @@ fn check(rule: Rule, name: Name, earlier: &[PolicyRule]) -> Result<PolicyRule, P
     if earlier.iter().any(|other| other.name == name) {
         return Err(PolicyError::DuplicateName { name });
     }
-    let params = params_of(rule.algorithm, rule.limit)
-        .map_err(|mismatch| PolicyError::Quota { name: name.clone(), mismatch })?;
+    let params =
+        params_of(&rule, rule.limit).map_err(|mismatch| PolicyError::Quota { name: name.clone(), mismatch })?;
     if let Cost::Fixed(cost) = rule.cost
         && params.capacity() > 0
         && u64::from(cost) > params.capacity()
@@ -170,10 +170,24 @@ fn check(rule: Rule, name: Name, earlier: &[PolicyRule]) -> Result<PolicyRule, P
     Ok(PolicyRule { rule, name, params })
 }
 
-pub(crate) fn params_of(algorithm: Algorithm, limit: Limit) -> Result<Params, Mismatch> {
+fn params_of(rule: &Rule, limit: Limit) -> Result<Params, Mismatch> {
     match limit {
+        Limit::Concurrent(_) if rule.is_spaced() => Err(Mismatch::SpacedWithoutRate),
         Limit::Concurrent(limit) => Ok(Params::concurrent(limit)),
-        Limit::Rate(quota) => Params::new(algorithm, quota),
+        Limit::Rate(_) if rule.is_spaced() && (rule.algorithm != Algorithm::Bucket || rule.spacing().is_none()) => {
+            Err(Mismatch::SpacedWithoutRate)
+        }
+        Limit::Rate(quota) => Params::new(rule.algorithm, spaced(quota, rule.spacing())?),
+    }
+}
+
+/// A quota whose burst is one request, where requests are evenly spaced.
+pub(crate) fn spaced(quota: Quota, spacing: Option<u32>) -> Result<Quota, Mismatch> {
+    match spacing {
+        Some(cost) if quota.count() > 0 && !quota.is_unlimited() => {
+            quota.with_burst(u64::from(cost)).map_err(|_| Mismatch::SpacedWithoutRate)
+        }
+        _ => Ok(quota),
     }
 }
 
@@ -317,6 +331,6 @@ impl From<crate::quota::NotationError> for PolicyError {
 
 /// A quota by another name: what an override puts in a rule's place.
 pub(crate) fn overridden(rule: &PolicyRule, quota: Quota) -> Result<Params, PolicyError> {
-    params_of(rule.rule.algorithm, Limit::Rate(quota))
+    params_of(&rule.rule, Limit::Rate(quota))
         .map_err(|mismatch| PolicyError::Quota { name: rule.name.clone(), mismatch })
 }

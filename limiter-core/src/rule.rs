@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, Version};
 use crate::algorithm::Algorithm;
 use crate::decision::Name;
 use crate::key::{Global, Ip, KeySource, Missing};
+use crate::queue::Queue;
 use crate::quota::Quota;
 use crate::settle::Settle;
 
@@ -166,6 +167,7 @@ pub struct Rule {
     pub(crate) cost: Cost,
     pub(crate) penalty: bool,
     pub(crate) settle: Option<Arc<Settle>>,
+    pub(crate) queue: Option<Queue>,
     pub(crate) quota_fn: Option<QuotaFn>,
     pub(crate) class: MethodClass,
     pub(crate) on_store_error: OnStoreError,
@@ -187,6 +189,7 @@ impl Rule {
             cost: Cost::Fixed(1),
             penalty: false,
             settle: None,
+            queue: None,
             quota_fn: None,
             class: MethodClass::Any,
             on_store_error: OnStoreError::default(),
@@ -305,6 +308,17 @@ impl Rule {
         self
     }
 
+    /// Holds requests that find no room, instead of refusing them. See [`queue`](crate::queue).
+    ///
+    /// The answer of [`Limiter::decide`](crate::Limiter::decide) and
+    /// [`Limiter::decide_key`](crate::Limiter::decide_key) then comes later; what answers at once,
+    /// such as [`Limiter::check`](crate::Limiter::check), holds nobody.
+    #[must_use]
+    pub fn queue(mut self, queue: Queue) -> Self {
+        self.queue = Some(queue);
+        self
+    }
+
     /// Gives each caller a quota of its own, such as that of a plan, worked out from the head of the
     /// request. The declared quota is the default: it holds where there is no request, where the
     /// function returns it, and, with a warning, where the one returned does not fit the algorithm.
@@ -355,6 +369,23 @@ impl Rule {
         self
     }
 
+    /// By what requests are held: the rule's own queue, or that of its way to settle.
+    pub(crate) fn queue_in_force(&self) -> Option<Queue> {
+        self.queue.or_else(|| self.settle.as_ref().and_then(|settle| settle.queue()))
+    }
+
+    pub(crate) fn is_spaced(&self) -> bool {
+        self.queue.is_some_and(|queue| queue.spaced)
+    }
+
+    /// The burst that even spacing leaves: the cost of one request.
+    pub(crate) fn spacing(&self) -> Option<u32> {
+        match self.cost {
+            Cost::Fixed(cost) if self.is_spaced() => Some(cost.max(1)),
+            _ => None,
+        }
+    }
+
     /// The public name, if one was given.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
@@ -380,6 +411,7 @@ impl fmt::Debug for Rule {
             .field("class", &self.class)
             .field("penalty", &self.penalty)
             .field("settle", &self.settle)
+            .field("queue", &self.queue)
             .field("quota_fn", &self.quota_fn.is_some())
             .finish_non_exhaustive()
     }

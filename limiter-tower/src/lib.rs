@@ -154,6 +154,10 @@ pub use crate::axum::{
 /// | `algorithm = "bucket"` | or `interval`, `fixed`, `sliding`, `log` |
 /// | `cost = 5` | what a request takes, 1 unless stated; or a function `fn(&http::request::Parts) -> u32` |
 /// | `quota = plan_of` | each caller's own quota, by a function `fn(&http::request::Parts) ->` [`Quota`]; the one written beside it is the default |
+/// | `count = "failed"` | which answers count, once they are there: `failed` (400 and above), `success`, statuses such as `"401, 5xx"` or `"not 304, 5xx"`; or a function `fn(&http::response::Parts) -> bool`. The others are given back |
+/// | `settle = tokens_of` | what an answer has cost, in the place of what was charged: a function `fn(&http::response::Parts) -> u32`; or `"handler"`: the handler says it, by [`Settlement`] |
+/// | `mode = "strict"` | requests under way take their cost until they are settled; or `lenient`: they take it when they are settled, and up to `in_flight` of one key (32 unless stated) are let in while there is room for one |
+/// | `settle_within = "5min"` | for so long a request may stay unsettled; then `unsettled = "charge"` lets it count, and `"refund"` gives it back |
 /// | `penalty` | refused requests count too: who keeps asking stays out |
 /// | `on_store_error = "local"` | when the store fails, a limiter in this process decides (default); or `open`: every request passes; or `closed`: none does |
 /// | `name = "search"` | the name on the wire and in metrics; the function's unless stated. `read` and `write` get `-read` and `-write` |

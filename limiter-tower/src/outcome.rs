@@ -51,11 +51,13 @@ pub struct Settlement {
 impl Settlement {
     /// What the request has cost in all, under every rule that leaves it to the handler. The last
     /// word counts. Tells whether there is such a rule, and whether it was in time.
+    #[expect(clippy::must_use_candidate, reason = "most handlers can do nothing about a late word")]
     pub fn cost(&self, units: u64) -> bool {
         self.say(|settlement| settlement.cost(units))
     }
 
     /// As [`cost`](Self::cost), under the rules of this name alone.
+    #[expect(clippy::must_use_candidate, reason = "most handlers can do nothing about a late word")]
     pub fn cost_under(&self, rule: &str, units: u64) -> bool {
         self.say(|settlement| settlement.cost_under(rule, units))
     }

@@ -27,6 +27,8 @@ pub enum Mismatch {
     QuotaOnConcurrent,
     /// A slot is free when its request ends, whatever came of it.
     SettleOnConcurrent,
+    /// Even spacing is a bucket that holds one request of a known cost.
+    SpacedWithoutRate,
 }
 
 impl fmt::Display for Mismatch {
@@ -47,6 +49,7 @@ impl fmt::Display for Mismatch {
             Mismatch::PenaltyOnConcurrent => "a concurrent limit counts slots held, and a refusal holds none; leave `penalty` out",
             Mismatch::PenaltyOnSettled => "a rule that settles by outcome never counts what it refuses; leave `penalty` out",
             Mismatch::SettleOnConcurrent => "a slot is free when its request ends, whatever came of it; leave what is settled out",
+            Mismatch::SpacedWithoutRate => "requests are evenly spaced by algorithm `bucket` with a quota per time and a constant cost alone; leave the spacing out",
             Mismatch::QuotaOnConcurrent => "a concurrent limit takes a number of slots, not a quota per time",
         })
     }

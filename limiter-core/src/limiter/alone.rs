@@ -28,7 +28,7 @@ impl Limiter {
     #[inline]
     pub(super) fn alone<'a>(&'a self, prepared: &'a Prepared) -> Option<Alone<'a>> {
         match (&self.inner.store, prepared.rules.as_slice()) {
-            (StoreHandle::Memory(store), [rule]) if !rule.lifted && rule.settle.is_none() => {
+            (StoreHandle::Memory(store), [rule]) if !rule.lifted && !prepared.outlasts => {
                 Some(Alone { limiter: self, store, rule, params: &rule.params, budget: rule.budget, request: None })
             }
             _ => None,

@@ -14,6 +14,7 @@ use crate::store::{Answer, Charged, Decide, Item, Mode, Operation, Place, Reply,
 use crate::time::Now;
 
 /// One rule that applies, and who asks how much of it.
+#[derive(Clone)]
 pub(super) struct Asked {
     pub(super) rule: usize,
     pub(super) key: Key,
@@ -32,8 +33,8 @@ impl Limiter {
         mode: Mode,
         request: Option<&KeyContext<'_>>,
     ) -> Reply<Ruling> {
-        if prepared.settles && mode == Mode::Charge {
-            return self.ask_reserving(policy, prepared, asked, request);
+        if prepared.outlasts && mode == Mode::Charge {
+            return self.ask_outlasting(policy, prepared, asked, request);
         }
         if let [one] = asked.as_slice()
             && let StoreHandle::Memory(store) = &self.inner.store
@@ -48,6 +49,22 @@ impl Limiter {
         }
         let op = self.operation(prepared, asked, mode);
         self.submit(policy, prepared, op, asked, request)
+    }
+
+    /// Under rules whose requests are not done with when they are decided about.
+    #[cold]
+    fn ask_outlasting(
+        &self,
+        policy: &Policy,
+        prepared: &Prepared,
+        asked: &mut Questions,
+        request: Option<&KeyContext<'_>>,
+    ) -> Reply<Ruling> {
+        if prepared.holds {
+            self.ask_holding(policy, prepared, asked, request)
+        } else {
+            self.ask_reserving(policy, prepared, asked, request)
+        }
     }
 
     /// Has the store decide.

@@ -148,7 +148,7 @@ impl Limiter {
             let op = self.operation(prepared, &asked, mode);
             let mut ruling = Ruling::default();
             self.rule(prepared, &op, &asked, &store.decide(&op), Source::Store, None, &mut ruling);
-            return ruling.decided(mode);
+            return self.alone_decided(prepared, &asked, ruling, mode);
         }
         let ruling = match self.ask(policy, prepared, &mut questions(prepared, key, cost), mode, None) {
             Reply::Now(ruling) => ruling,
@@ -158,7 +158,16 @@ impl Limiter {
                 self.without_store(prepared, &op, &asked, &StoreError::unsupported(), None)
             }
         };
-        ruling.decided(mode)
+        self.alone_decided(prepared, &questions(prepared, key, cost), ruling, mode)
+    }
+
+    /// The decision alone, without what the caller would hold.
+    fn alone_decided(&self, prepared: &Prepared, asked: &Questions, ruling: Ruling, mode: Mode) -> Decision {
+        let ruling = if mode == Mode::Peek { ruling.untaken() } else { ruling };
+        if prepared.holds {
+            self.tell_held(asked, &ruling.decision, None);
+        }
+        ruling.decision
     }
 
     /// What becomes of a request that lacks the key, with a word to those who can mend it.

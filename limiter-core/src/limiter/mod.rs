@@ -6,6 +6,7 @@ mod applied;
 mod ask;
 mod decide;
 mod doors;
+mod hold;
 mod permit;
 mod prepared;
 mod reservation;
@@ -25,6 +26,7 @@ use crate::event::{Observer, WarnOnly, Warning};
 use crate::key::client_ip::ClientIp;
 use crate::key::{Fingerprints, Key};
 use crate::policy::{Policy, PolicyError};
+use crate::queue::Lines;
 use crate::quota::Quota;
 use crate::settle::OpenRequests;
 use crate::store::memory::MemoryStore;
@@ -75,6 +77,8 @@ pub(crate) struct Inner {
     fingerprints: Fingerprints,
     /// Requests that are yet to be settled.
     open: OpenRequests,
+    /// Requests that wait for room.
+    lines: Lines,
 }
 
 enum StoreHandle {
@@ -296,6 +300,7 @@ impl LimiterBuilder {
                 require: self.require,
                 fingerprints: Fingerprints::new(),
                 open: OpenRequests::default(),
+                lines: Lines::default(),
             }),
         };
         if let Some(warning) = limiter.inner.doctor.at_start(limiter.client_ip()) {

@@ -41,6 +41,7 @@ impl Drop for Permit {
         let charges = core::mem::take(&mut self.charges);
         let inner = &self.limiter.inner;
         let now = inner.clock.read(false);
+        let watched = if inner.lines.are_watched() { charges.clone() } else { SmallVec::new() };
         match (&inner.store, inner.local.get()) {
             (_, Some(local)) if self.local => local.release(now, &charges),
             (StoreHandle::Memory(store), _) => store.release(now, &charges),
@@ -49,6 +50,7 @@ impl Drop for Permit {
                 let _: Reply<_> = store.submit(Operation::Release { now, charges, lease: self.lease.take() });
             }
         }
+        self.limiter.gave_back(&watched);
     }
 }
 
@@ -94,7 +96,13 @@ impl Limiter {
                 (charge, units)
             })
             .collect();
+        let watched: SmallVec<[Charged; 2]> = if self.inner.lines.are_watched() {
+            charges.iter().map(|(charge, _)| charge.clone()).collect()
+        } else {
+            SmallVec::new()
+        };
         self.settle_charges(charges, receipt.local);
+        self.gave_back(&watched);
     }
 
     /// Changes charges after the fact. Submitted is under way; nobody waits for the answer.

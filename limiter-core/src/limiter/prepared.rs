@@ -9,7 +9,8 @@ use crate::algorithm::{Algorithm, Params};
 use crate::decision::Name;
 use crate::event::Warning;
 use crate::key::{KeySource, Missing};
-use crate::policy::{Policy, PolicyError, PolicyRule, overridden};
+use crate::policy::{Policy, PolicyError, PolicyRule, overridden, spaced};
+use crate::queue::Queue;
 use crate::quota::Quota;
 use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
 use crate::settle::{Settle, Settling};
@@ -19,8 +20,10 @@ pub(super) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
     /// Whether some rule counts by the wall clock.
     pub(super) wall: bool,
-    /// Whether some rule settles by outcome.
-    pub(super) settles: bool,
+    /// Whether some rule settles by outcome or holds requests.
+    pub(super) outlasts: bool,
+    /// Whether some rule holds requests.
+    pub(super) holds: bool,
 }
 
 pub(super) struct PreparedRule {
@@ -38,6 +41,7 @@ pub(super) struct PreparedRule {
     pub(super) cost: Cost,
     pub(super) penalty: bool,
     pub(super) settle: Option<Arc<Settle>>,
+    pub(super) queue: Option<Queue>,
     pub(super) tiers: Option<Tiers>,
     pub(super) class: MethodClass,
     pub(super) on_store_error: OnStoreError,
@@ -65,8 +69,9 @@ impl Prepared {
             rules.push(rule(limiter, policy, declared, index));
         }
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
-        let settles = rules.iter().any(|rule| rule.settle.is_some());
-        Ok(Prepared { rules, wall, settles })
+        let holds = rules.iter().any(|rule| rule.queue.is_some());
+        let outlasts = holds || rules.iter().any(|rule| rule.settle.is_some());
+        Ok(Prepared { rules, wall, outlasts, holds })
     }
 }
 
@@ -101,6 +106,7 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         cost: declared.rule.cost.clone(),
         penalty: declared.rule.penalty,
         settle: declared.rule.settle.clone(),
+        queue: declared.rule.queue_in_force(),
         tiers: tiers(declared),
         class: declared.rule.class,
         on_store_error: declared.rule.on_store_error,
@@ -112,6 +118,7 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
 pub(super) struct Tiers {
     quota: QuotaFn,
     algorithm: Algorithm,
+    spacing: Option<u32>,
     declared: Quota,
 }
 
@@ -134,7 +141,8 @@ impl PreparedRule {
 
     /// Whether the store is asked to take, or only whether it would.
     pub(super) fn mode(&self, mode: Mode) -> Mode {
-        let is_lenient = || self.settle.as_ref().is_some_and(|settle| settle.settling() != Settling::Strict);
+        let is_lenient =
+            || self.settle.as_ref().is_some_and(|settle| matches!(settle.settling(), Settling::Lenient { .. }));
         match mode {
             Mode::Charge if self.penalty => Mode::Penalty,
             Mode::Charge if is_lenient() => Mode::Peek,
@@ -155,7 +163,7 @@ impl PreparedRule {
         if quota.is_unlimited() {
             return None;
         }
-        let params = match Params::new(tiers.algorithm, quota) {
+        let params = match spaced(quota, tiers.spacing).and_then(|quota| Params::new(tiers.algorithm, quota)) {
             Ok(params) => params,
             Err(mismatch) => {
                 limiter.warn(Warning::CallerQuota { rule: self.name.clone(), reason: mismatch.to_string() });
@@ -189,7 +197,12 @@ fn shape(params: &Params) -> Shape {
 fn tiers(declared: &PolicyRule) -> Option<Tiers> {
     let Limit::Rate(quota) = declared.rule.limit else { return None };
     let function = declared.rule.quota_fn.as_ref()?;
-    Some(Tiers { quota: Arc::clone(function), algorithm: declared.rule.algorithm, declared: quota })
+    Some(Tiers {
+        quota: Arc::clone(function),
+        algorithm: declared.rule.algorithm,
+        spacing: declared.rule.spacing(),
+        declared: quota,
+    })
 }
 
 fn quota_of(limiter: &Limiter, declared: &PolicyRule) -> (Params, bool) {

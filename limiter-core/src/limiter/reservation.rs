@@ -48,11 +48,11 @@ impl Limiter {
         for (at, (one, item)) in asked.iter().zip(&op.items).enumerate() {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
             let Some(settle) = &rule.settle else { continue };
-            let account = self.inner.fingerprints.of_value(&(item.budget, &item.subject));
+            let account = self.account(item.budget, &item.subject);
             self.inner.open.give_up(account, op.now.monotonic);
             let most = match settle.settling() {
                 Settling::Lenient { in_flight } => in_flight,
-                Settling::Strict => u32::MAX,
+                Settling::Strict | Settling::Wait { .. } => u32::MAX,
             };
             let until = op.now.monotonic.saturating_add(settle.within);
             match OpenRequests::enter(self, account, most, until) {
@@ -80,7 +80,7 @@ impl Limiter {
             usage.outcome = Outcome::InFlight;
             ruling.decision.usages.push(usage);
         }
-        self.tell(asked, &ruling.decision, request);
+        self.tell(prepared, asked, &ruling.decision, request);
         ruling
     }
 
@@ -113,14 +113,12 @@ impl Ruling {
         self
     }
 
-    /// The decision alone. Where nothing was to be taken, nothing is settled either.
-    pub(super) fn decided(self, mode: Mode) -> Decision {
-        if let Some(reservation) = self.reservation
-            && mode == Mode::Peek
-        {
+    /// Nothing was to be taken, so nothing is to be settled.
+    pub(super) fn untaken(mut self) -> Self {
+        if let Some(reservation) = self.reservation.take() {
             reservation.forget();
         }
-        self.decision
+        self
     }
 
     /// What the handler says the cost by, if a rule leaves it to the handler.

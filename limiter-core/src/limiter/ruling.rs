@@ -84,7 +84,7 @@ impl Limiter {
         if !reserved.is_empty() {
             ruling.reservation = Some(Reservation::new(self.clone(), ruling.receipt.local, reserved));
         }
-        self.tell(asked, &ruling.decision, request);
+        self.tell(prepared, asked, &ruling.decision, request);
     }
 
     /// The store failed: each rule says what happens. Rules that close refuse; the others pass if
@@ -110,7 +110,7 @@ impl Limiter {
                     ruling.decision.usages.push(usage);
                 }
             }
-            self.tell(asked, &ruling.decision, request);
+            self.tell(prepared, asked, &ruling.decision, request);
             ruling
         } else {
             let (mut local_op, mut local_asked) = (Decide { now: op.now, items: SmallVec::new() }, Questions::new());
@@ -122,7 +122,7 @@ impl Limiter {
                 let mut ruling = Ruling::without_rules();
                 ruling.decision.source = Source::Open;
                 ruling.decision.degraded = true;
-                self.tell(asked, &ruling.decision, request);
+                self.tell(prepared, asked, &ruling.decision, request);
                 ruling
             } else {
                 let decided = self.inner.local.get_or_init(MemoryStore::new).decide(&local_op);
@@ -159,11 +159,24 @@ impl Limiter {
             usage.outcome = Outcome::NoKey;
             ruling.decision.usages.push(usage);
         }
-        self.tell(&asked, &ruling.decision, request);
+        self.tell_held(&asked, &ruling.decision, request);
         ruling
     }
 
-    pub(super) fn tell(&self, asked: &Questions, decision: &Decision, request: Option<&KeyContext<'_>>) {
+    /// Tells the observer, unless the request may be held: then it is told when that is over.
+    pub(super) fn tell(
+        &self,
+        prepared: &Prepared,
+        asked: &Questions,
+        decision: &Decision,
+        request: Option<&KeyContext<'_>>,
+    ) {
+        if !prepared.holds {
+            self.tell_held(asked, decision, request);
+        }
+    }
+
+    pub(super) fn tell_held(&self, asked: &Questions, decision: &Decision, request: Option<&KeyContext<'_>>) {
         if self.inner.observer.is_some() {
             let keys: SmallVec<[Key; 2]> = asked.iter().map(|one| one.key.clone()).collect();
             self.tell_keys(&keys, decision, request);

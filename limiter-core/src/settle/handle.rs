@@ -44,6 +44,7 @@ impl Settlement {
     }
 
     /// As [`cost`](Self::cost), under the rule of this name alone.
+    #[expect(clippy::must_use_candidate, reason = "most handlers can do nothing about a late word")]
     pub fn cost_under(&self, rule: &str, units: u64) -> bool {
         self.open.say(units, |reserved| reserved.is_left_to_handler() && reserved.name.as_str() == rule)
     }

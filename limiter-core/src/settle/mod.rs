@@ -52,6 +52,7 @@ pub(crate) use open::{Full, OpenRequests, Place};
 pub use reservation::Reservation;
 pub(crate) use reservation::{Correction, Reserved};
 
+use crate::queue::Queue;
 use crate::statuses::Statuses;
 use crate::time::Nanos;
 
@@ -68,6 +69,13 @@ pub enum Settling {
     /// Requests under way take their cost until they are settled.
     #[default]
     Strict,
+    /// As `Strict`, but whoever finds no room waits for those under way instead of being refused.
+    Wait {
+        /// So many of one key wait at most.
+        places: u32,
+        /// For so long at most.
+        max_wait: Duration,
+    },
     /// Requests under way take nothing, and are charged when they are settled.
     Lenient {
         /// So many of one key at most, in this process.
@@ -151,6 +159,15 @@ impl Settle {
         self
     }
 
+    /// Requests under way take their cost until they are settled, and up to `places` of one key that
+    /// find no room wait, `max_wait` at most, for those under way to give theirs back. They do not
+    /// wait for the quota to come back by itself: when nothing is under way any more, they are
+    /// refused. See [`queue`](crate::queue).
+    pub fn wait(mut self, places: u32, max_wait: Duration) -> Self {
+        self.settling = Settling::Wait { places, max_wait };
+        self
+    }
+
     /// Requests under way take nothing, and up to `in_flight` (at least 1) of one key are let in while
     /// there is room for one.
     pub fn lenient(mut self, in_flight: u32) -> Self {
@@ -174,6 +191,13 @@ impl Settle {
     #[must_use]
     pub fn settling(&self) -> Settling {
         self.settling
+    }
+
+    pub(crate) fn queue(&self) -> Option<Queue> {
+        match self.settling {
+            Settling::Wait { places, max_wait } => Some(Queue::new(places, max_wait).for_outcomes()),
+            _ => None,
+        }
     }
 
     fn new(by: By) -> Self {

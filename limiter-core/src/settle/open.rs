@@ -17,8 +17,15 @@ use crate::time::Nanos;
 /// All of a limiter's. An account is one key under one rule.
 #[derive(Default)]
 pub(crate) struct OpenRequests {
-    accounts: DashMap<u64, BTreeMap<u64, Request>>,
+    accounts: DashMap<u64, Account>,
     next: AtomicU64,
+}
+
+#[derive(Default)]
+struct Account {
+    requests: BTreeMap<u64, Request>,
+    /// Whether somebody found no place.
+    wanted: bool,
 }
 
 struct Request {
@@ -37,29 +44,35 @@ impl OpenRequests {
     pub(crate) fn enter(limiter: &Limiter, account: u64, most: u32, until: Nanos) -> Result<Place, Full> {
         let open = limiter.open();
         let ticket = open.next.fetch_add(1, Ordering::Relaxed);
-        let mut requests = open.accounts.entry(account).or_default();
-        if requests.len() >= usize::try_from(most).unwrap_or(usize::MAX) {
+        let mut entry = open.accounts.entry(account).or_default();
+        if entry.requests.len() >= usize::try_from(most).unwrap_or(usize::MAX) {
+            entry.wanted = true;
             return Err(Full);
         }
-        requests.insert(ticket, Request { until, open: None });
-        drop(requests);
+        entry.requests.insert(ticket, Request { until, open: None });
+        drop(entry);
         Ok(Place { limiter: limiter.clone(), account, ticket, until })
     }
 
     /// Gives up the requests of `account` whose time is over.
     pub(crate) fn give_up(&self, account: u64, now: Nanos) {
-        let Some(requests) = self.accounts.get(&account) else { return };
+        let Some(entry) = self.accounts.get(&account) else { return };
         // Those that came first are given up first, unless rules of one scope differ in this.
-        let over = requests.values().take_while(|request| request.until <= now);
+        let over = entry.requests.values().take_while(|request| request.until <= now);
         let over: Vec<_> = over.filter_map(|request| request.open.as_ref()?.upgrade()).collect();
         // Settling them takes them out of here.
-        drop(requests);
+        drop(entry);
         over.into_iter().for_each(|open| open.give_up(now));
+    }
+
+    /// Whether requests of `account` are under way.
+    pub(crate) fn is_open(&self, account: u64) -> bool {
+        self.accounts.contains_key(&account)
     }
 
     /// How many requests are under way, of all keys.
     pub(crate) fn len(&self) -> usize {
-        self.accounts.iter().map(|requests| requests.len()).sum()
+        self.accounts.iter().map(|entry| entry.requests.len()).sum()
     }
 }
 
@@ -74,8 +87,8 @@ pub(crate) struct Place {
 impl Place {
     /// Whose request it is, so that it can be given up.
     pub(super) fn belongs_to(&self, open: Weak<Open>) {
-        if let Some(mut requests) = self.limiter.open().accounts.get_mut(&self.account)
-            && let Some(request) = requests.get_mut(&self.ticket)
+        if let Some(mut entry) = self.limiter.open().accounts.get_mut(&self.account)
+            && let Some(request) = entry.requests.get_mut(&self.ticket)
         {
             request.open = Some(open);
         }
@@ -89,11 +102,19 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut requests) = self.limiter.open().accounts.entry(self.account) {
-            requests.get_mut().remove(&self.ticket);
-            if requests.get().is_empty() {
-                requests.remove();
-            }
+        let Entry::Occupied(mut entry) = self.limiter.open().accounts.entry(self.account) else { return };
+        let account = entry.get_mut();
+        // One that never got past the store has changed nothing, unless somebody found no place for it.
+        // Whoever waits and asks in vain would call itself for ever else.
+        let was_open = account.requests.remove(&self.ticket).is_some_and(|request| request.open.is_some());
+        let wanted = core::mem::take(&mut account.wanted);
+        if account.requests.is_empty() {
+            entry.remove();
+        } else {
+            drop(entry);
+        }
+        if was_open || wanted {
+            self.limiter.changed(self.account);
         }
     }
 }

@@ -64,7 +64,7 @@ fn whole(window: Duration, limit: u64) -> Duration {
 fn numbers(wire: &Wire, usage: &Usage) -> Option<Numbers> {
     match usage.outcome() {
         // Nobody's budget was read: there is nothing to tell.
-        Outcome::InFlight | Outcome::NoKey | Outcome::NoRoom | Outcome::StoreFailed => None,
+        Outcome::InFlight | Outcome::NoKey | Outcome::NoRoom | Outcome::Queued | Outcome::StoreFailed => None,
         _ => {
             let remaining = usage.remaining();
             // Two divisions, for the one family that tells it.
