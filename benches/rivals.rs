@@ -12,8 +12,8 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use limiter_core::algorithm::Params;
 use limiter_core::key::Fingerprints;
-use limiter_core::store::memory::MemoryStore;
-use limiter_core::store::{Item, Mode, Subject};
+use limiter_core::store::Mode;
+use limiter_core::store::memory::{MemoryStore, Single};
 use limiter_core::time::{Clock, Nanos, Now, SystemClock};
 use limiter_core::{Algorithm, AtCeiling, Key, Limiter, Policy, Reply, Rule};
 
@@ -193,15 +193,15 @@ impl OurStore {
     /// Decides at an instant of the caller's choice.
     #[inline]
     pub fn check_at(&self, key: &IpAddr, now: Nanos) -> bool {
-        let item = Item {
+        let single = Single {
             budget: 1,
-            subject: Subject::Local(self.fingerprints.of(1, &Key::from(*key))),
-            params: self.params,
+            fingerprint: self.fingerprints.of(1, &Key::from(*key)),
+            params: &self.params,
             cost: 1,
             mode: Mode::Charge,
             at_ceiling: AtCeiling::Evict,
         };
-        self.store.decide_one(&item, Now { monotonic: now, wall: Nanos::ZERO }).0
+        self.store.decide_one(single, Now { monotonic: now, wall: Nanos::ZERO }).0
     }
 
     /// The store.

@@ -34,20 +34,6 @@ impl Name {
         Name(Repr::Static(name))
     }
 
-    /// The same name as part of the program, so that a clone of it touches no counter that other
-    /// threads touch. Each name is kept once, for as long as the process lives.
-    pub(crate) fn interned(&self) -> Self {
-        static KEPT: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
-        let Repr::Shared(name) = &self.0 else { return self.clone() };
-        let mut kept = KEPT.lock();
-        if let Some(known) = kept.get(&**name) {
-            return Name::from_static(known);
-        }
-        let new: &'static str = Box::leak(Box::from(&**name));
-        kept.insert(new);
-        Name::from_static(new)
-    }
-
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -93,6 +79,28 @@ impl fmt::Debug for Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+/// What is the same in every usage of a rule. Each is kept once, for as long as the process lives, so
+/// that a usage points to it and a clone touches no counter that other threads touch.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Shown {
+    pub(crate) name: Name,
+    pub(crate) per_client: bool,
+    pub(crate) index: u16,
+}
+
+impl Shown {
+    pub(crate) fn interned(self) -> &'static Self {
+        static KEPT: LazyLock<Mutex<HashSet<&'static Shown>>> = LazyLock::new(Mutex::default);
+        let mut kept = KEPT.lock();
+        if let Some(known) = kept.get(&self) {
+            return known;
+        }
+        let new: &'static Shown = Box::leak(Box::new(self));
+        kept.insert(new);
+        new
     }
 }
 
@@ -142,15 +150,14 @@ pub enum Outcome {
 /// One rule's numbers.
 #[derive(Clone, Debug)]
 pub struct Usage {
-    pub(crate) name: Name,
+    pub(crate) shown: &'static Shown,
     pub(crate) params: Params,
     pub(crate) state: State,
     pub(crate) now: Now,
     pub(crate) cost: u64,
+    /// [`Nanos::MAX`] where no time is known; no quota takes that long.
+    pub(crate) retry: Nanos,
     pub(crate) outcome: Outcome,
-    pub(crate) retry: Option<Nanos>,
-    pub(crate) per_client: bool,
-    pub(crate) index: u16,
     pub(crate) subject: Subject,
 }
 
@@ -158,13 +165,13 @@ impl Usage {
     /// The rule's public name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.name.as_str()
+        self.shown.name.as_str()
     }
 
     /// The rule's place in its policy.
     #[must_use]
     pub fn index(&self) -> usize {
-        usize::from(self.index)
+        usize::from(self.shown.index)
     }
 
     /// What the rule said. In a refused decision, rules that would have allowed it say so.
@@ -188,7 +195,7 @@ impl Usage {
     /// Whether the rule limits a client, rather than everybody together.
     #[must_use]
     pub fn is_per_client(&self) -> bool {
-        self.per_client
+        self.shown.per_client
     }
 
     /// A number that tells one caller's budget from another's, hashed with the secret of `hasher`:
@@ -235,7 +242,7 @@ impl Usage {
     /// How long to wait before this cost can pass. `None` when it passed, or when no time is known.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry.map(Duration::from)
+        (self.retry < Nanos::MAX).then(|| Duration::from(self.retry))
     }
 
     /// Time in which the whole quota comes back once spent. `None` for concurrent limits.

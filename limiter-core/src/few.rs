@@ -1,7 +1,7 @@
-//! A short list that is most often of length one.
+//! A short list that is most often of length one or two.
 //!
-//! One item is kept as itself, so that a value holding it is made in the place where it will be
-//! used: writing one item, not moving room for all.
+//! So many items are kept as themselves, so that a value holding it is made in the place where it will be
+//! used: writing those items, not moving room for all.
 
 use core::ops::{Deref, DerefMut};
 
@@ -12,6 +12,7 @@ pub(crate) struct Few<A: Array>(Repr<A>);
 enum Repr<A: Array> {
     Many(SmallVec<A>),
     One(A::Item),
+    Two([A::Item; 2]),
 }
 
 impl<A: Array> Few<A> {
@@ -25,20 +26,26 @@ impl<A: Array> Few<A> {
         Few(Repr::One(item))
     }
 
+    #[inline]
+    pub(crate) fn two(first: A::Item, second: A::Item) -> Self {
+        Few(Repr::Two([first, second]))
+    }
+
     pub(crate) fn push(&mut self, item: A::Item) {
-        match &mut self.0 {
-            Repr::Many(items) => items.push(item),
-            Repr::One(_) => {
-                let one = core::mem::replace(&mut self.0, Repr::Many(SmallVec::new()));
-                self.0 = Repr::Many(Few(one).into_items().into_iter().chain([item]).collect());
-            }
+        if let Repr::Many(items) = &mut self.0 {
+            items.push(item);
+            return;
         }
+        let mut items = core::mem::take(self).into_items();
+        items.push(item);
+        self.0 = Repr::Many(items);
     }
 
     pub(crate) fn into_items(self) -> SmallVec<A> {
         match self.0 {
             Repr::Many(items) => items,
             Repr::One(item) => core::iter::once(item).collect(),
+            Repr::Two(items) => items.into_iter().collect(),
         }
     }
 }
@@ -49,6 +56,7 @@ impl<A: Array<Item: Clone>> Clone for Few<A> {
         Few(match &self.0 {
             Repr::Many(items) => Repr::Many(items.clone()),
             Repr::One(item) => Repr::One(item.clone()),
+            Repr::Two(items) => Repr::Two(items.clone()),
         })
     }
 }
@@ -80,6 +88,7 @@ impl<A: Array> Deref for Few<A> {
         match &self.0 {
             Repr::Many(items) => items,
             Repr::One(item) => core::slice::from_ref(item),
+            Repr::Two(items) => items,
         }
     }
 }
@@ -90,6 +99,7 @@ impl<A: Array> DerefMut for Few<A> {
         match &mut self.0 {
             Repr::Many(items) => items,
             Repr::One(item) => core::slice::from_mut(item),
+            Repr::Two(items) => items,
         }
     }
 }
@@ -128,6 +138,10 @@ mod tests {
         }
         assert_eq!(pushed.into_items().as_slice(), [0, 1, 2, 3, 4]);
         assert_eq!(Few::<[u8; 2]>::one(7).into_items().as_slice(), [7]);
+        let mut two = Few::<[u8; 2]>::two(7, 8);
+        assert_eq!(two[..], [7, 8]);
+        two.push(9);
+        assert_eq!(two.into_items().as_slice(), [7, 8, 9]);
         assert!(Few::<[u8; 2]>::default().is_empty());
     }
 }

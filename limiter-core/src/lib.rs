@@ -11,6 +11,8 @@ pub mod access;
 #[cfg(feature = "std")]
 pub mod algorithm;
 #[cfg(feature = "std")]
+mod barrier;
+#[cfg(feature = "std")]
 pub mod bucketed;
 #[cfg(feature = "std")]
 pub mod decision;
@@ -24,7 +26,7 @@ pub mod key;
 pub mod limiter;
 #[cfg(feature = "std")]
 pub mod policy;
-#[cfg(feature = "std")]
+#[cfg(feature = "wait")]
 pub mod queue;
 #[cfg(feature = "std")]
 pub mod rule;
@@ -33,6 +35,8 @@ pub mod settle;
 mod statuses;
 #[cfg(feature = "std")]
 pub mod store;
+#[cfg(feature = "std")]
+pub mod subject;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(feature = "std")]
@@ -42,16 +46,18 @@ pub mod time;
 pub use crate::{
     access::{AccessList, Denied, DeniedBy, Refusal},
     algorithm::Algorithm,
+    barrier::Barrier,
     decision::{Decision, Name, Outcome, Source, Usage},
     event::{Observer, Warning},
     key::{Key, KeySource, Missing},
-    limiter::{Applied, AppliedWatch, Limiter, LimiterBuilder, Permit, Receipt, Ruling},
+    limiter::{Applied, AppliedWatch, Claim, Limiter, LimiterBuilder, Permit, Receipt, Ruling},
     policy::{Policy, PolicyError},
-    queue::Queue,
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},
     settle::{Reservation, Settle, Settlement, Settling},
     store::{Reply, Store},
 };
 pub use key_notation::KeyNotation;
+#[cfg(feature = "wait")]
+pub use queue::Queue;
 pub use quota::Quota;
 pub use statuses::{Statuses, StatusesError};

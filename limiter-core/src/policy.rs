@@ -1,11 +1,12 @@
 //! A policy: the rules that apply to one route or group. All must pass; all or none are charged.
 
 use core::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::algorithm::{Algorithm, Mismatch, Params};
 use crate::decision::Name;
+use crate::limiter::Prepared;
 use crate::quota::Quota;
 use crate::rule::{Cost, Limit, MethodClass, Rule};
 
@@ -35,6 +36,8 @@ struct Inner {
     index: u32,
     identity: Name,
     rules: Vec<PolicyRule>,
+    /// What the first limiter made of it, under that limiter's number.
+    prepared: OnceLock<(u64, Arc<Prepared>)>,
 }
 
 /// A checked rule with its names settled.
@@ -87,7 +90,7 @@ impl Policy {
         }
         companion(&checked)?;
         let index = NEXT.fetch_add(1, Ordering::Relaxed);
-        Ok(Policy { inner: Arc::new(Inner { index, identity, rules: checked }) })
+        Ok(Policy { inner: Arc::new(Inner { index, identity, rules: checked, prepared: OnceLock::new() }) })
     }
 
     /// The public names of the rules, in order.
@@ -107,6 +110,20 @@ impl Policy {
 
     pub(crate) fn index(&self) -> u32 {
         self.inner.index
+    }
+
+    /// What this limiter made of it, if that was the first.
+    #[inline]
+    pub(crate) fn prepared_by(&self, limiter: u64) -> Option<&Prepared> {
+        match self.inner.prepared.get() {
+            Some((by, prepared)) if *by == limiter => Some(prepared),
+            _ => None,
+        }
+    }
+
+    /// Keeps what a limiter made of it, unless another was first.
+    pub(crate) fn keep(&self, limiter: u64, prepared: &Arc<Prepared>) {
+        let _ = self.inner.prepared.set((limiter, Arc::clone(prepared)));
     }
 }
 

@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, Version};
 use crate::algorithm::Algorithm;
 use crate::decision::Name;
 use crate::key::{Global, Ip, KeySource, Missing};
+#[cfg(feature = "wait")]
 use crate::queue::Queue;
 use crate::quota::Quota;
 use crate::settle::Settle;
@@ -167,6 +168,7 @@ pub struct Rule {
     pub(crate) cost: Cost,
     pub(crate) penalty: bool,
     pub(crate) settle: Option<Arc<Settle>>,
+    #[cfg(feature = "wait")]
     pub(crate) queue: Option<Queue>,
     pub(crate) quota_fn: Option<QuotaFn>,
     pub(crate) class: MethodClass,
@@ -189,6 +191,7 @@ impl Rule {
             cost: Cost::Fixed(1),
             penalty: false,
             settle: None,
+            #[cfg(feature = "wait")]
             queue: None,
             quota_fn: None,
             class: MethodClass::Any,
@@ -313,6 +316,7 @@ impl Rule {
     /// The answer of [`Limiter::decide`](crate::Limiter::decide) and
     /// [`Limiter::decide_key`](crate::Limiter::decide_key) then comes later; what answers at once,
     /// such as [`Limiter::check`](crate::Limiter::check), holds nobody.
+    #[cfg(feature = "wait")]
     #[must_use]
     pub fn queue(mut self, queue: Queue) -> Self {
         self.queue = Some(queue);
@@ -370,12 +374,19 @@ impl Rule {
     }
 
     /// By what requests are held: the rule's own queue, or that of its way to settle.
+    #[cfg(feature = "wait")]
     pub(crate) fn queue_in_force(&self) -> Option<Queue> {
         self.queue.or_else(|| self.settle.as_ref().and_then(|settle| settle.queue()))
     }
 
+    #[cfg(feature = "wait")]
     pub(crate) fn is_spaced(&self) -> bool {
         self.queue.is_some_and(|queue| queue.spaced)
+    }
+
+    #[cfg(not(feature = "wait"))]
+    pub(crate) fn is_spaced(&self) -> bool {
+        false
     }
 
     /// The burst that even spacing leaves: the cost of one request.
@@ -411,7 +422,6 @@ impl fmt::Debug for Rule {
             .field("class", &self.class)
             .field("penalty", &self.penalty)
             .field("settle", &self.settle)
-            .field("queue", &self.queue)
             .field("quota_fn", &self.quota_fn.is_some())
             .finish_non_exhaustive()
     }

@@ -94,7 +94,12 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
 pub struct SystemClock {
     clock: quanta::Clock,
     origin: u64,
+    /// Nanoseconds in `1 << STRETCH` ticks of the counter.
+    scale: u64,
 }
+
+/// Long enough that rounding the scale costs nanoseconds a day, and short enough that it fits.
+const STRETCH: u32 = 40;
 
 impl SystemClock {
     /// Calibrates the clock. This takes a while the first time in a process; make one and keep it.
@@ -102,7 +107,9 @@ impl SystemClock {
     pub fn new() -> Self {
         let clock = quanta::Clock::new();
         let origin = clock.raw();
-        SystemClock { clock, origin }
+        // What quanta would say, as one factor: its own conversion scales both ends of a stretch.
+        let scale = clock.delta_as_nanos(origin, origin.saturating_add(1 << STRETCH));
+        SystemClock { clock, origin, scale }
     }
 }
 
@@ -121,13 +128,59 @@ impl fmt::Debug for SystemClock {
 impl Clock for SystemClock {
     #[inline]
     fn monotonic(&self) -> Nanos {
-        Nanos(self.clock.delta_as_nanos(self.origin, self.clock.raw()))
+        // Counters of two cores may differ a little: never before the origin.
+        let ticks = self.clock.raw().saturating_sub(self.origin);
+        Nanos(((u128::from(ticks) * u128::from(self.scale)) >> STRETCH) as u64)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]
     fn wall(&self) -> Nanos {
         // A clock set before 1970 reads as the epoch: aligned windows then last until it is set right.
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(Nanos::ZERO, Nanos::from)
+    }
+}
+
+/// The clock of the tokio runtime in which it was made. It stands still, and jumps to the next timer,
+/// while that runtime's time is paused: where limits are waited for in tests on paused time, it makes
+/// the limiter and the timer agree.
+#[cfg(feature = "wait")]
+#[derive(Clone, Debug)]
+pub struct TokioClock {
+    origin: tokio::time::Instant,
+    wall: Nanos,
+    /// Threads outside the runtime ask it too.
+    runtime: Option<tokio::runtime::Handle>,
+}
+
+#[cfg(feature = "wait")]
+impl TokioClock {
+    /// A clock that begins now. Wall time is read once; from then on both go alike.
+    #[must_use]
+    pub fn new() -> Self {
+        TokioClock {
+            origin: tokio::time::Instant::now(),
+            wall: SystemClock::new().wall(),
+            runtime: tokio::runtime::Handle::try_current().ok(),
+        }
+    }
+}
+
+#[cfg(feature = "wait")]
+impl Default for TokioClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(feature = "wait")]
+impl Clock for TokioClock {
+    fn monotonic(&self) -> Nanos {
+        let _inside = self.runtime.as_ref().map(tokio::runtime::Handle::enter);
+        Nanos::from(self.origin.elapsed())
+    }
+
+    fn wall(&self) -> Nanos {
+        self.wall.saturating_add(self.monotonic())
     }
 }
 

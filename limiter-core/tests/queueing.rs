@@ -12,27 +12,12 @@ use limiter_core::queue::{LOOK_AGAIN, Queue};
 use limiter_core::settle::Settle;
 use limiter_core::store::memory::MemoryStore;
 use limiter_core::store::{Answer, Capabilities, Operation, Store, StoreError};
-use limiter_core::time::{Clock, Nanos};
+use limiter_core::time::TokioClock;
 use limiter_core::{Algorithm, Key, Limiter, Observer, Outcome, Policy, PolicyError, Quota, Reply, Rule, Ruling};
 use tokio::time::{Instant, sleep, timeout};
 
-/// Tells tokio's time, which stands still while somebody works and leaps to the next timer while
-/// nobody does.
-#[derive(Debug)]
-struct TokioTime(Instant);
-
-impl Clock for TokioTime {
-    fn monotonic(&self) -> Nanos {
-        self.0.elapsed().into()
-    }
-
-    fn wall(&self) -> Nanos {
-        self.monotonic()
-    }
-}
-
 fn limiter() -> Limiter {
-    Limiter::builder().clock(TokioTime(Instant::now())).build()
+    Limiter::builder().clock(TokioClock::new()).build()
 }
 
 fn policy(rule: Rule) -> Policy {
@@ -317,8 +302,8 @@ impl Store for Elsewhere {
 #[tokio::test(start_paused = true)]
 async fn a_slot_that_another_process_gives_back_is_found_soon_after() {
     let store = Arc::new(MemoryStore::new());
-    let clock = Instant::now();
-    let process = || Limiter::builder().store(Elsewhere(Arc::clone(&store))).clock(TokioTime(clock)).build();
+    let clock = TokioClock::new();
+    let process = || Limiter::builder().store(Elsewhere(Arc::clone(&store))).clock(clock.clone()).build();
     let (one, other) = (process(), process());
     let rule = Rule::concurrent(1).queue(Queue::new(8, NEVER)).scope("shared");
     let policy = policy(rule);
@@ -357,7 +342,7 @@ impl Observer for Told {
 #[tokio::test(start_paused = true)]
 async fn the_observer_is_told_once_when_the_waiting_is_over() {
     let told = Told::default();
-    let limiter = Limiter::builder().clock(TokioTime(Instant::now())).observer(told.clone()).build();
+    let limiter = Limiter::builder().clock(TokioClock::new()).observer(told.clone()).build();
     let policy = slots(1, Queue::new(2, 250 * MS));
     let held = ask(&limiter, &policy).await;
     let waiting = || {

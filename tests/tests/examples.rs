@@ -111,3 +111,41 @@ fn the_picture_of_the_algorithms_is_the_one_that_the_readme_shows() {
     let same = fs::read_to_string(drawn).unwrap() == fs::read_to_string(root.join("docs/algorithms.svg")).unwrap();
     assert!(same, "docs/algorithms.svg is out of date: run `cargo run -p examples --bin algorithms`");
 }
+
+#[test]
+fn degrade_refuses_the_least_urgent_first_and_answers_the_rest_more_cheaply() {
+    let text = printed("degrade");
+    assert_eq!(
+        under(&text, "15 requests of each priority")[..3],
+        [
+            "Low      2 fresh,  4 stored,  9 refused",
+            "Normal   3 fresh,  6 stored,  6 refused",
+            "High     5 fresh, 10 stored,  0 refused",
+        ],
+        "{text}"
+    );
+    assert!(under(&text, "2 requests of each priority")[..3].iter().all(|line| line.contains(" 2 fresh")), "{text}");
+}
+
+#[test]
+fn time_of_day_keeps_what_was_used_when_the_quota_changes() {
+    let text = printed("time_of_day");
+    let hours = under(&text, "a partner that asks");
+    let at = |hour: &str| *hours.iter().find(|line| line.starts_with(hour)).unwrap();
+    assert!(at("07:30").contains("60 of 60 admitted"), "{text}");
+    // Three tenths of the night's quota are still used, so three tenths of the day's are.
+    assert!(at("08:00").contains(" 7 of 60 admitted, again in 6 min"), "{text}");
+    assert!(at("09:00").contains(" 5 of 60 admitted"), "{text}");
+}
+
+#[test]
+fn reschedule_does_the_same_work_with_the_fewest_attempts_when_it_heeds_the_wait() {
+    let text = printed("reschedule");
+    let attempts = |name: &str| -> u32 {
+        let line = text.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
+        line.split(": ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap()
+    };
+    assert_eq!(attempts("put back in line"), 20, "{text}");
+    assert!(attempts("put back for as long as told") < attempts("tried again every") / 5, "{text}");
+    assert_eq!(text.matches("after 16.0 s").count(), 2, "{text}");
+}

@@ -12,6 +12,11 @@ pub(super) fn decide(params: &Params, state: State, cost: u64) -> Step {
     }
 }
 
+#[inline]
+pub(crate) fn give_back(state: State, units: u64) -> State {
+    holding(state.used.saturating_sub(units))
+}
+
 pub(super) fn settle(state: State, units: i64) -> State {
     holding(state.used.saturating_add_signed(units))
 }

@@ -49,7 +49,7 @@ pub(super) fn reset_after(params: &Params, state: State, now: Now) -> Nanos {
 /// The state as it stands in the window that `now` belongs to.
 fn enter(params: &Params, state: State, now: Now) -> State {
     let live = state.used > 0 && !state.is_stale(now.monotonic);
-    let Some(offset) = params.offset else {
+    let Some(offset) = params.offset() else {
         let closes = now.monotonic.saturating_add(Nanos::new(params.period));
         return if live { state } else { State { fresh_at: closes, mark: 0, used: 0 } };
     };
@@ -65,7 +65,7 @@ fn enter(params: &Params, state: State, now: Now) -> State {
 /// Time to the end of an open window.
 fn left(params: &Params, open: State, now: Now) -> Nanos {
     let by_monotonic = open.fresh_at.saturating_sub(now.monotonic);
-    if params.offset.is_none() {
+    if params.offset().is_none() {
         return by_monotonic;
     }
     let end = Nanos::new(open.mark.saturating_add(params.period));

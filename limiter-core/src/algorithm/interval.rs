@@ -72,17 +72,17 @@ fn until(params: &Params, edge: u64, now: Now, periods: u64) -> Nanos {
 
 /// The clock that the edges are on.
 fn reading(params: &Params, now: Now) -> u64 {
-    if params.offset.is_some() { now.wall.get() } else { now.monotonic.get() }
+    if params.offset().is_some() { now.wall.get() } else { now.monotonic.get() }
 }
 
 /// The state as it stands after the last edge.
 fn enter(params: &Params, state: State, now: Now) -> State {
     let clock = reading(params, now);
     if state.used == 0 || state.is_stale(now.monotonic) {
-        let mark = params.offset.map_or(clock, |offset| window_start(clock, params.period, offset));
+        let mark = params.offset().map_or(clock, |offset| window_start(clock, params.period, offset));
         return State { fresh_at: now.monotonic, mark, used: 0 };
     }
-    let Some(offset) = params.offset else {
+    let Some(offset) = params.offset() else {
         let (mark, used) = refill(state.mark, state.used, params.count, params.period, clock);
         return State { mark, used, ..state };
     };
@@ -106,7 +106,7 @@ fn with_used(params: &Params, open: State, now: Now, used: u64) -> State {
 
 /// The wall clock says when aligned edges come; a cell is kept until it must have said so.
 fn drift(params: &Params) -> Nanos {
-    Nanos::new(if params.offset.is_some() { slack(params) } else { 0 })
+    Nanos::new(if params.offset().is_some() { slack(params) } else { 0 })
 }
 
 #[cfg(test)]

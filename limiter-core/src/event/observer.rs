@@ -1,5 +1,7 @@
 //! The observer: told about every decision, never asked.
 
+use core::cell::Cell;
+
 use http::request::Parts;
 
 use super::Warning;
@@ -33,7 +35,27 @@ pub trait Observer: Send + Sync + 'static {
 
 #[expect(clippy::print_stderr, reason = "a library without a logger has no other way to be heard")]
 fn print(warning: &Warning) {
-    eprintln!("{warning}");
+    if PRINTED.get() != Some(true) {
+        eprintln!("{warning}");
+        PRINTED.set(PRINTED.get().map(|_| true));
+    }
+}
+
+thread_local! {
+    /// Whether a warning that goes to several observers was printed by one of them.
+    static PRINTED: Cell<Option<bool>> = const { Cell::new(None) };
+}
+
+/// Has a warning printed once, however many observers that `tell` tells would.
+pub(super) fn print_once(tell: impl FnOnce()) {
+    struct Restore(Option<bool>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            PRINTED.set(self.0);
+        }
+    }
+    let _restore = Restore(PRINTED.replace(Some(false)));
+    tell();
 }
 
 /// One decision, borrowed.

@@ -55,7 +55,18 @@ impl Fingerprints {
     #[must_use]
     #[inline]
     pub fn of(&self, budget: u64, key: &Key) -> u64 {
-        let start = self.start.wrapping_add(self.budget.wrapping_mul(u128::from(budget)));
+        self.under(self.start(budget), key)
+    }
+
+    /// What all keys under a budget have in common.
+    #[inline]
+    pub(crate) fn start(&self, budget: u64) -> u128 {
+        self.start.wrapping_add(self.budget.wrapping_mul(u128::from(budget)))
+    }
+
+    /// The fingerprint of a key under the budget that `start` was made of.
+    #[inline]
+    pub(crate) fn under(&self, start: u128, key: &Key) -> u64 {
         let sum = match key.parts() {
             [Part::Ip(ip)] => self.address(0, start, ip.network(), ip.prefix_len()),
             parts => self.parts(start, parts),

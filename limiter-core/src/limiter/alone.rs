@@ -3,14 +3,14 @@
 
 use super::permit::{Permit, Receipt};
 use super::prepared::{Prepared, PreparedRule};
-use super::ruling::{Ruling, charged, usage};
+use super::ruling::{Ruling, charge, usage};
 use super::{Limiter, StoreHandle};
 use crate::algorithm::{Algorithm, Params, Verdict};
 use crate::decision::{Decision, Source};
 use crate::few::Few;
 use crate::key::{Key, KeyContext};
-use crate::store::memory::MemoryStore;
-use crate::store::{Item, ItemReply, Mode, Reply, Subject};
+use crate::store::memory::{MemoryStore, Single, Unknown, again};
+use crate::store::{ItemReply, Mode, Reply, Subject};
 use crate::time::Now;
 
 /// One rule, and where it is counted.
@@ -20,19 +20,26 @@ pub(super) struct Alone<'a> {
     pub(super) rule: &'a PreparedRule,
     pub(super) params: &'a Params,
     pub(super) budget: u64,
+    pub(super) key: &'a Key,
+    pub(super) fingerprint: u64,
     pub(super) request: Option<&'a KeyContext<'a>>,
 }
 
 impl Limiter {
-    /// The only rule of a policy, asked without a request.
-    #[inline]
-    pub(super) fn alone<'a>(&'a self, prepared: &'a Prepared) -> Option<Alone<'a>> {
-        match (&self.inner.store, prepared.rules.as_slice()) {
-            (StoreHandle::Memory(store), [rule]) if !rule.lifted && !prepared.outlasts => {
-                Some(Alone { limiter: self, store, rule, params: &rule.params, budget: rule.budget, request: None })
-            }
-            _ => None,
-        }
+    /// The only rule of a policy, asked about a key without a request.
+    #[inline(always)]
+    pub(super) fn alone<'a>(&'a self, prepared: &'a Prepared, key: &'a Key) -> Option<Alone<'a>> {
+        let (StoreHandle::Memory(store), Some(rule)) = (&self.inner.store, prepared.only()) else { return None };
+        Some(Alone {
+            limiter: self,
+            store,
+            rule,
+            params: &rule.params,
+            budget: rule.budget,
+            key,
+            fingerprint: self.inner.fingerprints.under(rule.start, key),
+            request: None,
+        })
     }
 }
 
@@ -44,79 +51,107 @@ impl Alone<'_> {
     }
 
     /// Decides, and forgets what was charged.
-    #[inline]
-    pub(super) fn decision(&self, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
-        let item = self.item(key, cost.unwrap_or_else(|| self.rule.cost.constant()), mode);
-        let now = self.limiter.inner.clock.read(item.params.needs_wall());
-        let (allowed, reply) = self.store.decide_one(&item, now);
+    #[inline(always)]
+    pub(super) fn decision(&self, cost: Option<u64>, mode: Mode) -> Decision {
+        let single = self.single(cost.unwrap_or_else(|| self.rule.cost.constant()), mode);
+        let now = self.limiter.inner.clock.read(self.params.needs_wall());
         if self.limiter.inner.observer.is_some() {
-            self.tell(key, &self.made(&item, now, allowed, &reply));
+            return self.told(again(single), now);
         }
-        self.made(&item, now, allowed, &reply)
+        match self.store.decide_known(single, now) {
+            Ok((allowed, reply)) => self.made(single, now, allowed, &reply),
+            Err(unknown) => self.unknown(unknown, again(single), now),
+        }
+    }
+
+    #[inline(never)]
+    fn unknown(&self, unknown: Unknown<'_>, single: Single<'_>, now: Now) -> Decision {
+        let (allowed, reply) = self.store.decide_unknown(unknown, single, now);
+        self.made(single, now, allowed, &reply)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn told(&self, single: Single<'_>, now: Now) -> Decision {
+        let (allowed, reply) = self.store.decide_one(single, now);
+        let decision = self.made(single, now, allowed, &reply);
+        self.tell(&decision);
+        decision
     }
 
     /// Decides, and hands out what was charged.
-    #[inline]
-    pub(super) fn ruling(&self, key: &Key, cost: u64, mode: Mode) -> Reply<Ruling> {
-        let item = self.item(key, cost, mode);
-        let now = self.limiter.inner.clock.read(item.params.needs_wall());
-        let (allowed, reply) = self.store.decide_one(&item, now);
+    #[inline(always)]
+    pub(super) fn ruling(&self, cost: u64, mode: Mode) -> Reply<Ruling> {
+        let single = self.single(cost, mode);
+        let now = self.limiter.inner.clock.read(self.params.needs_wall());
+        match self.store.decide_known(single, now) {
+            Ok((allowed, reply)) => {
+                if self.limiter.inner.observer.is_some() {
+                    self.tell(&self.made(again(single), now, allowed, &reply));
+                }
+                self.held(single, now, allowed, &reply)
+            }
+            Err(unknown) => self.unknown_ruling(unknown, again(single), now),
+        }
+    }
+
+    #[inline(never)]
+    fn unknown_ruling(&self, unknown: Unknown<'_>, single: Single<'_>, now: Now) -> Reply<Ruling> {
+        let (allowed, reply) = self.store.decide_unknown(unknown, single, now);
         if self.limiter.inner.observer.is_some() {
-            self.tell(key, &self.made(&item, now, allowed, &reply));
+            self.tell(&self.made(single, now, allowed, &reply));
         }
-        if !allowed || reply.verdict != Verdict::Allow || item.mode == Mode::Peek || cost == 0 {
-            return Reply::Now(Ruling {
-                decision: self.made(&item, now, allowed, &reply),
-                receipt: Receipt { charges: Few::new(), local: false },
-                permit: None,
-                reservation: None,
-            });
+        if self.leaves_nothing() || !is_charged(single, allowed, &reply) {
+            return self.held(single, now, allowed, &reply);
         }
-        if self.leaves_nothing() {
-            return Reply::Now(Ruling {
-                decision: self.made(&item, now, allowed, &reply),
-                receipt: Receipt { charges: Few::one(charged(&item, &reply, now)), local: false },
-                permit: None,
-                reservation: None,
-            });
-        }
-        let slots = core::iter::once(charged(&item, &reply, now)).collect();
+        let slots = Few::one(charge(single, now, &reply));
         Reply::Now(Ruling {
-            decision: self.made(&item, now, allowed, &reply),
+            decision: self.made(single, now, allowed, &reply),
             receipt: Receipt { charges: Few::new(), local: false },
             permit: Some(Permit::new(self.limiter.clone(), slots, None, false)),
             reservation: None,
         })
     }
 
+    /// What follows where no slots are held.
     #[inline(always)]
-    fn item(&self, key: &Key, cost: u64, mode: Mode) -> Item {
-        let (params, budget) = (*self.params, self.budget);
-        Item {
-            budget,
-            subject: Subject::Local(self.limiter.inner.fingerprints.of(budget, key)),
-            params,
-            cost,
-            mode: if self.rule.penalty && mode == Mode::Charge { Mode::Penalty } else { mode },
-            at_ceiling: self.rule.at_ceiling,
-        }
+    fn held(&self, single: Single<'_>, now: Now, allowed: bool, reply: &ItemReply) -> Reply<Ruling> {
+        let charges =
+            if is_charged(single, allowed, reply) { Few::one(charge(single, now, reply)) } else { Few::new() };
+        Reply::Now(Ruling {
+            decision: self.made(single, now, allowed, reply),
+            receipt: Receipt { charges, local: false },
+            permit: None,
+            reservation: None,
+        })
+    }
+
+    #[inline(always)]
+    fn single(&self, cost: u64, mode: Mode) -> Single<'_> {
+        self.rule.single(self.params, self.budget, self.fingerprint, cost, mode)
     }
 
     /// Written out where it is returned: a decision is large, and moving it costs more than making it.
     #[inline(always)]
-    fn made(&self, item: &Item, now: Now, allowed: bool, reply: &ItemReply) -> Decision {
+    fn made(&self, single: Single<'_>, now: Now, allowed: bool, reply: &ItemReply) -> Decision {
+        let subject = Subject::Local(single.fingerprint);
         Decision {
             allowed,
             source: Source::Store,
             degraded: false,
             denied: None,
-            usages: Few::one(usage(self.rule, item, reply, now)),
+            usages: Few::one(usage(self.rule, single.params, single.cost, subject, reply, now)),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn tell(&self, key: &Key, decision: &Decision) {
-        self.limiter.tell_keys(core::slice::from_ref(key), decision, self.request);
+    fn tell(&self, decision: &Decision) {
+        self.limiter.tell_keys(core::slice::from_ref(self.key), decision, self.request);
     }
+}
+
+#[inline(always)]
+fn is_charged(single: Single<'_>, allowed: bool, reply: &ItemReply) -> bool {
+    allowed && reply.verdict == Verdict::Allow && single.mode != Mode::Peek && single.cost > 0
 }

@@ -43,7 +43,7 @@ impl AppliedWatch {
             .collect();
         for (rule, budget) in &charged {
             if applied.0.contains(budget) {
-                limiter.warn(Warning::AppliedTwice { rule: rule.name.clone() });
+                limiter.warn(Warning::AppliedTwice { rule: rule.shown.name.clone() });
             }
         }
         applied.0.extend(charged.into_iter().map(|(_, budget)| budget));

@@ -40,9 +40,11 @@ impl Limiter {
             && let StoreHandle::Memory(store) = &self.inner.store
             && let Some(rule) = prepared.rules.get(one.rule)
         {
-            let alone =
-                Alone { limiter: self, store, rule, params: &one.tier.params, budget: one.tier.budget, request };
-            return alone.ruling(&one.key, one.cost, mode);
+            let Asked { key, tier, .. } = one;
+            let fingerprint = self.inner.fingerprints.of(tier.budget, key);
+            let (params, budget) = (&tier.params, tier.budget);
+            let alone = Alone { limiter: self, store, rule, params, budget, key, fingerprint, request };
+            return alone.ruling(one.cost, mode);
         }
         if asked.is_empty() {
             return Reply::Now(Ruling::without_rules());
@@ -60,11 +62,11 @@ impl Limiter {
         asked: &mut Questions,
         request: Option<&KeyContext<'_>>,
     ) -> Reply<Ruling> {
+        #[cfg(feature = "wait")]
         if prepared.holds {
-            self.ask_holding(policy, prepared, asked, request)
-        } else {
-            self.ask_reserving(policy, prepared, asked, request)
+            return self.ask_holding(policy, prepared, asked, request);
         }
+        self.ask_reserving(policy, prepared, asked, request)
     }
 
     /// Has the store decide.

@@ -122,24 +122,36 @@ impl Limiter {
     /// settled once the outcome is known.
     pub fn decide_key(&self, policy: &Policy, key: &Key, cost: u64) -> Reply<Ruling> {
         let Ok(prepared) = self.prepared(policy) else { return Reply::Now(Ruling::default()) };
-        if let Some(alone) = self.alone(prepared) {
-            return alone.ruling(key, cost, Mode::Charge);
+        if let Some(alone) = self.alone(prepared, key) {
+            return alone.ruling(cost, Mode::Charge);
+        }
+        if let Some(both) = self.both(prepared, key, Some(cost))
+            && let Some(ruling) = both.ruling(Mode::Charge)
+        {
+            return Reply::Now(ruling);
         }
         self.ask(policy, prepared, &mut questions(prepared, key, Some(cost)), Mode::Charge, None)
     }
 
     #[inline]
     pub(super) fn decision(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
-        match self.prepared(policy).ok().and_then(|prepared| self.alone(prepared)) {
-            Some(alone) if alone.leaves_nothing() => alone.decision(key, cost, mode),
-            _ => self.at_once(policy, key, cost, mode),
+        if let Ok(prepared) = self.prepared(policy)
+            && let Some(alone) = self.alone(prepared, key)
+            && alone.leaves_nothing()
+        {
+            return alone.decision(cost, mode);
         }
+        self.at_once(policy, key, cost, mode)
     }
 
-    #[cold]
     #[inline(never)]
     pub(super) fn at_once(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
         let Ok(prepared) = self.prepared(policy) else { return Decision::default() };
+        if let Some(both) = self.both(prepared, key, cost)
+            && let Some(decision) = both.decision(mode)
+        {
+            return decision;
+        }
         if let StoreHandle::Memory(store) = &self.inner.store {
             let asked = questions(prepared, key, cost);
             if asked.is_empty() {
@@ -165,7 +177,7 @@ impl Limiter {
     fn alone_decided(&self, prepared: &Prepared, asked: &Questions, ruling: Ruling, mode: Mode) -> Decision {
         let ruling = if mode == Mode::Peek { ruling.untaken() } else { ruling };
         if prepared.holds {
-            self.tell_held(asked, &ruling.decision, None);
+            self.tell_at_last(asked, &ruling.decision, None);
         }
         ruling.decision
     }
@@ -176,7 +188,7 @@ impl Limiter {
         match no_client.and_then(doctor::no_client) {
             Some(warning) => self.warn(warning),
             None if rule.missing == Missing::Shared => {
-                self.warn(Warning::MissingKey { rule: rule.name.clone(), key: rule.key.describe() });
+                self.warn(Warning::MissingKey { rule: rule.shown.name.clone(), key: rule.key.describe() });
             }
             None => {}
         }
@@ -189,7 +201,7 @@ pub(super) fn questions(prepared: &Prepared, key: &Key, cost: Option<u64>) -> Qu
     let mut asked = Questions::new();
     for rule in prepared.rules.iter().filter(|rule| !rule.lifted) {
         asked.push(Asked {
-            rule: usize::from(rule.index),
+            rule: usize::from(rule.shown.index),
             key: key.clone(),
             cost: cost.unwrap_or_else(|| rule.cost.constant()),
             tier: rule.default_tier(),

@@ -15,7 +15,7 @@ use crate::decision::Outcome;
 use crate::key::KeyContext;
 use crate::policy::Policy;
 use crate::queue::{LOOK_AGAIN, Lines, Queue, Ticket};
-use crate::store::{Charged, Mode, Reply, Subject};
+use crate::store::{Mode, Reply};
 use crate::time::Nanos;
 
 /// The accounts of the rules that hold requests: of each rule asked its place among them, the account,
@@ -44,7 +44,7 @@ impl Limiter {
             Reply::Now(ruling) => match self.hold(prepared, &ruling, &queued) {
                 Some((ticket, queue)) => self.waiting(policy, asked, queued, ticket, queue),
                 None => {
-                    self.tell_held(asked, &ruling.decision, request);
+                    self.tell_at_last(asked, &ruling.decision, request);
                     Reply::Now(ruling)
                 }
             },
@@ -54,7 +54,7 @@ impl Limiter {
                     let ruling = ruling.await;
                     let Ok(prepared) = limiter.prepared(&policy) else { return ruling };
                     let Some((ticket, queue)) = limiter.hold(prepared, &ruling, &queued) else {
-                        limiter.tell_held(&asked, &ruling.decision, None);
+                        limiter.tell_at_last(&asked, &ruling.decision, None);
                         return ruling;
                     };
                     match limiter.waiting(&policy, &mut asked, queued, ticket, queue) {
@@ -73,7 +73,7 @@ impl Limiter {
                 && let Some(queue) = rule.queue
             {
                 let subject = self.subject(one.tier.budget, rule, &one.tier.params, &one.key);
-                queued.push((usize::from(rule.index), self.account(one.tier.budget, &subject), queue));
+                queued.push((usize::from(rule.shown.index), self.account(one.tier.budget, &subject), queue));
             }
         }
         queued
@@ -98,7 +98,7 @@ impl Limiter {
             let &(_, account, queue) = queued.iter().find(|(rule, ..)| *rule == usage.index())?;
             let settles = prepared.rules.get(usage.index()).is_some_and(|rule| rule.settle.is_some());
             let are_open = settles && self.inner.open.is_open(account);
-            look = look.max(match (usage.outcome, usage.retry) {
+            look = look.max(match (usage.outcome, usage.retry_after().map(Nanos::from)) {
                 (Outcome::InFlight, _) => left,
                 (Outcome::Spent, Some(retry)) if retry <= left && !queue.outcomes_only => retry,
                 // Those under way may give back what they have taken.
@@ -123,7 +123,7 @@ impl Limiter {
         let (limiter, policy, asked) = (self.clone(), policy.clone(), core::mem::take(asked));
         Reply::Later(Box::pin(async move {
             let ruling = limiter.wait(&policy, &asked, &queued, ticket, queue.max_wait).await;
-            limiter.tell_held(&asked, &ruling.decision, None);
+            limiter.tell_at_last(&asked, &ruling.decision, None);
             ruling
         }))
     }
@@ -202,14 +202,14 @@ impl Limiter {
         match self.submit(policy, prepared, op, asked, request) {
             Reply::Now(ruling) => {
                 let ruling = refuse(ruling.untaken());
-                self.tell_held(&copy, &ruling.decision, request);
+                self.tell_at_last(&copy, &ruling.decision, request);
                 Reply::Now(ruling)
             }
             Reply::Later(ruling) => {
                 let limiter = self.clone();
                 Reply::Later(Box::pin(async move {
                     let ruling = refuse(ruling.await.untaken());
-                    limiter.tell_held(&copy, &ruling.decision, None);
+                    limiter.tell_at_last(&copy, &ruling.decision, None);
                     ruling
                 }))
             }
@@ -221,30 +221,8 @@ impl Limiter {
         tokio::runtime::Handle::try_current().is_ok()
     }
 
-    pub(super) fn account(&self, budget: u64, subject: &Subject) -> u64 {
-        self.inner.fingerprints.of_value(&(budget, subject))
-    }
-
     pub(crate) fn lines(&self) -> &Lines {
         &self.inner.lines
-    }
-
-    /// Something was given back to an account: the first of those who wait for it looks again.
-    #[inline]
-    pub(crate) fn changed(&self, account: u64) {
-        if self.inner.lines.are_watched() {
-            self.inner.lines.changed(account);
-        }
-    }
-
-    /// As `changed`, of charges.
-    #[inline]
-    pub(super) fn gave_back<'a>(&self, charges: impl IntoIterator<Item = &'a Charged>) {
-        if self.inner.lines.are_watched() {
-            for charge in charges {
-                self.inner.lines.changed(self.account(charge.budget, &charge.subject));
-            }
-        }
     }
 
     /// How many requests are held, of all keys and rules.

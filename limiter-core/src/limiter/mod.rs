@@ -4,8 +4,12 @@
 mod alone;
 mod applied;
 mod ask;
+mod both;
+mod changes;
+mod claims;
 mod decide;
 mod doors;
+#[cfg(feature = "wait")]
 mod hold;
 mod permit;
 mod prepared;
@@ -14,6 +18,7 @@ mod ruling;
 mod slots;
 
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
@@ -22,10 +27,11 @@ use dashmap::{DashMap, DashSet};
 use crate::access::AccessList;
 use crate::algorithm::Params;
 use crate::event::doctor::Doctor;
-use crate::event::{Observer, WarnOnly, Warning};
+use crate::event::{Observer, Observers, WarnOnly, Warning};
 use crate::key::client_ip::ClientIp;
 use crate::key::{Fingerprints, Key};
 use crate::policy::{Policy, PolicyError};
+#[cfg(feature = "wait")]
 use crate::queue::Lines;
 use crate::quota::Quota;
 use crate::settle::OpenRequests;
@@ -34,8 +40,9 @@ use crate::store::{Capabilities, Store, Subject};
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
 pub use applied::{Applied, AppliedWatch};
+pub use claims::Claim;
 pub use permit::{Permit, Receipt};
-use prepared::Prepared;
+pub(crate) use prepared::Prepared;
 pub use ruling::Ruling;
 use slots::Slots;
 
@@ -69,7 +76,9 @@ pub(crate) struct Inner {
     doctor: Doctor,
     observer: Option<Arc<dyn Observer>>,
     overrides: HashMap<String, Quota>,
-    prepared: Slots<Result<Prepared, PolicyError>>,
+    /// By this a policy knows what was prepared by this limiter; no two in a process share it.
+    id: u64,
+    prepared: Slots<Result<Arc<Prepared>, PolicyError>>,
     /// The quota with which each scope was first seen.
     scopes: DashMap<String, u64>,
     warned: DashSet<Warning>,
@@ -78,6 +87,7 @@ pub(crate) struct Inner {
     /// Requests that are yet to be settled.
     open: OpenRequests,
     /// Requests that wait for room.
+    #[cfg(feature = "wait")]
     lines: Lines,
 }
 
@@ -95,6 +105,8 @@ impl StoreHandle {
         }
     }
 }
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 impl Limiter {
     /// A limiter in this process that trusts no proxy and needs nothing.
@@ -169,15 +181,29 @@ impl Limiter {
         }
     }
 
+    /// A policy as this limiter carries it out. The first limiter that a policy meets is found with the
+    /// policy itself, since most meet no other.
     #[inline]
-    fn prepared(&self, policy: &Policy) -> Result<&Prepared, &PolicyError> {
+    fn prepared<'a>(&'a self, policy: &'a Policy) -> Result<&'a Prepared, &'a PolicyError> {
+        match policy.prepared_by(self.inner.id) {
+            Some(prepared) => Ok(prepared),
+            None => self.look_up(policy),
+        }
+    }
+
+    #[inline(never)]
+    fn look_up(&self, policy: &Policy) -> Result<&Prepared, &PolicyError> {
         if let Some(known) = self.inner.prepared.get(policy.index()) {
-            return known.as_ref();
+            return known.as_deref();
         }
-        match self.inner.prepared.get_or_init(policy.index(), || Prepared::new(self, policy)) {
-            Some(prepared) => prepared.as_ref(),
-            None => Err(&PolicyError::TooManyRules { found: usize::MAX }),
+        let make = || Prepared::new(self, policy).map(Arc::new);
+        let Some(prepared) = self.inner.prepared.get_or_init(policy.index(), make) else {
+            return Err(&PolicyError::TooManyRules { found: usize::MAX });
+        };
+        if let Ok(prepared) = prepared {
+            policy.keep(self.inner.id, prepared);
         }
+        prepared.as_deref()
     }
 
     fn subject(&self, budget: u64, rule: &prepared::PreparedRule, params: &Params, key: &Key) -> Subject {
@@ -254,9 +280,12 @@ impl LimiterBuilder {
         self
     }
 
-    /// Who is told about decisions.
+    /// Who is told about decisions. Called again, it adds another one.
     pub fn observer(mut self, observer: impl Observer) -> Self {
-        self.observer = Some(Arc::new(observer));
+        self.observer = Some(match self.observer {
+            None => Arc::new(observer),
+            Some(first) => Arc::new(Observers::new().and_shared(first).and(observer)),
+        });
         self
     }
 
@@ -294,12 +323,14 @@ impl LimiterBuilder {
                 doctor: if self.no_doctor { Doctor::off() } else { Doctor::default() },
                 observer: self.observer,
                 overrides: self.overrides,
+                id: NEXT.fetch_add(1, Ordering::Relaxed),
                 prepared: Slots::new(),
                 scopes: DashMap::new(),
                 warned: DashSet::new(),
                 require: self.require,
                 fingerprints: Fingerprints::new(),
                 open: OpenRequests::default(),
+                #[cfg(feature = "wait")]
                 lines: Lines::default(),
             }),
         };

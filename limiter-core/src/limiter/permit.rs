@@ -13,18 +13,13 @@ use crate::store::{Charged, Lease, Operation, Reply};
 /// however that comes about: at the end of a body, by cancellation, by a panic.
 pub struct Permit {
     limiter: Limiter,
-    charges: SmallVec<[Charged; 2]>,
+    charges: Few<[Charged; 2]>,
     lease: Option<Arc<Lease>>,
     local: bool,
 }
 
 impl Permit {
-    pub(super) fn new(
-        limiter: Limiter,
-        charges: SmallVec<[Charged; 2]>,
-        lease: Option<Arc<Lease>>,
-        local: bool,
-    ) -> Self {
+    pub(super) fn new(limiter: Limiter, charges: Few<[Charged; 2]>, lease: Option<Arc<Lease>>, local: bool) -> Self {
         Permit { limiter, charges, lease, local }
     }
 
@@ -38,19 +33,27 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let charges = core::mem::take(&mut self.charges);
         let inner = &self.limiter.inner;
-        let now = inner.clock.read(false);
-        let watched = if inner.lines.are_watched() { charges.clone() } else { SmallVec::new() };
-        match (&inner.store, inner.local.get()) {
-            (_, Some(local)) if self.local => local.release(now, &charges),
-            (StoreHandle::Memory(store), _) => store.release(now, &charges),
+        let store = match (&inner.store, inner.local.get()) {
+            (_, Some(local)) if self.local => local,
+            (StoreHandle::Memory(store), _) => store,
             (StoreHandle::Other(store), _) => {
+                let now = inner.clock.read(false);
+                let charges = core::mem::take(&mut self.charges).into_items();
                 // Submitted is under way; nobody waits for the answer.
+                let accounts = self.limiter.accounts(&charges);
                 let _: Reply<_> = store.submit(Operation::Release { now, charges, lease: self.lease.take() });
+                self.limiter.all_changed(accounts);
+                return;
+            }
+        };
+        for charge in self.charges.iter() {
+            // The clock is read for those that need it.
+            if !store.release_slots(charge) {
+                store.release(inner.clock.read(false), core::slice::from_ref(charge));
             }
         }
-        self.limiter.gave_back(&watched);
+        self.limiter.all_changed(self.limiter.accounts(self.charges.iter()));
     }
 }
 
@@ -78,6 +81,14 @@ impl Receipt {
 
     /// Lets the charge stand.
     pub fn keep(self) {}
+
+    /// Takes some of the charges out, to be settled apart.
+    pub(crate) fn take(&mut self, which: impl Fn(&Charged) -> bool) -> Receipt {
+        let charges = core::mem::take(&mut self.charges).into_items();
+        let (taken, left): (Vec<Charged>, Vec<Charged>) = charges.into_iter().partition(which);
+        self.charges = left.into_iter().collect();
+        Receipt { charges: taken.into_iter().collect(), local: self.local }
+    }
 }
 
 impl Limiter {
@@ -96,13 +107,9 @@ impl Limiter {
                 (charge, units)
             })
             .collect();
-        let watched: SmallVec<[Charged; 2]> = if self.inner.lines.are_watched() {
-            charges.iter().map(|(charge, _)| charge.clone()).collect()
-        } else {
-            SmallVec::new()
-        };
+        let accounts = self.accounts(charges.iter().map(|(charge, _)| charge));
         self.settle_charges(charges, receipt.local);
-        self.gave_back(&watched);
+        self.all_changed(accounts);
     }
 
     /// Changes charges after the fact. Submitted is under way; nobody waits for the answer.

@@ -6,18 +6,24 @@ use http::request::Parts;
 
 use super::Limiter;
 use crate::algorithm::{Algorithm, Params};
-use crate::decision::Name;
+use crate::decision::Shown;
 use crate::event::Warning;
 use crate::key::{KeySource, Missing};
-use crate::policy::{Policy, PolicyError, PolicyRule, overridden, spaced};
+use crate::policy::{self, Policy, PolicyError, PolicyRule, overridden};
+#[cfg(feature = "wait")]
 use crate::queue::Queue;
 use crate::quota::Quota;
 use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
-use crate::settle::{Settle, Settling};
+use crate::settle::Settle;
 use crate::store::Mode;
+use crate::store::memory::Single;
 
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
+    /// Whether there is one rule, in force, whose requests are done with when they are decided about.
+    alone: bool,
+    /// Whether there are two such rules, and neither holds slots.
+    paired: bool,
     /// Whether some rule counts by the wall clock.
     pub(super) wall: bool,
     /// Whether some rule settles by outcome or holds requests.
@@ -27,21 +33,24 @@ pub(super) struct Prepared {
 }
 
 pub(super) struct PreparedRule {
-    pub(super) name: Name,
-    pub(super) index: u16,
+    pub(super) shown: &'static Shown,
     /// Budget in words, for stores that several processes share.
     pub(super) identity: String,
     pub(super) budget: u64,
+    /// The budget as fingerprints begin with it.
+    pub(super) start: u128,
     pub(super) params: Params,
     /// An override lifted the rule.
     pub(super) lifted: bool,
     pub(super) key: Arc<dyn KeySource>,
-    pub(super) per_client: bool,
     pub(super) missing: Missing,
     pub(super) cost: Cost,
     pub(super) penalty: bool,
     pub(super) settle: Option<Arc<Settle>>,
+    #[cfg(feature = "wait")]
     pub(super) queue: Option<Queue>,
+    /// The burst that even spacing leaves.
+    spacing: Option<u32>,
     pub(super) tiers: Option<Tiers>,
     pub(super) class: MethodClass,
     pub(super) on_store_error: OnStoreError,
@@ -69,9 +78,27 @@ impl Prepared {
             rules.push(rule(limiter, policy, declared, index));
         }
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
-        let holds = rules.iter().any(|rule| rule.queue.is_some());
+        let holds = rules.iter().any(PreparedRule::holds);
         let outlasts = holds || rules.iter().any(|rule| rule.settle.is_some());
-        Ok(Prepared { rules, wall, outlasts, holds })
+        let alone = !outlasts && matches!(rules.as_slice(), [rule] if !rule.lifted);
+        let slots = |rule: &PreparedRule| rule.params.algorithm() == Algorithm::Concurrent;
+        let paired = !outlasts && rules.len() == 2 && !rules.iter().any(|rule| rule.lifted || slots(rule));
+        Ok(Prepared { rules, alone, paired, wall, outlasts, holds })
+    }
+
+    /// The rule, where there is no other.
+    #[inline]
+    pub(super) fn only(&self) -> Option<&PreparedRule> {
+        if self.alone { self.rules.first() } else { None }
+    }
+
+    /// The rules, where there are two and neither holds slots.
+    #[inline]
+    pub(super) fn pair(&self) -> Option<[&PreparedRule; 2]> {
+        match self.rules.as_slice() {
+            [first, second] if self.paired => Some([first, second]),
+            _ => None,
+        }
     }
 }
 
@@ -93,20 +120,27 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         }
         None => (format!("policy {} {index} {shape:?}", policy.identity()), Some(policy.index())),
     };
-    PreparedRule {
-        name: declared.name.interned(),
+    let budget = limiter.inner.fingerprints.of_value(&(&identity, apart));
+    let shown = Shown {
+        name: declared.name.clone(),
+        per_client: declared.rule.key.is_per_client(),
         index: u16::try_from(index).unwrap_or(u16::MAX),
-        budget: limiter.inner.fingerprints.of_value(&(&identity, apart)),
+    };
+    PreparedRule {
+        shown: shown.interned(),
+        budget,
+        start: limiter.inner.fingerprints.start(budget),
         identity,
         params,
         lifted,
         key: Arc::clone(&declared.rule.key),
-        per_client: declared.rule.key.is_per_client(),
         missing: declared.rule.missing,
         cost: declared.rule.cost.clone(),
         penalty: declared.rule.penalty,
         settle: declared.rule.settle.clone(),
+        #[cfg(feature = "wait")]
         queue: declared.rule.queue_in_force(),
+        spacing: declared.rule.spacing(),
         tiers: tiers(declared),
         class: declared.rule.class,
         on_store_error: declared.rule.on_store_error,
@@ -117,8 +151,6 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
 /// Quotas by caller.
 pub(super) struct Tiers {
     quota: QuotaFn,
-    algorithm: Algorithm,
-    spacing: Option<u32>,
     declared: Quota,
 }
 
@@ -135,19 +167,45 @@ impl PreparedRule {
     pub(super) fn tier(&self, limiter: &Limiter, parts: &Parts) -> Option<Tier> {
         match &self.tiers {
             None => (!self.lifted).then(|| self.default_tier()),
-            Some(tiers) => self.tier_of(limiter, tiers, (tiers.quota)(parts)),
+            Some(tiers) => match (tiers.quota)(parts) {
+                quota if quota == tiers.declared => (!self.lifted).then(|| self.default_tier()),
+                quota => self.tier_of(limiter, quota),
+            },
         }
     }
 
+    /// This rule's part of a decision, for a store in this process.
+    #[inline(always)]
+    pub(super) fn single<'a>(
+        &self,
+        params: &'a Params,
+        budget: u64,
+        fingerprint: u64,
+        cost: u64,
+        mode: Mode,
+    ) -> Single<'a> {
+        let mode = self.mode(mode);
+        Single { budget, fingerprint, params, cost, mode, at_ceiling: self.at_ceiling }
+    }
+
     /// Whether the store is asked to take, or only whether it would.
+    #[inline]
     pub(super) fn mode(&self, mode: Mode) -> Mode {
-        let is_lenient =
-            || self.settle.as_ref().is_some_and(|settle| matches!(settle.settling(), Settling::Lenient { .. }));
-        match mode {
-            Mode::Charge if self.penalty => Mode::Penalty,
-            Mode::Charge if is_lenient() => Mode::Peek,
-            mode => mode,
+        match (mode, &self.settle) {
+            (Mode::Charge, Some(settle)) if settle.is_lenient() => Mode::Peek,
+            (Mode::Charge, None) if self.penalty => Mode::Penalty,
+            (mode, _) => mode,
         }
+    }
+
+    #[cfg(feature = "wait")]
+    fn holds(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    #[cfg(not(feature = "wait"))]
+    fn holds(&self) -> bool {
+        false
     }
 
     /// The quota where nothing is known of the caller.
@@ -155,19 +213,17 @@ impl PreparedRule {
         Tier { params: self.params, budget: self.budget }
     }
 
-    fn tier_of(&self, limiter: &Limiter, tiers: &Tiers, quota: Quota) -> Option<Tier> {
-        let default = || (!self.lifted).then(|| self.default_tier());
-        if quota == tiers.declared {
-            return default();
-        }
+    /// A quota in the place of the declared one; `None` if it is without limit.
+    pub(super) fn tier_of(&self, limiter: &Limiter, quota: Quota) -> Option<Tier> {
         if quota.is_unlimited() {
             return None;
         }
-        let params = match spaced(quota, tiers.spacing).and_then(|quota| Params::new(tiers.algorithm, quota)) {
+        let spaced = policy::spaced(quota, self.spacing);
+        let params = match spaced.and_then(|quota| Params::new(self.params.algorithm(), quota)) {
             Ok(params) => params,
             Err(mismatch) => {
-                limiter.warn(Warning::CallerQuota { rule: self.name.clone(), reason: mismatch.to_string() });
-                return default();
+                limiter.warn(Warning::CallerQuota { rule: self.shown.name.clone(), reason: mismatch.to_string() });
+                return (!self.lifted).then(|| self.default_tier());
             }
         };
         let budget = if shape(&params) == shape(&self.params) {
@@ -197,12 +253,7 @@ fn shape(params: &Params) -> Shape {
 fn tiers(declared: &PolicyRule) -> Option<Tiers> {
     let Limit::Rate(quota) = declared.rule.limit else { return None };
     let function = declared.rule.quota_fn.as_ref()?;
-    Some(Tiers {
-        quota: Arc::clone(function),
-        algorithm: declared.rule.algorithm,
-        spacing: declared.rule.spacing(),
-        declared: quota,
-    })
+    Some(Tiers { quota: Arc::clone(function), declared: quota })
 }
 
 fn quota_of(limiter: &Limiter, declared: &PolicyRule) -> (Params, bool) {

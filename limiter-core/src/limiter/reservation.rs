@@ -52,11 +52,11 @@ impl Limiter {
             self.inner.open.give_up(account, op.now.monotonic);
             let most = match settle.settling() {
                 Settling::Lenient { in_flight } => in_flight,
-                Settling::Strict | Settling::Wait { .. } => u32::MAX,
+                _ => u32::MAX,
             };
             let until = op.now.monotonic.saturating_add(settle.within);
             match OpenRequests::enter(self, account, most, until) {
-                Ok(place) => places.push((rule.index, place)),
+                Ok(place) => places.push((rule.shown.index, place)),
                 Err(Full) => return Err(at),
             }
         }
@@ -76,7 +76,7 @@ impl Limiter {
         if let (Some(one), Some(item)) = (asked.get(full), op.items.get(full))
             && let Some(rule) = prepared.rules.get(one.rule)
         {
-            let mut usage = usage(rule, item, &unknown_reply(), op.now);
+            let mut usage = usage(rule, &item.params, item.cost, item.subject.clone(), &unknown_reply(), op.now);
             usage.outcome = Outcome::InFlight;
             ruling.decision.usages.push(usage);
         }
@@ -156,7 +156,7 @@ impl Ruling {
 
 impl Decision {
     fn correct(&mut self, correction: &Correction) {
-        let usage = self.usages.iter_mut().find(|usage| usage.index == correction.rule);
+        let usage = self.usages.iter_mut().find(|usage| usage.shown.index == correction.rule);
         if let Some(usage) = usage {
             usage.state = usage.params.settle(usage.state, usage.now, correction.until, correction.units);
         }
@@ -176,8 +176,8 @@ pub(super) fn reserved(
         charge.cost = 0;
     }
     Reserved {
-        rule: rule.index,
-        name: rule.name.clone(),
+        rule: rule.shown.index,
+        name: rule.shown.name.clone(),
         settle: Arc::clone(settle),
         charge,
         cost: item.cost,

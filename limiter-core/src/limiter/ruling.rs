@@ -8,15 +8,16 @@ use super::ask::{Asked, Questions};
 use super::permit::{Permit, Receipt};
 use super::prepared::{Prepared, PreparedRule};
 use super::reservation;
-use crate::algorithm::{Algorithm, State, Verdict};
+use crate::algorithm::{Algorithm, Params, State, Verdict};
 use crate::decision::{Decision, Outcome, Source, Usage};
 use crate::event::{Event, StoreFailure};
+use crate::few::Few;
 use crate::key::{Key, KeyContext, Part};
 use crate::rule::OnStoreError;
 use crate::settle::Reservation;
-use crate::store::memory::MemoryStore;
-use crate::store::{Charged, Decide, Decided, Item, ItemReply, Mode, Place, StoreError};
-use crate::time::Now;
+use crate::store::memory::{MemoryStore, Single};
+use crate::store::{Charged, Decide, Decided, Item, ItemReply, Mode, Place, StoreError, Subject};
+use crate::time::{Nanos, Now};
 
 /// A decision, and what the caller holds because of it.
 #[derive(Debug, Default)]
@@ -55,11 +56,12 @@ impl Limiter {
         ruling.decision.source = source;
         ruling.decision.degraded = !matches!(source, Source::Store | Source::DenialCache | Source::Lease);
         ruling.receipt.local = source == Source::Local;
-        let (mut slots, mut reserved) = (SmallVec::new(), SmallVec::new());
+        let (mut slots, mut reserved) = (Few::new(), SmallVec::new());
         for ((one, item), reply) in asked.iter().zip(&op.items).zip(&decided.items) {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
-            ruling.decision.usages.push(usage(rule, item, reply, op.now));
-            if let Some(settle) = rule.settle.as_ref().filter(|_| decided.allowed && reply.verdict == Verdict::Allow) {
+            ruling.decision.usages.push(usage(rule, &item.params, item.cost, item.subject.clone(), reply, op.now));
+            let settle = rule.settle.as_ref().filter(|_| decided.allowed && reply.verdict == Verdict::Allow);
+            if let Some(settle) = settle {
                 reserved.push(reservation::reserved(rule, settle, item, reply, op.now));
             } else if decided.allowed && reply.verdict == Verdict::Allow && item.mode != Mode::Peek && item.cost > 0 {
                 // Charges on one budget wear off one after the other, the last one last.
@@ -103,14 +105,17 @@ impl Limiter {
             let mut ruling = Ruling::default();
             ruling.decision.source = Source::Closed;
             ruling.decision.degraded = true;
+            let mut closed = Questions::new();
             for (one, item) in asked.iter().zip(&op.items).filter(|(one, _)| choice(one) == OnStoreError::Closed) {
                 if let Some(rule) = prepared.rules.get(one.rule) {
-                    let mut usage = usage(rule, item, &unknown_reply(), op.now);
+                    let mut usage =
+                        usage(rule, &item.params, item.cost, item.subject.clone(), &unknown_reply(), op.now);
                     usage.outcome = Outcome::StoreFailed;
                     ruling.decision.usages.push(usage);
+                    closed.push(Asked { key: one.key.clone(), ..*one });
                 }
             }
-            self.tell(prepared, asked, &ruling.decision, request);
+            self.tell(prepared, &closed, &ruling.decision, request);
             ruling
         } else {
             let (mut local_op, mut local_asked) = (Decide { now: op.now, items: SmallVec::new() }, Questions::new());
@@ -122,7 +127,7 @@ impl Limiter {
                 let mut ruling = Ruling::without_rules();
                 ruling.decision.source = Source::Open;
                 ruling.decision.degraded = true;
-                self.tell(prepared, asked, &ruling.decision, request);
+                self.tell(prepared, &Questions::new(), &ruling.decision, request);
                 ruling
             } else {
                 let decided = self.inner.local.get_or_init(MemoryStore::new).decide(&local_op);
@@ -145,7 +150,7 @@ impl Limiter {
         request: Option<&KeyContext<'_>>,
     ) -> Ruling {
         let asked: Questions = [Asked {
-            rule: usize::from(rule.index),
+            rule: usize::from(rule.shown.index),
             key: Key::from(Part::Unknown),
             cost: 0,
             tier: rule.default_tier(),
@@ -155,11 +160,11 @@ impl Limiter {
         let op = self.operation(prepared, &asked, Mode::Peek);
         let mut ruling = Ruling::default();
         for item in &op.items {
-            let mut usage = usage(rule, item, &unknown_reply(), op.now);
+            let mut usage = usage(rule, &item.params, item.cost, item.subject.clone(), &unknown_reply(), op.now);
             usage.outcome = Outcome::NoKey;
             ruling.decision.usages.push(usage);
         }
-        self.tell_held(&asked, &ruling.decision, request);
+        self.tell_at_last(&asked, &ruling.decision, request);
         ruling
     }
 
@@ -172,13 +177,15 @@ impl Limiter {
         request: Option<&KeyContext<'_>>,
     ) {
         if !prepared.holds {
-            self.tell_held(asked, decision, request);
+            self.tell_at_last(asked, decision, request);
         }
     }
 
-    pub(super) fn tell_held(&self, asked: &Questions, decision: &Decision, request: Option<&KeyContext<'_>>) {
+    /// Tells the observer, with one key for each usage.
+    pub(super) fn tell_at_last(&self, asked: &Questions, decision: &Decision, request: Option<&KeyContext<'_>>) {
         if self.inner.observer.is_some() {
-            let keys: SmallVec<[Key; 2]> = asked.iter().map(|one| one.key.clone()).collect();
+            let key = |usage: &Usage| asked.iter().find(|one| one.rule == usage.index()).map(|one| one.key.clone());
+            let keys: SmallVec<[Key; 2]> = decision.usages.iter().filter_map(key).collect();
             self.tell_keys(&keys, decision, request);
         }
     }
@@ -212,8 +219,29 @@ pub(super) fn charged(item: &Item, reply: &ItemReply, now: Now) -> Charged {
     }
 }
 
+/// The same, of a rule that was asked by itself.
 #[inline(always)]
-pub(super) fn usage(rule: &PreparedRule, item: &Item, reply: &ItemReply, now: Now) -> Usage {
+pub(super) fn charge(single: Single<'_>, now: Now, reply: &ItemReply) -> Charged {
+    Charged {
+        budget: single.budget,
+        subject: Subject::Local(single.fingerprint),
+        params: *single.params,
+        cost: single.cost,
+        at: now.monotonic,
+        until: reply.state.fresh_at,
+        place: reply.place,
+    }
+}
+
+#[inline(always)]
+pub(super) fn usage(
+    rule: &PreparedRule,
+    params: &Params,
+    cost: u64,
+    subject: Subject,
+    reply: &ItemReply,
+    now: Now,
+) -> Usage {
     let (outcome, retry) = match (reply.verdict, reply.place) {
         (Verdict::Allow, _) => (Outcome::Allowed, None),
         (Verdict::TooBig, _) => (Outcome::NeverFits, None),
@@ -221,15 +249,13 @@ pub(super) fn usage(rule: &PreparedRule, item: &Item, reply: &ItemReply, now: No
         (Verdict::Deny { retry }, _) => (Outcome::Spent, retry),
     };
     Usage {
-        name: rule.name.clone(),
-        params: item.params,
+        shown: rule.shown,
+        params: *params,
         state: reply.state,
         now,
-        cost: item.cost,
+        cost,
+        retry: retry.unwrap_or(Nanos::MAX),
         outcome,
-        retry,
-        per_client: rule.per_client,
-        index: rule.index,
-        subject: item.subject.clone(),
+        subject,
     }
 }

@@ -52,6 +52,7 @@ pub(crate) use open::{Full, OpenRequests, Place};
 pub use reservation::Reservation;
 pub(crate) use reservation::{Correction, Reserved};
 
+#[cfg(feature = "wait")]
 use crate::queue::Queue;
 use crate::statuses::Statuses;
 use crate::time::Nanos;
@@ -70,6 +71,7 @@ pub enum Settling {
     #[default]
     Strict,
     /// As `Strict`, but whoever finds no room waits for those under way instead of being refused.
+    #[cfg(feature = "wait")]
     Wait {
         /// So many of one key wait at most.
         places: u32,
@@ -163,6 +165,7 @@ impl Settle {
     /// find no room wait, `max_wait` at most, for those under way to give theirs back. They do not
     /// wait for the quota to come back by itself: when nothing is under way any more, they are
     /// refused. See [`queue`](crate::queue).
+    #[cfg(feature = "wait")]
     pub fn wait(mut self, places: u32, max_wait: Duration) -> Self {
         self.settling = Settling::Wait { places, max_wait };
         self
@@ -187,12 +190,17 @@ impl Settle {
         self
     }
 
+    pub(crate) fn is_lenient(&self) -> bool {
+        matches!(self.settling, Settling::Lenient { .. })
+    }
+
     /// What may pass while requests are under way.
     #[must_use]
     pub fn settling(&self) -> Settling {
         self.settling
     }
 
+    #[cfg(feature = "wait")]
     pub(crate) fn queue(&self) -> Option<Queue> {
         match self.settling {
             Settling::Wait { places, max_wait } => Some(Queue::new(places, max_wait).for_outcomes()),

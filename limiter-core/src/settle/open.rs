@@ -66,6 +66,7 @@ impl OpenRequests {
     }
 
     /// Whether requests of `account` are under way.
+    #[cfg(feature = "wait")]
     pub(crate) fn is_open(&self, account: u64) -> bool {
         self.accounts.contains_key(&account)
     }

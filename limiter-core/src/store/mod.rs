@@ -23,9 +23,12 @@
 //! 11. **Penalties.** A store that declares them counts what a rule refuses under one, up to the
 //!     capacity, and tells the wait that then holds.
 
+pub mod barrier;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
+pub mod counters;
 mod lease;
+mod lifetime;
 pub mod memory;
 
 use core::fmt;
@@ -41,7 +44,10 @@ use crate::key::Key;
 use crate::rule::AtCeiling;
 use crate::time::{Nanos, Now};
 
+pub use barrier::{Arrival, AtTimeout, Barriers, Ticket, Waited};
+pub use counters::Counters;
 pub use lease::{Lease, Lost};
+pub use lifetime::{Lifetime, LifetimeError};
 
 /// A future that a store hands out when it cannot answer at once.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;

@@ -6,9 +6,11 @@
 //! that is what must come out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod barrier;
 mod cases;
 mod dramatiq;
 mod fastapi;
 mod models;
 mod posthog;
 mod salvo;
+mod subject;

@@ -12,9 +12,14 @@
 //! contract::assert_keeps(&InManualTime::new(MemoryStore::new()));
 //! ```
 
+pub mod barriers;
+pub mod counters;
 mod limits;
+#[cfg(feature = "wait")]
+mod paused;
 mod promises;
 mod settling;
+mod timed;
 mod trial;
 
 use core::fmt;
@@ -27,6 +32,10 @@ use std::time::Duration;
 use super::{Answer, BoxFuture, Store, StoreError};
 use crate::testing::ManualClock;
 use crate::time::{Clock, Now};
+
+#[cfg(feature = "wait")]
+pub use paused::InPausedTime;
+pub use timed::InTime;
 
 /// A store, and how time passes for it.
 pub trait StoreUnderTest: Sync {
@@ -91,7 +100,8 @@ impl<S: Store> StoreUnderTest for InManualTime<S> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Broken {
-    /// Its number in the list of [promises](super).
+    /// Its number in the list of [promises](super), or of those of [barriers](super::barrier) or
+    /// [counters](super::counters).
     pub promise: u8,
     /// Its name.
     pub name: &'static str,
@@ -127,10 +137,15 @@ pub fn check(subject: &impl StoreUnderTest) -> Result<(), Vec<Broken>> {
 /// # Panics
 ///
 /// When a promise is not kept. The message names it and lists the operations.
-#[expect(clippy::panic, reason = "an assertion")]
 #[track_caller]
 pub fn assert_keeps(subject: &impl StoreUnderTest) {
-    if let Err(broken) = check(subject) {
+    assert_none(check(subject));
+}
+
+#[expect(clippy::panic, reason = "an assertion")]
+#[track_caller]
+fn assert_none(checked: Result<(), Vec<Broken>>) {
+    if let Err(broken) = checked {
         let list: Vec<String> = broken.iter().map(ToString::to_string).collect();
         panic!("the store breaks its contract\n{}", list.join("\n"));
     }

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::lock::Guard;
 use super::shard::{Shard, Victim, is_log};
+use super::single::Single;
 use super::{MemoryStore, fingerprint};
 use crate::algorithm::{Algorithm, State, Step, Verdict};
 use crate::rule::AtCeiling;
@@ -65,17 +66,19 @@ impl MemoryStore {
     #[must_use]
     pub fn decide(&self, decide: &Decide) -> Decided {
         if let [item] = decide.items.as_slice() {
-            let (allowed, reply) = self.decide_one(item, decide.now);
+            let (allowed, reply) = self.decide_one(Single::from(item), decide.now);
             let mut decided = Decided { allowed, ..Decided::default() };
             decided.items.push(reply);
             return decided;
         }
-        self.maintain(decide.now.monotonic);
-        if let Ok(pair) = <&[Item; 2]>::try_from(decide.items.as_slice())
-            && let Some(decided) = self.decide_pair(pair, decide.now)
+        if let [first, second] = decide.items.as_slice()
+            && let Some((allowed, replies)) = self.decide_pair(&[first.into(), second.into()], decide.now)
         {
+            let mut decided = Decided { allowed, ..Decided::default() };
+            decided.items.extend(replies);
             return decided;
         }
+        self.maintain(decide.now.monotonic);
         self.evaluate(decide, true)
     }
 

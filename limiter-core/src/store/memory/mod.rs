@@ -10,7 +10,15 @@
 //!   together; when those are used up, a log forgets detail against its caller.
 //! * **Private.** Keys are kept as keyed 64-bit hashes, never as text.
 
+#[cfg(feature = "wait")]
+mod barriers;
+#[cfg(feature = "wait")]
+mod bells;
+#[cfg(feature = "wait")]
+mod counters;
 mod decide;
+#[cfg(feature = "wait")]
+mod expiring;
 mod lock;
 mod logs;
 mod pair;
@@ -28,11 +36,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::{Answer, Capabilities, Charged, Decide, Operation, Place, Reply, Store, StoreError, Subject};
-use crate::algorithm::{Algorithm, State};
+use crate::algorithm::{Algorithm, State, concurrent};
 use crate::time::{Nanos, Now};
 use lock::Lock;
 use logs::Allowance;
 use shard::{Shard, is_log};
+pub use single::Single;
+pub(crate) use single::{Unknown, again};
+
+#[cfg(feature = "wait")]
+pub use barriers::{DEFAULT_BARRIERS, MOST_PARTY_NAMES, MemoryBarriers};
+#[cfg(feature = "wait")]
+pub use counters::{DEFAULT_COUNTERS, MemoryCounters};
 
 /// Keys held by default.
 pub const DEFAULT_CEILING: usize = 1_000_000;
@@ -166,8 +181,30 @@ impl MemoryStore {
     /// Gives slots back.
     pub fn release(&self, now: Now, charges: &[Charged]) {
         for charge in charges {
-            self.adjust(now, charge, i64::try_from(charge.cost).map_or(i64::MIN, |cost| -cost));
+            if !self.release_slots(charge) {
+                self.adjust(now, charge, i64::try_from(charge.cost).map_or(i64::MIN, |cost| -cost));
+            }
         }
+    }
+
+    /// Slots come back without a look at the clock. Whether it is slots, in a cell of their own, that
+    /// are given back.
+    #[inline]
+    pub(crate) fn release_slots(&self, charge: &Charged) -> bool {
+        if charge.params.algorithm() != Algorithm::Concurrent || charge.place != Place::Own {
+            return false;
+        }
+        let fingerprint = fingerprint(&charge.subject);
+        if let Some(shard) = self.shard(fingerprint) {
+            let table = &mut shard.lock().wide;
+            // A cell that is gone held no slots.
+            if let Ok(cell) = table.own(fingerprint) {
+                *cell = concurrent::give_back(*cell, charge.cost);
+                let fresh_at = cell.fresh_at;
+                table.note(fresh_at);
+            }
+        }
+        true
     }
 
     /// Changes charges after the fact: adds units, or gives them back if negative.
@@ -280,6 +317,21 @@ fn fingerprint(subject: &Subject) -> u64 {
         }
     }
 }
+
+/// Why a barrier or a counter cannot begin: every one that there is place for is live.
+#[cfg(feature = "wait")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRoom;
+
+#[cfg(feature = "wait")]
+impl fmt::Display for NoRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no room for another until the lifetime of one is over")
+    }
+}
+
+#[cfg(feature = "wait")]
+impl std::error::Error for NoRoom {}
 
 impl Default for MemoryStore {
     fn default() -> Self {

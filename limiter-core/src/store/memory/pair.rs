@@ -1,10 +1,11 @@
 //! The second most common case: two rules, and room for both keys.
 
+use super::MemoryStore;
 use super::shard::{Shard, is_log};
-use super::table::Seat;
-use super::{MemoryStore, fingerprint};
+use super::single::{Single, is_counted, takes};
+use super::table::{Seat, Value};
 use crate::algorithm::{Params, State, Step, Verdict};
-use crate::store::{Decided, Item, ItemReply, Mode, Place};
+use crate::store::{ItemReply, Mode, Place};
 use crate::time::{Nanos, Now};
 
 /// What is known of an item before anything is written.
@@ -14,56 +15,131 @@ struct Look {
     step: Step,
 }
 
-impl Look {
-    fn passes(&self) -> bool {
-        self.step.verdict == Verdict::Allow
-    }
-}
-
 impl MemoryStore {
-    /// Decides about two items; `None` if the case is not common, and then nothing has happened.
-    pub(super) fn decide_pair(&self, items: &[Item; 2], now: Now) -> Option<Decided> {
-        let prints = [fingerprint(&items[0].subject), fingerprint(&items[1].subject)];
-        if prints[0] == prints[1] || items.iter().any(|item| is_log(&item.params)) {
+    /// Decides about two items: whether both are allowed, and the reply to each. `None` if the case
+    /// is not common, and then nothing has happened.
+    #[inline(always)]
+    pub(crate) fn decide_pair(&self, pair: &[Single<'_>; 2], now: Now) -> Option<(bool, [ItemReply; 2])> {
+        self.maintain(now.monotonic);
+        match self.decide_known_pair(pair, now) {
+            Some(told) => Some(told),
+            None => self.decide_unknown_pair(pair, now),
+        }
+    }
+
+    /// Two buckets whose keys are known, in line; `None` for anything else.
+    #[inline(always)]
+    fn decide_known_pair(&self, pair: &[Single<'_>; 2], now: Now) -> Option<(bool, [ItemReply; 2])> {
+        let [one, two] = pair;
+        if one.params.is_wide() || two.params.is_wide() {
             return None;
         }
-        let [first, second] = prints.map(|print| self.shard_of(print));
-        if first == second {
-            let mut shard = self.shard(prints[0])?.lock();
-            let looks = [
-                self.look_at(&shard, 0, &items[0], prints[0], now)?,
-                self.look_at(&shard, 1, &items[1], prints[1], now)?,
-            ];
-            return Some(settle(items, &looks, |at| {
-                // The first may have taken the seat that was found for the second.
-                let (item, print) = (&items[at], prints[at]);
-                let (seat, _) = shard.seek(&item.params, print, now.monotonic);
-                shard.sit(&item.params, seat, print, looks[at].step.state, now.monotonic);
-            }));
+        let prints = [one.fingerprint.max(1), two.fingerprint.max(1)];
+        let shards = (self.shard_of(prints[0]), self.shard_of(prints[1]));
+        if shards.0 == shards.1 {
+            return None;
         }
         // One global order: ascending by shard.
-        let (low, high) = if first < second { (0, 1) } else { (1, 0) };
-        let lower = self.shard(prints[low])?.lock();
-        let upper = self.shard(prints[high])?.lock();
-        let mut shards = if low == 0 { [lower, upper] } else { [upper, lower] };
+        let locks = (self.shard(prints[0])?, self.shard(prints[1])?);
+        let (mut first, mut second);
+        if shards.0 < shards.1 {
+            first = locks.0.lock();
+            second = locks.1.lock();
+        } else {
+            second = locks.1.lock();
+            first = locks.0.lock();
+        }
+        let (Ok(left), Ok(right)) = (first.narrow.own(prints[0]), second.narrow.own(prints[1])) else { return None };
+        let (stored_left, stored_right) = (left.unpack(), right.unpack());
+        let step_left = one.params.decide_bucket(stored_left, now, one.cost);
+        let step_right = two.params.decide_bucket(stored_right, now, two.cost);
+        if is_counted(&step_left, one.mode) || is_counted(&step_right, two.mode) {
+            return None;
+        }
+        let (take_left, take_right) = (takes(&step_left, one.mode), takes(&step_right, two.mode));
+        let allowed = passes(&step_left, one.mode) && passes(&step_right, two.mode);
+        if allowed && take_left && one.cost > 0 {
+            *left = Nanos::pack(step_left.state);
+            first.narrow.note(step_left.state.fresh_at);
+        }
+        if allowed && take_right && two.cost > 0 {
+            *right = Nanos::pack(step_right.state);
+            second.narrow.note(step_right.state.fresh_at);
+        }
+        let left = if allowed && take_left { step_left.state } else { stored_left };
+        let right = if allowed && take_right { step_right.state } else { stored_right };
+        let reply = |step: Step, state| ItemReply { verdict: step.verdict, state, place: Place::Own };
+        Some((allowed, [reply(step_left, left), reply(step_right, right)]))
+    }
+
+    #[inline(never)]
+    fn decide_unknown_pair(&self, pair: &[Single<'_>; 2], now: Now) -> Option<(bool, [ItemReply; 2])> {
+        let prints = [pair[0].fingerprint.max(1), pair[1].fingerprint.max(1)];
+        if prints[0] == prints[1] || pair.iter().any(|single| is_log(single.params)) {
+            return None;
+        }
+        let (first, second) = (self.shard_of(prints[0]), self.shard_of(prints[1]));
+        if first == second {
+            return self.decide_neighbours(pair, prints, now);
+        }
+        // One global order: ascending by shard.
+        let mut shards = if first < second {
+            let lower = self.shard(prints[0])?.lock();
+            [lower, self.shard(prints[1])?.lock()]
+        } else {
+            let lower = self.shard(prints[1])?.lock();
+            [self.shard(prints[0])?.lock(), lower]
+        };
         let looks = [
-            self.look_at(&shards[0], 0, &items[0], prints[0], now)?,
-            self.look_at(&shards[1], 0, &items[1], prints[1], now)?,
+            self.look_at(&shards[0], 0, &pair[0], prints[0], now)?,
+            self.look_at(&shards[1], 0, &pair[1], prints[1], now)?,
         ];
-        Some(settle(items, &looks, |at| {
-            let look = &looks[at];
-            shards[at].sit(&items[at].params, look.seat, prints[at], look.step.state, now.monotonic);
-        }))
+        let allowed = both_pass(pair, &looks);
+        if allowed {
+            for at in [0, 1] {
+                if is_written(&pair[at], &looks[at]) {
+                    let Look { seat, step, .. } = &looks[at];
+                    shards[at].sit(pair[at].params, *seat, prints[at], step.state, now.monotonic);
+                }
+            }
+        }
+        Some((allowed, replies(pair, &looks, allowed)))
+    }
+
+    /// Both keys are in one shard.
+    #[cold]
+    #[inline(never)]
+    fn decide_neighbours(&self, pair: &[Single<'_>; 2], prints: [u64; 2], now: Now) -> Option<(bool, [ItemReply; 2])> {
+        let mut shard = self.shard(prints[0])?.lock();
+        let looks =
+            [self.look_at(&shard, 0, &pair[0], prints[0], now)?, self.look_at(&shard, 1, &pair[1], prints[1], now)?];
+        let allowed = both_pass(pair, &looks);
+        for at in [0, 1] {
+            if allowed && is_written(&pair[at], &looks[at]) {
+                // The first may have taken the seat that was found for the second.
+                let (params, print) = (pair[at].params, prints[at]);
+                let (seat, _) = shard.seek(params, print, now.monotonic);
+                shard.sit(params, seat, print, looks[at].step.state, now.monotonic);
+            }
+        }
+        Some((allowed, replies(pair, &looks, allowed)))
     }
 
     /// `coming` new keys of the same decision may need room before this one.
-    fn look_at(&self, shard: &Shard, coming: usize, item: &Item, print: u64, now: Now) -> Option<Look> {
-        let (seat, stored) = shard.seek(&item.params, print, now.monotonic);
-        if !matches!(seat, Seat::Own(_)) && !self.may_sit(seat, shard.len() + coming < self.per_shard, item) {
+    #[inline]
+    fn look_at(&self, shard: &Shard, coming: usize, single: &Single<'_>, print: u64, now: Now) -> Option<Look> {
+        let (seat, stored) = shard.seek(single.params, print, now.monotonic);
+        if !matches!(seat, Seat::Own(_))
+            && !self.may_sit(seat, shard.len() + coming < self.per_shard, single.at_ceiling)
+        {
             return None;
         }
-        let step = item.params.decide(stored, now, item.cost);
-        if item.mode == Mode::Penalty && matches!(step.verdict, Verdict::Deny { .. }) {
+        let step = if single.params.is_wide() {
+            single.params.decide(stored, now, single.cost)
+        } else {
+            single.params.decide_bucket(stored, now, single.cost)
+        };
+        if single.mode == Mode::Penalty && matches!(step.verdict, Verdict::Deny { .. }) {
             return None;
         }
         // Two keys may have found the same stale cell, be it the one's own: in a full table there is
@@ -76,25 +152,39 @@ impl MemoryStore {
 }
 
 /// All or nothing.
-fn settle(items: &[Item; 2], looks: &[Look; 2], mut write: impl FnMut(usize)) -> Decided {
-    let allowed = looks.iter().zip(items).all(|(look, item)| look.passes() || item.mode == Mode::Shadow);
-    let mut decided = Decided { allowed, ..Decided::default() };
-    for (at, (look, item)) in looks.iter().zip(items).enumerate() {
-        let charged = allowed && look.passes() && item.mode != Mode::Peek;
-        if charged && item.cost > 0 {
-            write(at);
-        }
-        let state = if charged { look.step.state } else { look.stored };
-        decided.items.push(ItemReply { verdict: look.step.verdict, state, place: Place::Own });
-    }
-    decided
+#[inline]
+fn both_pass(pair: &[Single<'_>; 2], looks: &[Look; 2]) -> bool {
+    passes(&looks[0].step, pair[0].mode) && passes(&looks[1].step, pair[1].mode)
+}
+
+#[inline]
+fn passes(step: &Step, mode: Mode) -> bool {
+    step.verdict == Verdict::Allow || mode == Mode::Shadow
+}
+
+/// Whether an allowed decision changes this cell.
+#[inline]
+fn is_written(single: &Single<'_>, look: &Look) -> bool {
+    takes(&look.step, single.mode) && single.cost > 0
+}
+
+#[inline]
+fn replies(pair: &[Single<'_>; 2], looks: &[Look; 2], allowed: bool) -> [ItemReply; 2] {
+    let reply = |at: usize| {
+        let Look { step, stored, .. } = &looks[at];
+        let state = if allowed && takes(step, pair[at].mode) { step.state } else { *stored };
+        ItemReply { verdict: step.verdict, state, place: Place::Own }
+    };
+    [reply(0), reply(1)]
 }
 
 impl Shard {
+    #[inline]
     fn seek(&self, params: &Params, print: u64, now: Nanos) -> (Seat, State) {
         if params.is_wide() { self.wide.seek(print, now) } else { self.narrow.seek(print, now) }
     }
 
+    #[inline]
     fn sit(&mut self, params: &Params, seat: Seat, print: u64, state: State, now: Nanos) {
         if params.is_wide() {
             self.wide.sit(seat, print, state, now);

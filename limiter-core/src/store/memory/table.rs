@@ -1,14 +1,17 @@
 //! One shard's table: open addressing with linear probing over small copyable cells.
 //!
 //! A cell is a keyed fingerprint and a state. There are no tombstones: removal shifts the cells
-//! behind it back. Capacity is any number, so the table grows by half, and shrinks when most of it
-//! is gone.
+//! behind it back. Capacity is any number, so a large table grows by half, and shrinks when most of
+//! it is gone.
 
+use super::shard::Shard;
 use crate::algorithm::{Params, State, Step};
 use crate::time::{Nanos, Now};
 
 /// What a cell keeps of a [`State`].
 pub(super) trait Value: Copy + Default {
+    /// The cells of a shard that keep this.
+    fn table(shard: &mut Shard) -> &mut Table<Self>;
     fn pack(state: State) -> Self;
     fn unpack(self) -> State;
     fn fresh_at(self) -> Nanos;
@@ -20,10 +23,17 @@ pub(super) trait Value: Copy + Default {
 
 /// Buckets need the one number alone.
 impl Value for Nanos {
+    #[inline]
+    fn table(shard: &mut Shard) -> &mut Table<Self> {
+        &mut shard.narrow
+    }
+
+    #[inline]
     fn pack(state: State) -> Self {
         state.fresh_at
     }
 
+    #[inline]
     fn unpack(self) -> State {
         State { fresh_at: self, mark: 0, used: 0 }
     }
@@ -43,10 +53,17 @@ impl Value for Nanos {
 }
 
 impl Value for State {
+    #[inline]
+    fn table(shard: &mut Shard) -> &mut Table<Self> {
+        &mut shard.wide
+    }
+
+    #[inline]
     fn pack(state: State) -> Self {
         state
     }
 
+    #[inline]
     fn unpack(self) -> State {
         self
     }
@@ -95,6 +112,8 @@ pub(super) enum Seat {
 }
 
 const SMALLEST: usize = 8;
+/// Below this a table doubles, since moving costs more than room; from there on it grows by half.
+const SMALL: usize = 512;
 /// Cells looked at to find the one nearest to idle.
 const SAMPLE: usize = 8;
 
@@ -115,24 +134,46 @@ impl<V: Value> Table<V> {
         self.reused
     }
 
-    /// Looks for a key, and on the way for the best cell for it if it is new.
+    /// The cell of a key, or the free one at the end of its way. Whoever writes to it says so by
+    /// [`note`](Self::note).
+    #[inline]
+    pub(super) fn own(&mut self, fingerprint: u64) -> Result<&mut V, usize> {
+        let at = self.find(fingerprint)?;
+        self.cells.get_mut(at).map(|cell| &mut cell.value).ok_or(at)
+    }
+
+    /// A cell is stale from then on.
+    #[inline]
+    pub(super) fn note(&mut self, fresh_at: Nanos) {
+        if fresh_at < self.earliest {
+            self.earliest = fresh_at;
+        }
+    }
+
+    /// The best cell for a key that has none: the first stale one on its way, or the free one at the end.
+    #[inline]
+    pub(super) fn vacancy(&self, fingerprint: u64, free: usize, now: Nanos) -> Seat {
+        if now < self.earliest {
+            return Seat::Free(free);
+        }
+        let mut at = self.home(fingerprint);
+        while at != free {
+            match self.cells.get(at) {
+                Some(cell) if cell.value.fresh_at() <= now => return Seat::Stale(at),
+                Some(_) => at += 1,
+                None => at = 0,
+            }
+        }
+        Seat::Free(free)
+    }
+
+    /// Looks for a key, or for the best cell for it if it is new.
     #[inline]
     pub(super) fn seek(&self, fingerprint: u64, now: Nanos) -> (Seat, State) {
-        let mut at = self.home(fingerprint);
-        let mut stale = None;
-        while let Some(cell) = self.cells.get(at) {
-            if cell.fingerprint == fingerprint {
-                return (Seat::Own(at), cell.value.unpack());
-            }
-            if cell.fingerprint == 0 {
-                break;
-            }
-            if stale.is_none() && cell.value.fresh_at() <= now {
-                stale = Some(at);
-            }
-            at = self.next(at);
+        match self.find(fingerprint) {
+            Ok(at) => (Seat::Own(at), self.cells.get(at).map_or_else(State::default, |cell| cell.value.unpack())),
+            Err(free) => (self.vacancy(fingerprint, free, now), State::default()),
         }
-        (stale.map_or(Seat::Free(at), Seat::Stale), State::default())
     }
 
     /// Writes the state of a key to the seat that was found for it.
@@ -151,9 +192,7 @@ impl<V: Value> Table<V> {
             Seat::Free(_) => self.len += 1,
             Seat::Stale(_) => self.reused += 1,
         }
-        if state.fresh_at < self.earliest {
-            self.earliest = state.fresh_at;
-        }
+        self.note(state.fresh_at);
     }
 
     /// Whether another cell would fill it to more than three quarters: below that probes stay
@@ -164,7 +203,7 @@ impl<V: Value> Table<V> {
     }
 
     pub(super) fn get(&self, fingerprint: u64) -> Option<State> {
-        let at = self.find(fingerprint)?;
+        let at = self.find(fingerprint).ok()?;
         Some(self.cells.get(at)?.value.unpack())
     }
 
@@ -173,7 +212,7 @@ impl<V: Value> Table<V> {
     #[inline(never)]
     pub(super) fn put(&mut self, fingerprint: u64, state: State, now: Nanos) {
         self.earliest = self.earliest.min(state.fresh_at);
-        if let Some(at) = self.find(fingerprint)
+        if let Ok(at) = self.find(fingerprint)
             && let Some(cell) = self.cells.get_mut(at)
         {
             cell.value = V::pack(state);
@@ -182,16 +221,17 @@ impl<V: Value> Table<V> {
         if self.is_crowded() {
             self.sweep(now);
             if (self.len + 1) * 2 > self.cells.len() {
-                self.rebuild((self.cells.len() + self.cells.len() / 2).max(SMALLEST));
+                let more = if self.cells.len() < SMALL { self.cells.len() } else { self.cells.len() / 2 };
+                self.rebuild((self.cells.len() + more).max(SMALLEST));
             }
         }
         self.earliest = self.earliest.min(state.fresh_at);
-        self.place(fingerprint, V::pack(state));
+        self.place(Cell { fingerprint, value: V::pack(state) });
         self.len += 1;
     }
 
     pub(super) fn remove(&mut self, fingerprint: u64) -> bool {
-        let Some(at) = self.find(fingerprint) else { return false };
+        let Ok(at) = self.find(fingerprint) else { return false };
         self.remove_at(at);
         true
     }
@@ -238,18 +278,18 @@ impl<V: Value> Table<V> {
             .map(|cell| cell.fingerprint)
     }
 
+    /// Where the key sits, or the free cell at the end of its way.
     #[inline]
-    fn find(&self, fingerprint: u64) -> Option<usize> {
+    fn find(&self, fingerprint: u64) -> Result<usize, usize> {
         let mut at = self.home(fingerprint);
         loop {
-            let found = self.cells.get(at)?.fingerprint;
-            if found == fingerprint {
-                return Some(at);
+            match self.cells.get(at) {
+                Some(cell) if cell.fingerprint == fingerprint => return Ok(at),
+                Some(cell) if cell.fingerprint == 0 => return Err(at),
+                Some(_) => at += 1,
+                None if at == 0 => return Err(at),
+                None => at = 0,
             }
-            if found == 0 {
-                return None;
-            }
-            at = self.next(at);
         }
     }
 
@@ -264,14 +304,13 @@ impl<V: Value> Table<V> {
         if at + 1 < self.cells.len() { at + 1 } else { 0 }
     }
 
-    fn place(&mut self, fingerprint: u64, value: V) {
-        let mut at = self.home(fingerprint);
-        while let Some(cell) = self.cells.get_mut(at) {
-            if cell.fingerprint == 0 {
-                *cell = Cell { fingerprint, value };
-                return;
-            }
-            at = self.next(at);
+    /// Puts a key that has no cell into the free one at the end of its way.
+    #[inline]
+    fn place(&mut self, placed: Cell<V>) {
+        let home = self.home(placed.fingerprint);
+        let Some((head, ahead)) = self.cells.split_at_mut_checked(home) else { return };
+        if let Some(free) = ahead.iter_mut().chain(head).find(|cell| cell.fingerprint == 0) {
+            *free = placed;
         }
     }
 
@@ -303,7 +342,7 @@ impl<V: Value> Table<V> {
         let empty = vec![Cell::default(); capacity].into_boxed_slice();
         for cell in core::mem::replace(&mut self.cells, empty) {
             if cell.fingerprint != 0 {
-                self.place(cell.fingerprint, cell.value);
+                self.place(cell);
             }
         }
     }
