@@ -88,9 +88,9 @@ pub use limiter_core::key::client_ip::{ClientIp, Peer};
 pub use limiter_core::key::{Global, Header, Ip};
 pub use limiter_core::{
     AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Key, KeySource, Limiter, MethodClass, Missing,
-    Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Rule, Settle, Usage, Warning,
+    Observer, OnStoreError, Policy, PolicyError, Queue, Quota, Refusal, Rule, Settle, Usage, Warning,
 };
-pub use limiter_core::{access, event, key, quota, settle, store, time};
+pub use limiter_core::{access, event, key, queue, quota, settle, store, time};
 
 #[cfg(feature = "axum")]
 pub use crate::axum::{

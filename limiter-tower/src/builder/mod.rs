@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `rules.rs` | what is counted, by whom and by which limiter |
 //! | `exemptions.rs` | who is not |
-//! | `outcomes.rs` | what becomes of a charge once the outcome is known |
+//! | `outcomes.rs` | what becomes of requests without room, and of charges once the outcome is known |
 //! | `answers.rs` | what answers say |
 //! | `build.rs` | makes the layer |
 //! | `error.rs` | what can be wrong |
@@ -20,7 +20,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use limiter_core::key::KeySource;
-use limiter_core::{AccessList, Limiter, Name, Policy, Rule, Settle};
+use limiter_core::{AccessList, Limiter, Name, Policy, Queue, Rule, Settle};
 
 use crate::exempt::Exempt;
 use crate::headers::{Family, Legacy, Wire};
@@ -75,6 +75,7 @@ pub struct RateLimitBuilder {
     key: Option<Arc<dyn KeySource>>,
     trusted_key: bool,
     settle: Option<Settle>,
+    queue: Option<Queue>,
     limiter: Option<Limiter>,
     exempt: Exempt,
     access: Option<AccessList>,

@@ -1,8 +1,8 @@
-//! What becomes of a charge once the outcome of its request is known.
+//! What becomes of requests that find no room, and of a charge once the outcome of its request is known.
 
 use std::sync::Arc;
 
-use limiter_core::{Rule, Settle};
+use limiter_core::{Queue, Rule, Settle};
 
 use super::{Planned, RateLimitBuilder};
 
@@ -43,6 +43,32 @@ impl RateLimitBuilder {
         self
     }
 
+    /// Holds requests that find no room under the quotas given here, instead of refusing them. See
+    /// [`queue`](crate::queue) for the order in which they pass and how long they wait. A client that
+    /// goes away leaves its place.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use limiter_tower::{Global, Limiter, Queue, RateLimitLayer, Rule};
+    ///
+    /// // Ten a second, evenly spaced; twenty more wait for their turn.
+    /// let even = RateLimitLayer::builder()
+    ///     .quota("10/s")
+    ///     .key(Global)
+    ///     .queue(Queue::new(20, Duration::from_secs(2)).spaced())
+    ///     .build()?;
+    /// // A rule given as it is has its own.
+    /// let busy = RateLimitLayer::builder()
+    ///     .rule(Rule::concurrent(8).queue(Queue::new(32, Duration::from_millis(250))))
+    ///     .build()?;
+    /// # Ok::<(), limiter_tower::LayerError>(())
+    /// ```
+    pub fn queue(mut self, queue: Queue) -> Self {
+        self.queue = Some(queue);
+        self
+    }
+
     /// A rule as it will be: what was given here holds for the quotas given here.
     pub(super) fn planned(&self, planned: Planned) -> Rule {
         let mut rule = match planned {
@@ -53,6 +79,9 @@ impl RateLimitBuilder {
                 }
                 if let Some(settle) = &self.settle {
                     rule = rule.settle(settle.clone());
+                }
+                if let Some(queue) = self.queue {
+                    rule = rule.queue(queue);
                 }
                 rule
             }
