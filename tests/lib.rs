@@ -4,6 +4,8 @@
 pub mod browser;
 #[path = "support/client.rs"]
 pub mod client;
+#[path = "support/postgres.rs"]
+pub mod postgres;
 #[path = "support/program.rs"]
 pub mod program;
 #[path = "support/proxies.rs"]

@@ -65,6 +65,8 @@ SERVERS="$(mktemp -d)"
 export SERVERS
 stop_servers() {
     [ ! -s "$SERVERS/pids" ] || xargs -r kill <"$SERVERS/pids" 2>/dev/null || true
+    # Folders that servers with a user of their own need elsewhere.
+    [ ! -s "$SERVERS/folders" ] || xargs -r rm -rf <"$SERVERS/folders" || true
     rm -rf "$SERVERS"
 }
 trap stop_servers EXIT
@@ -74,5 +76,8 @@ for server in tests/servers/*.sh; do
     # shellcheck source=/dev/null
     . "$server"
 done
+
+# Models of what waits in line. They are built apart, and not where only some tests were asked for.
+[ "$#" -gt 0 ] || tests/loom.sh
 
 cargo test --workspace --all-features --no-fail-fast "$@"

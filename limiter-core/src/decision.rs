@@ -242,7 +242,11 @@ impl Usage {
     /// How long to wait before this cost can pass. `None` when it passed, or when no time is known.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        (self.retry < Nanos::MAX).then(|| Duration::from(self.retry))
+        self.wait().map(Duration::from)
+    }
+
+    pub(crate) fn wait(&self) -> Option<Nanos> {
+        Some(self.retry).filter(|retry| *retry < Nanos::MAX)
     }
 
     /// Time in which the whole quota comes back once spent. `None` for concurrent limits.

@@ -42,6 +42,8 @@ pub mod testing;
 #[cfg(feature = "std")]
 pub mod time;
 
+#[cfg(feature = "wait")]
+pub use crate::limiter::Wait;
 #[cfg(feature = "std")]
 pub use crate::{
     access::{AccessList, Denied, DeniedBy, Refusal},
@@ -50,7 +52,10 @@ pub use crate::{
     decision::{Decision, Name, Outcome, Source, Usage},
     event::{Observer, Warning},
     key::{Key, KeySource, Missing},
-    limiter::{Applied, AppliedWatch, Claim, Limiter, LimiterBuilder, Permit, Receipt, Ruling},
+    limiter::{
+        Applied, AppliedWatch, Claim, Exceeded, Held, Limiter, LimiterBuilder, Permit, RateLimitExceeded, Receipt,
+        Ruling, Terms,
+    },
     policy::{Policy, PolicyError},
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},
     settle::{Reservation, Settle, Settlement, Settling},

@@ -4,7 +4,7 @@
 //! [`Now`] as an argument, so that every algorithm is a function of values.
 
 use core::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
@@ -101,12 +101,15 @@ pub struct SystemClock {
 /// Long enough that rounding the scale costs nanoseconds a day, and short enough that it fits.
 const STRETCH: u32 = 40;
 
+/// One for all clocks of the process, so that limiters which share a store mean the same by an instant.
+static ORIGIN: OnceLock<u64> = OnceLock::new();
+
 impl SystemClock {
     /// Calibrates the clock. This takes a while the first time in a process; make one and keep it.
     #[must_use]
     pub fn new() -> Self {
         let clock = quanta::Clock::new();
-        let origin = clock.raw();
+        let origin = *ORIGIN.get_or_init(|| clock.raw());
         // What quanta would say, as one factor: its own conversion scales both ends of a stretch.
         let scale = clock.delta_as_nanos(origin, origin.saturating_add(1 << STRETCH));
         SystemClock { clock, origin, scale }
@@ -133,17 +136,21 @@ impl Clock for SystemClock {
         Nanos(((u128::from(ticks) * u128::from(self.scale)) >> STRETCH) as u64)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]
     fn wall(&self) -> Nanos {
-        // A clock set before 1970 reads as the epoch: aligned windows then last until it is set right.
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(Nanos::ZERO, Nanos::from)
+        system_wall()
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]
+fn system_wall() -> Nanos {
+    // A clock set before 1970 reads as the epoch: aligned windows then last until it is set right.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(Nanos::ZERO, Nanos::from)
 }
 
 /// The clock of the tokio runtime in which it was made. It stands still, and jumps to the next timer,
 /// while that runtime's time is paused: where limits are waited for in tests on paused time, it makes
 /// the limiter and the timer agree.
-#[cfg(feature = "wait")]
+#[cfg(any(feature = "remote", feature = "wait"))]
 #[derive(Clone, Debug)]
 pub struct TokioClock {
     origin: tokio::time::Instant,
@@ -152,7 +159,7 @@ pub struct TokioClock {
     runtime: Option<tokio::runtime::Handle>,
 }
 
-#[cfg(feature = "wait")]
+#[cfg(any(feature = "remote", feature = "wait"))]
 impl TokioClock {
     /// A clock that begins now. Wall time is read once; from then on both go alike.
     #[must_use]
@@ -165,14 +172,14 @@ impl TokioClock {
     }
 }
 
-#[cfg(feature = "wait")]
+#[cfg(any(feature = "remote", feature = "wait"))]
 impl Default for TokioClock {
     fn default() -> Self {
         Self::new()
     }
 }
 
-#[cfg(feature = "wait")]
+#[cfg(any(feature = "remote", feature = "wait"))]
 impl Clock for TokioClock {
     fn monotonic(&self) -> Nanos {
         let _inside = self.runtime.as_ref().map(tokio::runtime::Handle::enter);

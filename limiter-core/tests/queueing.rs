@@ -62,7 +62,7 @@ async fn whoever_finds_no_slot_gets_the_one_that_is_given_back_in_the_order_of_a
         })
         .collect();
     settle_down().await;
-    assert_eq!((limiter.waiting_requests(), order.lock().unwrap().len()), (5, 0));
+    assert_eq!((limiter.waiting_in_all(), order.lock().unwrap().len()), (5, 0));
     let began = Instant::now();
     drop(first);
     for one in waiting {
@@ -71,7 +71,7 @@ async fn whoever_finds_no_slot_gets_the_one_that_is_given_back_in_the_order_of_a
     assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4]);
     // Nobody waited for anything but a slot.
     assert_eq!(began.elapsed(), 50 * MS);
-    assert_eq!(limiter.waiting_requests(), 0);
+    assert_eq!(limiter.waiting_in_all(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,7 +114,7 @@ async fn a_line_holds_so_many_and_each_of_them_for_so_long() {
         assert_eq!(decision.usages()[0].outcome(), Outcome::Spent);
         assert_eq!(waited, 250 * MS);
     }
-    assert_eq!(limiter.waiting_requests(), 0);
+    assert_eq!(limiter.waiting_in_all(), 0);
     drop(held);
     assert!(ask(&limiter, &policy).await.decision.is_allowed());
 }
@@ -191,7 +191,7 @@ async fn whoever_goes_away_leaves_the_place_and_takes_nothing_along() {
     first.abort();
     second.abort();
     settle_down().await;
-    assert_eq!(limiter.waiting_requests(), 1);
+    assert_eq!(limiter.waiting_in_all(), 1);
     drop(held);
     assert!(third.await.unwrap().decision.is_allowed());
     assert!(ask(&limiter, &policy).await.decision.is_allowed());
@@ -238,7 +238,7 @@ async fn of_a_thousand_bad_requests_that_wait_for_each_other_no_more_pass_than_t
     assert_eq!(passed.load(Ordering::SeqCst), 3);
     // When nothing is under way any more, there is nothing to wait for.
     assert_eq!(began.elapsed(), 10 * MS);
-    assert_eq!((limiter.unsettled(), limiter.waiting_requests()), (0, 0));
+    assert_eq!((limiter.unsettled(), limiter.waiting_in_all()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,7 +251,7 @@ async fn the_place_of_a_lenient_request_is_waited_for_too() {
         async move { ask(&limiter, &policy).await }
     });
     settle_down().await;
-    assert_eq!(limiter.waiting_requests(), 1);
+    assert_eq!(limiter.waiting_in_all(), 1);
     first.succeeded();
     assert!(second.await.unwrap().decision.is_allowed());
 }
@@ -418,7 +418,7 @@ async fn of_ten_thousand_who_wait_and_half_of_them_go_away_none_is_lost_and_no_s
     }
     assert!(finished >= 5000);
     // Those who went away while they held a slot have given it back.
-    assert_eq!(limiter.waiting_requests(), 0);
+    assert_eq!(limiter.waiting_in_all(), 0);
     assert!(most.load(Ordering::SeqCst) <= 4);
     assert_eq!(limiter.peek(&policy, &Key::everyone(), 0).usages()[0].remaining(), 4);
 }

@@ -21,7 +21,7 @@ pub fn python() -> Option<PathBuf> {
     there_or_skipped("the Python of the tests", Some(named).filter(|path| path.is_file()))
 }
 
-fn there_or_skipped(name: &str, found: Option<PathBuf>) -> Option<PathBuf> {
+pub(crate) fn there_or_skipped(name: &str, found: Option<PathBuf>) -> Option<PathBuf> {
     if found.is_none() {
         let all = env::var_os("LIMITER_TESTS_REQUIRE").is_some_and(|which| which == "all");
         assert!(!all, "{name} is missing, and LIMITER_TESTS_REQUIRE=all; tests/run.sh installs it");

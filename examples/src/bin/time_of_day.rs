@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use limiter_core::key::Key;
 use limiter_core::testing::ManualClock;
-use limiter_core::{Claim, Decision, Limiter, Policy, Quota, Reply, Rule};
+use limiter_core::{Decision, Limiter, Policy, Quota, Reply, Rule, Terms};
 
 const OFFICE: Quota = Quota::per_hour(10);
 const NIGHT: Quota = Quota::per_hour(100);
@@ -32,8 +32,8 @@ impl Exports {
 
     /// The quota travels with the question: the share of it that was used is the same under either.
     fn export(&self, partner: &str) -> Result<Decision, Box<dyn Error>> {
-        let claim = Claim::new(0, Key::from(partner)).quota(self.quota());
-        match self.limiter.decide_claims(&self.policy, &[claim]) {
+        let terms = Terms::new(0, Key::from(partner)).quota(self.quota());
+        match self.limiter.decide_on(&self.policy, &[terms]) {
             Reply::Now(ruling) => Ok(ruling.decision),
             Reply::Later(_) => Err("a store in this process answers at once".into()),
         }

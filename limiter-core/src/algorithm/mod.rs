@@ -10,6 +10,7 @@ pub mod fixed;
 pub mod interval;
 pub mod log;
 mod mismatch;
+mod share;
 pub mod sliding;
 
 use core::fmt;

@@ -4,7 +4,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use super::Warning;
-use super::observer::{self, Event, Observer, StoreFailure};
+use super::observer::{self, Event, Observer, StoreFailure, StoreRecovery};
 
 /// Tells several observers, in the order in which they were added.
 ///
@@ -45,6 +45,10 @@ impl Observer for Observers {
 
     fn on_store_error(&self, failure: &StoreFailure<'_>) {
         self.all.iter().for_each(|observer| observer.on_store_error(failure));
+    }
+
+    fn on_store_recovery(&self, recovery: &StoreRecovery) {
+        self.all.iter().for_each(|observer| observer.on_store_recovery(recovery));
     }
 
     fn on_warning(&self, warning: &Warning) {

@@ -8,5 +8,5 @@ pub mod violation;
 mod warning;
 
 pub use fanout::Observers;
-pub use observer::{Event, Observer, StoreFailure, WarnOnly};
+pub use observer::{Event, Observer, StoreFailure, StoreRecovery, WarnOnly};
 pub use warning::Warning;

@@ -1,6 +1,7 @@
 //! The observer: told about every decision, never asked.
 
 use core::cell::Cell;
+use std::time::Duration;
 
 use http::request::Parts;
 
@@ -25,6 +26,12 @@ pub trait Observer: Send + Sync + 'static {
     /// The store could not decide.
     fn on_store_error(&self, failure: &StoreFailure<'_>) {
         let _ = failure;
+    }
+
+    /// The store decides again after it could not. Told once for each outage, by the first decision
+    /// that the store makes.
+    fn on_store_recovery(&self, recovery: &StoreRecovery) {
+        let _ = recovery;
     }
 
     /// Something should be mended. Called once for each cause.
@@ -79,6 +86,16 @@ pub struct StoreFailure<'a> {
     pub error: &'a StoreError,
     /// What was decided without it.
     pub decision: &'a Decision,
+}
+
+/// A store that decides again.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct StoreRecovery {
+    /// Since when it could not, on this limiter's clock.
+    pub outage: Duration,
+    /// How many decisions were made without it.
+    pub decisions: u64,
 }
 
 /// The observer of a limiter that has no other: passes warnings on to standard error.

@@ -11,7 +11,6 @@ use crate::decision::Source;
 use crate::key::{Key, KeyContext};
 use crate::policy::Policy;
 use crate::store::{Answer, Charged, Decide, Item, Mode, Operation, Place, Reply, StoreError};
-use crate::time::Now;
 
 /// One rule that applies, and who asks how much of it.
 #[derive(Clone)]
@@ -103,12 +102,16 @@ impl Limiter {
     }
 
     pub(super) fn operation(&self, prepared: &Prepared, asked: &[Asked], mode: Mode) -> Decide {
-        let mut wall = prepared.wall;
-        let mut op = Decide { now: Now::default(), items: SmallVec::new() };
+        let items = self.items(prepared, asked, mode);
+        let wall = prepared.wall || items.iter().any(|item| item.params.needs_wall());
+        Decide { now: self.inner.clock.read(wall), items }
+    }
+
+    pub(super) fn items(&self, prepared: &Prepared, asked: &[Asked], mode: Mode) -> SmallVec<[Item; 2]> {
+        let mut items = SmallVec::new();
         for one in asked {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
-            wall |= one.tier.params.needs_wall();
-            op.items.push(Item {
+            items.push(Item {
                 budget: one.tier.budget,
                 subject: self.subject(one.tier.budget, rule, &one.tier.params, &one.key),
                 params: one.tier.params,
@@ -117,8 +120,7 @@ impl Limiter {
                 at_ceiling: rule.at_ceiling,
             });
         }
-        op.now = self.inner.clock.read(wall);
-        op
+        items
     }
 
     pub(super) fn answer(
@@ -131,6 +133,9 @@ impl Limiter {
     ) -> Ruling {
         match answer {
             Ok(Answer::Decided(decided)) if decided.items.len() == op.items.len() => {
+                if decided.source == Source::Store && self.inner.outage.is_on() {
+                    self.recovered(op.now.monotonic);
+                }
                 let mut ruling = Ruling::default();
                 self.rule(prepared, op, asked, &decided, decided.source, request, &mut ruling);
                 ruling

@@ -1,26 +1,39 @@
 //! Holding requests that find no room, until there is some or their time is over.
 
 use core::future::{Future, poll_fn};
+use core::mem;
 use core::pin::pin;
 use core::task::Poll;
 
 use smallvec::SmallVec;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::Limiter;
 use super::ask::Questions;
+use super::line::{LineFull, Place, Rules};
 use super::prepared::Prepared;
 use super::ruling::Ruling;
 use crate::decision::Outcome;
 use crate::key::KeyContext;
 use crate::policy::Policy;
-use crate::queue::{LOOK_AGAIN, Lines, Queue, Ticket};
+use crate::queue::{LOOK_AGAIN, MOST_WAITING, Queue};
 use crate::store::{Mode, Reply};
 use crate::time::Nanos;
 
-/// The accounts of the rules that hold requests: of each rule asked its place among them, the account,
-/// and the queue.
+/// Of each rule that holds requests its place in the policy, the line of the request's key, and the
+/// queue.
 type Queued = SmallVec<[(usize, u64, Queue); 2]>;
+
+/// What stands in the way of a refused request.
+struct Obstacle {
+    /// Where to wait for it to go away.
+    line: u64,
+    queue: Queue,
+    /// When to look again, unless called before.
+    look: Nanos,
+}
 
 impl Limiter {
     /// Decides, and holds the request if it finds no room and may wait for some.
@@ -32,32 +45,31 @@ impl Limiter {
         request: Option<&KeyContext<'_>>,
     ) -> Reply<Ruling> {
         let queued = self.queued(prepared, asked);
-        if let Some(&(_, account, queue)) =
-            queued.iter().find(|(_, account, _)| self.inner.lines.is_waited_for(*account))
-        {
-            return match self.may_wait().then(|| Lines::join(self, account, queue.places)).flatten() {
-                Some(ticket) => self.waiting(policy, asked, queued, ticket, queue),
-                None => self.refuse_behind(policy, prepared, asked, account, request),
+        let occupied = queued.iter().find(|(_, line, _)| self.inner.lines.len(*line) > 0);
+        if let Some(&(_, line, queue)) = occupied {
+            return match self.stand_in_line(line, queue, None) {
+                Some(place) => self.until_room(policy, asked, queued, place, queue),
+                None => self.refuse_behind(policy, prepared, asked, line, request),
             };
         }
         match self.ask_reserving(policy, prepared, &mut asked.clone(), request) {
-            Reply::Now(ruling) => match self.hold(prepared, &ruling, &queued) {
-                Some((ticket, queue)) => self.waiting(policy, asked, queued, ticket, queue),
+            Reply::Now(ruling) => match self.line_for(prepared, &ruling, &queued) {
+                Some((place, queue)) => self.until_room(policy, asked, queued, place, queue),
                 None => {
                     self.tell_at_last(asked, &ruling.decision, request);
                     Reply::Now(ruling)
                 }
             },
             Reply::Later(ruling) => {
-                let (limiter, policy, mut asked) = (self.clone(), policy.clone(), core::mem::take(asked));
+                let (limiter, policy, mut asked) = (self.clone(), policy.clone(), mem::take(asked));
                 Reply::Later(Box::pin(async move {
                     let ruling = ruling.await;
                     let Ok(prepared) = limiter.prepared(&policy) else { return ruling };
-                    let Some((ticket, queue)) = limiter.hold(prepared, &ruling, &queued) else {
+                    let Some((place, queue)) = limiter.line_for(prepared, &ruling, &queued) else {
                         limiter.tell_at_last(&asked, &ruling.decision, None);
                         return ruling;
                     };
-                    match limiter.waiting(&policy, &mut asked, queued, ticket, queue) {
+                    match limiter.until_room(&policy, &mut asked, queued, place, queue) {
                         Reply::Now(ruling) => ruling,
                         Reply::Later(ruling) => ruling.await,
                     }
@@ -67,38 +79,48 @@ impl Limiter {
     }
 
     fn queued(&self, prepared: &Prepared, asked: &Questions) -> Queued {
-        let mut queued = Queued::new();
-        for one in asked {
-            if let Some(rule) = prepared.rules.get(one.rule)
-                && let Some(queue) = rule.queue
-            {
-                let subject = self.subject(one.tier.budget, rule, &one.tier.params, &one.key);
-                queued.push((usize::from(rule.shown.index), self.account(one.tier.budget, &subject), queue));
-            }
-        }
-        queued
+        let queue = |one: &super::ask::Asked| {
+            let queue = prepared.rules.get(one.rule)?.queue?;
+            Some((one.rule, self.account(one.tier.budget, &one.key), queue))
+        };
+        asked.iter().filter_map(queue).collect()
     }
 
     /// A place in line for a refused request, if there is a point in waiting.
-    fn hold(&self, prepared: &Prepared, ruling: &Ruling, queued: &Queued) -> Option<(Ticket, Queue)> {
-        if ruling.decision.is_allowed() || !self.may_wait() {
+    fn line_for(&self, prepared: &Prepared, ruling: &Ruling, queued: &Queued) -> Option<(Place, Queue)> {
+        if ruling.decision.is_allowed() {
             return None;
         }
-        let first = ruling.decision.violated().next()?;
-        let &(_, account, queue) = queued.iter().find(|(rule, ..)| *rule == first.index())?;
-        self.next_look(prepared, ruling, queued, queue.max_wait)?;
-        Some((Lines::join(self, account, queue.places)?, queue))
+        let obstacle = self.obstacle_of(prepared, ruling, queued, None)?;
+        Some((self.stand_in_line(obstacle.line, obstacle.queue, None)?, obstacle.queue))
     }
 
-    /// How long until a refused request should ask again, if it can pass within `left`. Something
-    /// given back in the meantime calls it sooner.
-    fn next_look(&self, prepared: &Prepared, ruling: &Ruling, queued: &Queued, left: Nanos) -> Option<Nanos> {
-        let mut look = Nanos::ZERO;
+    fn stand_in_line(&self, line: u64, queue: Queue, arrival: Option<u64>) -> Option<Place> {
+        // Without tokio's timer nobody can be woken.
+        if self.inner.lines.waiting() >= MOST_WAITING || Handle::try_current().is_err() {
+            return None;
+        }
+        let longest = usize::try_from(queue.places).unwrap_or(usize::MAX);
+        let rules = Rules { longest, newest_first_above: usize::MAX };
+        self.inner.lines.join(line, arrival, rules).map_err(|LineFull| ()).ok()
+    }
+
+    /// What a refused request has to wait for: of several rules that refuse, what takes longest. `None`
+    /// if it cannot pass in the time that it has: the queue's, or what is `left` of it.
+    fn obstacle_of(
+        &self,
+        prepared: &Prepared,
+        ruling: &Ruling,
+        queued: &Queued,
+        left: Option<Nanos>,
+    ) -> Option<Obstacle> {
+        let mut worst: Option<Obstacle> = None;
         for usage in ruling.decision.violated() {
-            let &(_, account, queue) = queued.iter().find(|(rule, ..)| *rule == usage.index())?;
+            let &(_, line, queue) = queued.iter().find(|(rule, ..)| *rule == usage.index())?;
+            let left = left.unwrap_or(queue.max_wait);
             let settles = prepared.rules.get(usage.index()).is_some_and(|rule| rule.settle.is_some());
-            let are_open = settles && self.inner.open.is_open(account);
-            look = look.max(match (usage.outcome, usage.retry_after().map(Nanos::from)) {
+            let are_open = settles && self.inner.open.is_open(line);
+            let look = match (usage.outcome(), usage.wait()) {
                 (Outcome::InFlight, _) => left,
                 (Outcome::Spent, Some(retry)) if retry <= left && !queue.outcomes_only => retry,
                 // Those under way may give back what they have taken.
@@ -106,23 +128,30 @@ impl Limiter {
                 // Slots come back when they do.
                 (Outcome::Spent, None) if !queue.outcomes_only => left,
                 _ => return None,
-            });
+            };
+            if worst.as_ref().is_none_or(|worst| worst.look < look) {
+                worst = Some(Obstacle { line, queue, look });
+            }
         }
-        let elsewhere = !self.inner.store.capabilities().is_local();
-        Some(if elsewhere { look.min(LOOK_AGAIN.into()) } else { look })
+        if let Some(worst) = &mut worst
+            && self.memory().is_none()
+        {
+            worst.look = worst.look.min(LOOK_AGAIN.into());
+        }
+        worst
     }
 
-    fn waiting(
+    fn until_room(
         &self,
         policy: &Policy,
         asked: &mut Questions,
         queued: Queued,
-        ticket: Ticket,
+        place: Place,
         queue: Queue,
     ) -> Reply<Ruling> {
-        let (limiter, policy, asked) = (self.clone(), policy.clone(), core::mem::take(asked));
+        let (limiter, policy, asked) = (self.clone(), policy.clone(), mem::take(asked));
         Reply::Later(Box::pin(async move {
-            let ruling = limiter.wait(&policy, &asked, &queued, ticket, queue.max_wait).await;
+            let ruling = limiter.wait_in_line(&policy, &asked, &queued, place, queue.max_wait).await;
             limiter.tell_at_last(&asked, &ruling.decision, None);
             ruling
         }))
@@ -132,47 +161,65 @@ impl Limiter {
     ///
     /// # Cancel safety
     ///
-    /// Dropping this gives the place away. An answer of a store elsewhere that was not waited for
-    /// may leave its charge standing.
-    async fn wait(&self, policy: &Policy, asked: &Questions, queued: &Queued, ticket: Ticket, most: Nanos) -> Ruling {
-        let mut ticket = ticket;
+    /// Dropping this gives up the place, and what a store granted meanwhile.
+    async fn wait_in_line(
+        &self,
+        policy: &Policy,
+        asked: &Questions,
+        queued: &Queued,
+        mut place: Place,
+        most: Nanos,
+    ) -> Ruling {
         let Ok(prepared) = self.prepared(policy) else { return Ruling::default() };
         let began = self.monotonic();
         let mut deadline = pin!(sleep(most.into()));
-        let mut look: Option<Nanos> = None;
+        let mut look = most;
         loop {
-            if ticket.is_first() {
-                // Before asking, so that nothing given back after the answer is missed.
-                ticket.watch(queued.iter().map(|(_, account, _)| *account));
-                let ruling = self.attempt(policy, prepared, asked).await;
+            if place.has_turn() {
+                let ruling = self.attempt_held(policy, prepared, asked).await;
                 let left = most.saturating_sub(self.monotonic().saturating_sub(began));
-                look = self.next_look(prepared, &ruling, queued, left);
-                if ruling.decision.is_allowed() || look.is_none() {
-                    return ruling;
+                let obstacle = self.obstacle_of(prepared, &ruling, queued, Some(left));
+                let Some(obstacle) = obstacle.filter(|_| !ruling.decision.is_allowed()) else { return ruling };
+                look = obstacle.look;
+                if obstacle.line != place.line() {
+                    match self.stand_in_line(obstacle.line, obstacle.queue, Some(place.arrival())) {
+                        Some(other) => place = other,
+                        None => return ruling,
+                    }
+                    // What was given back before it stood there was heard by nobody.
+                    continue;
                 }
             }
-            let mut again = pin!(sleep(look.unwrap_or(most).into()));
+            let mut again = pin!(sleep(look.into()));
             let is_over = poll_fn(|cx| {
                 if deadline.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(true);
                 }
-                if ticket.poll_called(cx).is_ready() || again.as_mut().poll(cx).is_ready() {
+                if place.poll_called(cx).is_ready() || again.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(false);
                 }
                 Poll::Pending
             });
             if is_over.await {
                 // All who came before this one have gone: they had no more time than this one.
-                return self.attempt(policy, prepared, asked).await;
+                return self.attempt_held(policy, prepared, asked).await;
             }
         }
     }
 
-    async fn attempt(&self, policy: &Policy, prepared: &Prepared, asked: &Questions) -> Ruling {
-        match self.ask_reserving(policy, prepared, &mut asked.clone(), None) {
-            Reply::Now(ruling) => ruling,
-            Reply::Later(ruling) => ruling.await,
-        }
+    async fn attempt_held(&self, policy: &Policy, prepared: &Prepared, asked: &Questions) -> Ruling {
+        let answer = match self.ask_reserving(policy, prepared, &mut asked.clone(), None) {
+            Reply::Now(ruling) => return ruling,
+            Reply::Later(answer) => answer,
+        };
+        let mut unclaimed = Unclaimed { limiter: self.clone(), ruling: None };
+        let (tell, told) = oneshot::channel::<Unclaimed>();
+        // On its own, so that what is granted after this was dropped is given back.
+        tokio::spawn(async move {
+            unclaimed.ruling = Some(answer.await);
+            let _: Result<(), Unclaimed> = tell.send(unclaimed);
+        });
+        told.await.ok().and_then(|mut unclaimed| unclaimed.ruling.take()).unwrap_or_default()
     }
 
     /// Refuses a request for which there is no place in line. It takes nothing, even if there is
@@ -182,15 +229,15 @@ impl Limiter {
         policy: &Policy,
         prepared: &Prepared,
         asked: &mut Questions,
-        account: u64,
+        line: u64,
         request: Option<&KeyContext<'_>>,
     ) -> Reply<Ruling> {
-        let queued = self.queued(prepared, asked);
-        let behind = queued.iter().find(|(_, other, _)| *other == account).map(|(rule, ..)| *rule);
-        let refuse = move |mut ruling: Ruling| {
-            if ruling.decision.is_allowed() {
-                ruling.decision.allowed = false;
-                let usage = ruling.decision.usages.iter_mut().find(|usage| Some(usage.index()) == behind);
+        let behind = self.queued(prepared, asked).into_iter().find(|(_, other, _)| *other == line);
+        let refuse = move |ruling: Ruling| {
+            let mut ruling = ruling.untaken();
+            if mem::replace(&mut ruling.decision.allowed, false) {
+                let is_behind = |index: usize| behind.is_some_and(|(rule, ..)| rule == index);
+                let usage = ruling.decision.usages.iter_mut().find(|usage| is_behind(usage.index()));
                 if let Some(usage) = usage {
                     usage.outcome = Outcome::Queued;
                 }
@@ -201,33 +248,32 @@ impl Limiter {
         let copy = asked.clone();
         match self.submit(policy, prepared, op, asked, request) {
             Reply::Now(ruling) => {
-                let ruling = refuse(ruling.untaken());
+                let ruling = refuse(ruling);
                 self.tell_at_last(&copy, &ruling.decision, request);
                 Reply::Now(ruling)
             }
             Reply::Later(ruling) => {
                 let limiter = self.clone();
                 Reply::Later(Box::pin(async move {
-                    let ruling = refuse(ruling.await.untaken());
+                    let ruling = refuse(ruling.await);
                     limiter.tell_at_last(&copy, &ruling.decision, None);
                     ruling
                 }))
             }
         }
     }
+}
 
-    /// Without tokio's timer nobody can be woken.
-    fn may_wait(&self) -> bool {
-        tokio::runtime::Handle::try_current().is_ok()
-    }
+/// What a store granted, until somebody takes it.
+struct Unclaimed {
+    limiter: Limiter,
+    ruling: Option<Ruling>,
+}
 
-    pub(crate) fn lines(&self) -> &Lines {
-        &self.inner.lines
-    }
-
-    /// How many requests are held, of all keys and rules.
-    #[must_use]
-    pub fn waiting_requests(&self) -> usize {
-        self.inner.lines.len()
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        if let Some(ruling) = &mut self.ruling {
+            self.limiter.undo(ruling);
+        }
     }
 }

@@ -1,21 +1,32 @@
 //! The engine that an application configures once: rules, store, clock and observer meet here and
 //! nowhere else.
 
+mod acquire;
 mod alone;
 mod applied;
 mod ask;
 mod both;
 mod changes;
-mod claims;
+mod claim;
 mod decide;
 mod doors;
+mod exceeded;
+mod held;
 #[cfg(feature = "wait")]
 mod hold;
+#[cfg(feature = "wait")]
+mod line;
+#[cfg(feature = "wait")]
+mod obstacle;
+mod outage;
 mod permit;
 mod prepared;
 mod reservation;
 mod ruling;
 mod slots;
+mod terms;
+#[cfg(feature = "wait")]
+mod wait;
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -31,20 +42,24 @@ use crate::event::{Observer, Observers, WarnOnly, Warning};
 use crate::key::client_ip::ClientIp;
 use crate::key::{Fingerprints, Key};
 use crate::policy::{Policy, PolicyError};
-#[cfg(feature = "wait")]
-use crate::queue::Lines;
 use crate::quota::Quota;
 use crate::settle::OpenRequests;
 use crate::store::memory::MemoryStore;
-use crate::store::{Capabilities, Store, Subject};
+use crate::store::{Capabilities, StandIn, Store, Subject};
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
 pub use applied::{Applied, AppliedWatch};
-pub use claims::Claim;
+pub use claim::Claim;
+pub use exceeded::{Exceeded, RateLimitExceeded};
+pub use held::Held;
+use outage::Outage;
 pub use permit::{Permit, Receipt};
 pub(crate) use prepared::Prepared;
 pub use ruling::Ruling;
 use slots::Slots;
+pub use terms::Terms;
+#[cfg(feature = "wait")]
+pub use wait::Wait;
 
 /// The engine: cheap to clone, all clones are one.
 ///
@@ -69,7 +84,8 @@ pub struct Limiter {
 pub(crate) struct Inner {
     store: StoreHandle,
     /// Stands in for a store that failed, for rules that say so.
-    local: OnceLock<MemoryStore>,
+    stand_in: OnceLock<Arc<StandIn>>,
+    outage: Outage,
     clock: ClockHandle,
     client_ip: ClientIp,
     access: Option<AccessList>,
@@ -86,9 +102,8 @@ pub(crate) struct Inner {
     fingerprints: Fingerprints,
     /// Requests that are yet to be settled.
     open: OpenRequests,
-    /// Requests that wait for room.
     #[cfg(feature = "wait")]
-    lines: Lines,
+    lines: Arc<line::Lines>,
 }
 
 enum StoreHandle {
@@ -102,6 +117,13 @@ impl StoreHandle {
         match self {
             StoreHandle::Memory(store) => store.capabilities(),
             StoreHandle::Other(store) => store.capabilities(),
+        }
+    }
+
+    fn stand_in(&self) -> Arc<StandIn> {
+        match self {
+            StoreHandle::Memory(store) => store.stand_in(),
+            StoreHandle::Other(store) => store.stand_in(),
         }
     }
 }
@@ -316,7 +338,8 @@ impl LimiterBuilder {
         let limiter = Limiter {
             inner: Arc::new(Inner {
                 store: self.store.unwrap_or_else(|| StoreHandle::Memory(Arc::new(MemoryStore::new()))),
-                local: OnceLock::new(),
+                stand_in: OnceLock::new(),
+                outage: Outage::default(),
                 clock: self.clock.map_or_else(|| ClockHandle::System(SystemClock::new()), ClockHandle::guarded),
                 client_ip: self.client_ip,
                 access: self.access,
@@ -331,7 +354,7 @@ impl LimiterBuilder {
                 fingerprints: Fingerprints::new(),
                 open: OpenRequests::default(),
                 #[cfg(feature = "wait")]
-                lines: Lines::default(),
+                lines: Arc::new(line::Lines::new()),
             }),
         };
         if let Some(warning) = limiter.inner.doctor.at_start(limiter.client_ip()) {

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::{Limiter, StoreHandle};
 use crate::few::Few;
-use crate::store::{Charged, Lease, Operation, Reply};
+use crate::store::{Answer, Charged, Lease, Operation, Reply, StoreError};
 
 /// The slots of concurrent limits that a request holds. They are given back when it is dropped,
 /// however that comes about: at the end of a body, by cancellation, by a panic.
@@ -23,37 +23,79 @@ impl Permit {
         Permit { limiter, charges, lease, local }
     }
 
-    /// What keeps the slots, where they run out unless they are renewed: at stores that several
-    /// processes share.
+    /// What keeps the slots, where they run out: at stores that several processes share, and under
+    /// rules with a lease.
     #[must_use]
     pub fn lease(&self) -> Option<&Lease> {
         self.lease.as_deref()
+    }
+
+    /// This permit's slots and those of another, of the same decision.
+    pub(super) fn with(mut self, mut other: Permit) -> Self {
+        for charge in core::mem::take(&mut other.charges).into_items() {
+            self.charges.push(charge);
+        }
+        self.lease = self.lease.take().or(other.lease.take());
+        self
+    }
+
+    /// The lease of the decision that its slots come from.
+    pub(super) fn keep_by(&mut self, lease: Option<Arc<Lease>>) {
+        self.lease = lease;
+    }
+
+    /// Gives the slots back and waits until the store has them. Dropping does the same, and nobody
+    /// hears if it fails.
+    ///
+    /// # Errors
+    ///
+    /// When the store could not be told.
+    pub async fn release(mut self) -> Result<(), StoreError> {
+        match self.give_back() {
+            Some(Reply::Later(answer)) => answer.await.map(|_| ()),
+            Some(Reply::Now(answer)) => answer.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// `None` where the slots were in this process.
+    fn give_back(&mut self) -> Option<Reply<Result<Answer, StoreError>>> {
+        let charges = core::mem::take(&mut self.charges);
+        if charges.is_empty() {
+            return None;
+        }
+        #[cfg(feature = "wait")]
+        let lines = self.limiter.lines_of_charges(charges.iter());
+        let inner = &self.limiter.inner;
+        let reply = match (&inner.store, inner.stand_in.get()) {
+            (_, Some(stand_in)) if self.local => {
+                stand_in.release(inner.clock.read(false), &charges);
+                None
+            }
+            (StoreHandle::Memory(store), _) => {
+                for charge in charges.iter() {
+                    // The clock is read for those that need it.
+                    if !store.release_slots(charge) {
+                        store.release(inner.clock.read(false), core::slice::from_ref(charge));
+                    }
+                }
+                None
+            }
+            (StoreHandle::Other(store), _) => {
+                let (now, charges) = (inner.clock.read(false), charges.into_items());
+                Some(store.submit(Operation::Release { now, charges, lease: self.lease.take() }))
+            }
+        };
+        #[cfg(feature = "wait")]
+        lines.into_iter().for_each(|line| inner.lines.ring(line));
+        reply
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let inner = &self.limiter.inner;
-        let store = match (&inner.store, inner.local.get()) {
-            (_, Some(local)) if self.local => local,
-            (StoreHandle::Memory(store), _) => store,
-            (StoreHandle::Other(store), _) => {
-                let now = inner.clock.read(false);
-                let charges = core::mem::take(&mut self.charges).into_items();
-                // Submitted is under way; nobody waits for the answer.
-                let accounts = self.limiter.accounts(&charges);
-                let _: Reply<_> = store.submit(Operation::Release { now, charges, lease: self.lease.take() });
-                self.limiter.all_changed(accounts);
-                return;
-            }
-        };
-        for charge in self.charges.iter() {
-            // The clock is read for those that need it.
-            if !store.release_slots(charge) {
-                store.release(inner.clock.read(false), core::slice::from_ref(charge));
-            }
-        }
-        self.limiter.all_changed(self.limiter.accounts(self.charges.iter()));
+        // Submitted is under way; nobody waits for the answer.
+        let _: Option<Reply<_>> = self.give_back();
     }
 }
 
@@ -107,15 +149,17 @@ impl Limiter {
                 (charge, units)
             })
             .collect();
-        let accounts = self.accounts(charges.iter().map(|(charge, _)| charge));
+        #[cfg(feature = "wait")]
+        let lines = self.lines_of_charges(charges.iter().map(|(charge, _)| charge));
         self.settle_charges(charges, receipt.local);
-        self.all_changed(accounts);
+        #[cfg(feature = "wait")]
+        lines.into_iter().for_each(|line| self.inner.lines.ring(line));
     }
 
     /// Changes charges after the fact. Submitted is under way; nobody waits for the answer.
     pub(super) fn settle_charges(&self, charges: SmallVec<[(Charged, i64); 2]>, local: bool) {
         let now = self.inner.clock.read(charges.iter().any(|(charge, _)| charge.params.needs_wall()));
-        match (&self.inner.store, self.inner.local.get()) {
+        match (&self.inner.store, self.inner.stand_in.get()) {
             (_, Some(stand_in)) if local => stand_in.settle(now, &charges),
             (StoreHandle::Memory(store), _) => store.settle(now, &charges),
             (StoreHandle::Other(store), _) => {

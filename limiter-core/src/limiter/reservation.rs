@@ -45,10 +45,10 @@ impl Limiter {
     /// A place among the requests under way for each rule that settles, or the rule that has none left.
     fn places(&self, prepared: &Prepared, asked: &Questions, op: &Decide) -> Result<Places, usize> {
         let mut places = Places::new();
-        for (at, (one, item)) in asked.iter().zip(&op.items).enumerate() {
+        for (at, one) in asked.iter().enumerate() {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
             let Some(settle) = &rule.settle else { continue };
-            let account = self.account(item.budget, &item.subject);
+            let account = self.account(one.tier.budget, &one.key);
             self.inner.open.give_up(account, op.now.monotonic);
             let most = match settle.settling() {
                 Settling::Lenient { in_flight } => in_flight,
@@ -170,6 +170,7 @@ pub(super) fn reserved(
     item: &Item,
     reply: &ItemReply,
     now: Now,
+    local: bool,
 ) -> Reserved {
     let mut charge = charged(item, reply, now);
     if item.mode == Mode::Peek {
@@ -182,6 +183,7 @@ pub(super) fn reserved(
         charge,
         cost: item.cost,
         said: None,
+        local,
         place: None,
     }
 }

@@ -15,7 +15,7 @@ use crate::few::Few;
 use crate::key::{Key, KeyContext, Part};
 use crate::rule::OnStoreError;
 use crate::settle::Reservation;
-use crate::store::memory::{MemoryStore, Single};
+use crate::store::memory::Single;
 use crate::store::{Charged, Decide, Decided, Item, ItemReply, Mode, Place, StoreError, Subject};
 use crate::time::{Nanos, Now};
 
@@ -52,6 +52,20 @@ impl Limiter {
         request: Option<&KeyContext<'_>>,
         ruling: &mut Ruling,
     ) {
+        self.fill(prepared, op, asked, decided, source, ruling);
+        self.tell(prepared, asked, &ruling.decision, request);
+    }
+
+    /// Turns a store's numbers into a ruling: into one that is there, since a ruling is large.
+    pub(super) fn fill(
+        &self,
+        prepared: &Prepared,
+        op: &Decide,
+        asked: &Questions,
+        decided: &Decided,
+        source: Source,
+        ruling: &mut Ruling,
+    ) {
         ruling.decision.allowed = decided.allowed;
         ruling.decision.source = source;
         ruling.decision.degraded = !matches!(source, Source::Store | Source::DenialCache | Source::Lease);
@@ -62,7 +76,7 @@ impl Limiter {
             ruling.decision.usages.push(usage(rule, &item.params, item.cost, item.subject.clone(), reply, op.now));
             let settle = rule.settle.as_ref().filter(|_| decided.allowed && reply.verdict == Verdict::Allow);
             if let Some(settle) = settle {
-                reserved.push(reservation::reserved(rule, settle, item, reply, op.now));
+                reserved.push(reservation::reserved(rule, settle, item, reply, op.now, ruling.receipt.local));
             } else if decided.allowed && reply.verdict == Verdict::Allow && item.mode != Mode::Peek && item.cost > 0 {
                 // Charges on one budget wear off one after the other, the last one last.
                 let one_cell = |earlier: &Charged| match (earlier.place, reply.place) {
@@ -84,9 +98,8 @@ impl Limiter {
             ruling.permit = Some(Permit::new(self.clone(), slots, decided.lease.clone(), ruling.receipt.local));
         }
         if !reserved.is_empty() {
-            ruling.reservation = Some(Reservation::new(self.clone(), ruling.receipt.local, reserved));
+            ruling.reservation = Some(Reservation::new(self.clone(), reserved));
         }
-        self.tell(prepared, asked, &ruling.decision, request);
     }
 
     /// The store failed: each rule says what happens. Rules that close refuse; the others pass if
@@ -130,13 +143,18 @@ impl Limiter {
                 self.tell(prepared, &Questions::new(), &ruling.decision, request);
                 ruling
             } else {
-                let decided = self.inner.local.get_or_init(MemoryStore::new).decide(&local_op);
+                let stand_in = self.inner.stand_in.get_or_init(|| self.inner.store.stand_in());
+                let share = stand_in.share(&local_op);
+                let decided = stand_in.decide(&local_op, &share);
                 let mut ruling = Ruling::default();
-                self.rule(prepared, &local_op, &local_asked, &decided, Source::Local, request, &mut ruling);
+                self.rule(prepared, &share, &local_asked, &decided, Source::Local, request, &mut ruling);
                 ruling
             }
         };
         ruling.decision.degraded = true;
+        if error.is_outage() {
+            self.inner.outage.note(op.now.monotonic);
+        }
         if let Some(observer) = &self.inner.observer {
             observer.on_store_error(&StoreFailure { error, decision: &ruling.decision });
         }

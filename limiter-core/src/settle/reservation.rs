@@ -24,8 +24,6 @@ pub struct Reservation {
 /// of them.
 pub(crate) struct Open {
     limiter: Limiter,
-    /// Charged by the stand-in in this process, not by the store.
-    local: bool,
     left: Mutex<SmallVec<[Reserved; 1]>>,
 }
 
@@ -40,6 +38,8 @@ pub(crate) struct Reserved {
     pub(crate) cost: u64,
     /// What the handler says that it costs.
     pub(crate) said: Option<u64>,
+    /// Charged by the stand-in in this process, not by the store.
+    pub(crate) local: bool,
     pub(crate) place: Option<Place>,
 }
 
@@ -51,8 +51,15 @@ pub(crate) struct Correction {
 }
 
 impl Reservation {
-    pub(crate) fn new(limiter: Limiter, local: bool, reserved: SmallVec<[Reserved; 1]>) -> Self {
-        Reservation { open: Arc::new(Open { limiter, local, left: Mutex::new(reserved) }) }
+    pub(crate) fn new(limiter: Limiter, reserved: SmallVec<[Reserved; 1]>) -> Self {
+        Reservation { open: Arc::new(Open { limiter, left: Mutex::new(reserved) }) }
+    }
+
+    /// This and another, of the same request.
+    pub(crate) fn with(self, other: Reservation) -> Self {
+        let more = core::mem::take(&mut *other.open.left.lock());
+        self.open.left.lock().extend(more);
+        self
     }
 
     /// Puts requests under way where their rules' charges are.
@@ -134,7 +141,7 @@ impl Open {
         let units = signed(cost).saturating_sub(signed(reserved.charge.cost));
         let correction = Correction { rule: reserved.rule, until: reserved.charge.until, units };
         if units != 0 {
-            self.limiter.settle_charge(reserved.charge, units, self.local);
+            self.limiter.settle_charge(reserved.charge, units, reserved.local);
         }
         // Its place is free when the charge is, so that no more pass than was promised.
         drop(reserved.place);

@@ -27,9 +27,12 @@ pub mod barrier;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 pub mod counters;
+#[cfg(feature = "remote")]
+pub mod front;
 mod lease;
 mod lifetime;
 pub mod memory;
+mod stand_in;
 
 use core::fmt;
 use core::future::Future;
@@ -48,6 +51,7 @@ pub use barrier::{Arrival, AtTimeout, Barriers, Ticket, Waited};
 pub use counters::Counters;
 pub use lease::{Lease, Lost};
 pub use lifetime::{Lifetime, LifetimeError};
+pub use stand_in::StandIn;
 
 /// A future that a store hands out when it cannot answer at once.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -78,6 +82,19 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// What this store can do. A policy that needs more is refused when it is prepared.
     fn capabilities(&self) -> Capabilities;
+
+    /// Which of the servers behind this store keeps a key, by number, where there are several that can
+    /// fail one by one.
+    fn shard_of(&self, subject: &Subject) -> usize {
+        let _ = subject;
+        0
+    }
+
+    /// What decides in this process while the store fails, for rules that say so. Stores that several
+    /// processes share have one that takes this process's share of each quota.
+    fn stand_in(&self) -> Arc<StandIn> {
+        Arc::new(StandIn::alone())
+    }
 }
 
 /// Who is meant by an operation.
@@ -304,14 +321,15 @@ impl Capabilities {
 }
 
 /// A store could not do what it was asked. Never a refusal.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StoreErrorKind {
+    LeftAlone,
     Timeout,
     Unavailable,
     Unsupported,
@@ -327,7 +345,13 @@ impl StoreError {
     /// The store cannot be reached or refuses to work.
     #[must_use]
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        StoreError { kind: StoreErrorKind::Unavailable, source: Some(source.into()) }
+        StoreError { kind: StoreErrorKind::Unavailable, source: Some(source.into().into()) }
+    }
+
+    /// The store failed before, and is not asked again for a short while.
+    #[must_use]
+    pub fn left_alone() -> Self {
+        StoreError { kind: StoreErrorKind::LeftAlone, source: None }
     }
 
     /// The store does not know the operation.
@@ -341,11 +365,18 @@ impl StoreError {
     pub fn is_timeout(&self) -> bool {
         self.kind == StoreErrorKind::Timeout
     }
+
+    /// Whether the store failed as a whole, rather than at this operation alone.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        self.kind != StoreErrorKind::Unsupported
+    }
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
+            StoreErrorKind::LeftAlone => "the store failed before and is left alone for a while",
             StoreErrorKind::Timeout => "the store did not answer in time",
             StoreErrorKind::Unavailable => "the store is not available",
             StoreErrorKind::Unsupported => "the store does not support this operation",

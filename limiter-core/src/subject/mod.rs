@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use crate::decision::Name;
 use crate::key::{AddressSet, Global};
-use crate::limiter::{Claim, Limiter};
+use crate::limiter::{Limiter, Terms};
 use crate::policy::{MOST_RULES, Policy, PolicyError};
 use crate::quota::{Alignment, Quota};
 use crate::rule::Rule;
@@ -101,10 +101,10 @@ impl SubjectLimits {
             };
             for span in Span::ALL {
                 let quota = span.quota(claim.allowance());
-                asked.push(Claim::new(rule_of(at, span), claim.id().clone()).quota(quota).cost(claim.units()));
+                asked.push(Terms::new(rule_of(at, span), claim.id().clone()).quota(quota).cost(claim.units()));
             }
         }
-        let ruling = match inner.limiter.decide_claims(&inner.policy, &asked) {
+        let ruling = match inner.limiter.decide_on(&inner.policy, &asked) {
             Reply::Now(ruling) => ruling,
             Reply::Later(ruling) => ruling.await,
         };

@@ -66,6 +66,8 @@ pub use label::{MOST_LABEL_BYTES, OTHERS};
 pub use settings::{NotStarted, TrackerBuilder};
 pub use shutdown::ShutdownReport;
 pub use sink::{JsonLinesSink, MemorySink, NoSink, SeveralSinks, SinkError, SinkFuture, ViolationSink};
+#[cfg(feature = "postgres")]
+pub use sink::{PostgresError, PostgresSink};
 pub use stats::{Offender, TrackerStats};
 pub use tracker::ViolationTracker;
 pub use trouble::Trouble;

@@ -2,6 +2,8 @@
 
 mod json_lines;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod several;
 
 use core::fmt;
@@ -12,6 +14,8 @@ use super::batch::Batch;
 
 pub use json_lines::JsonLinesSink;
 pub use memory::MemorySink;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresError, PostgresSink};
 pub use several::SeveralSinks;
 
 /// What a sink answers, later.

@@ -18,14 +18,9 @@
 //! Waiting needs tokio's timer. Outside of a tokio runtime nobody waits, and refusals are as they are
 //! without a queue.
 
-mod bell;
-mod lines;
-
 use core::time::Duration;
 
 use crate::time::Nanos;
-
-pub(crate) use lines::{Lines, Ticket};
 
 /// How many requests a limiter holds at most, in all lines together.
 pub const MOST_WAITING: usize = 16_384;

@@ -11,7 +11,7 @@ use crate::store::{Mode, Reply};
 ///
 /// ```
 /// use limiter_core::key::Key;
-/// use limiter_core::{Algorithm, Claim, Limiter, Policy, Quota, Reply, Rule};
+/// use limiter_core::{Algorithm, Terms, Limiter, Policy, Quota, Reply, Rule};
 ///
 /// let hourly = |count| Quota::per_hour(count);
 /// let policy = Policy::new("spend", [
@@ -19,26 +19,26 @@ use crate::store::{Mode, Reply};
 ///     Rule::new(hourly(10)).algorithm(Algorithm::Fixed).named("user"),
 /// ])?;
 /// let limiter = Limiter::in_memory();
-/// let claims = [Claim::new(0, Key::from("acme")).quota(hourly(250)), Claim::new(1, Key::from(101u64))];
-/// let Reply::Now(ruling) = limiter.decide_claims(&policy, &claims) else { unreachable!() };
+/// let terms = [Terms::new(0, Key::from("acme")).quota(hourly(250)), Terms::new(1, Key::from(101u64))];
+/// let Reply::Now(ruling) = limiter.decide_on(&policy, &terms) else { unreachable!() };
 /// assert_eq!(ruling.decision.usages()[0].limit(), 250);
 /// assert_eq!(ruling.decision.usages()[1].remaining(), 9);
 /// # Ok::<(), limiter_core::PolicyError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Claim {
+pub struct Terms {
     rule: usize,
     key: Key,
     cost: Option<u64>,
     quota: Option<Quota>,
 }
 
-impl Claim {
+impl Terms {
     /// Asks the rule at this place of the policy, counted from 0, about a key. A place that the
     /// policy does not have asks nothing.
     pub fn new(rule: usize, key: Key) -> Self {
-        Claim { rule, key, cost: None, quota: None }
+        Terms { rule, key, cost: None, quota: None }
     }
 
     /// For so many units, in the place of the rule's own cost.
@@ -57,23 +57,23 @@ impl Claim {
 
 impl Limiter {
     /// Decides about several rules of a policy in one step, each about a key of its own: all are
-    /// charged or none is. Rules that no claim names are not asked.
+    /// charged or none is. Rules that no terms name are not asked.
     ///
     /// # Cancel safety
     ///
     /// As [`Limiter::decide`].
-    pub fn decide_claims(&self, policy: &Policy, claims: &[Claim]) -> Reply<Ruling> {
+    pub fn decide_on(&self, policy: &Policy, terms: &[Terms]) -> Reply<Ruling> {
         let Ok(prepared) = self.prepared(policy) else { return Reply::Now(Ruling::default()) };
         let mut asked = Questions::new();
-        for claim in claims {
-            let Some(rule) = prepared.rules.get(claim.rule) else { continue };
-            let tier = match claim.quota {
+        for one in terms {
+            let Some(rule) = prepared.rules.get(one.rule) else { continue };
+            let tier = match one.quota {
                 Some(quota) => rule.tier_of(self, quota),
                 None => (!rule.lifted).then(|| rule.default_tier()),
             };
             let Some(tier) = tier else { continue };
-            let cost = claim.cost.unwrap_or_else(|| rule.cost.constant());
-            asked.push(Asked { rule: claim.rule, key: claim.key.clone(), cost, tier });
+            let cost = one.cost.unwrap_or_else(|| rule.cost.constant());
+            asked.push(Asked { rule: one.rule, key: one.key.clone(), cost, tier });
         }
         self.ask(policy, prepared, &mut asked, Mode::Charge, None)
     }

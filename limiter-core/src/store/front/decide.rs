@@ -1,0 +1,142 @@
+//! The way of a decision: known already, under way already, or asked now.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::breaker::Admission;
+use super::denials::{Keys, keys};
+use super::flights::{Told, Waiter};
+use super::pass::{After, later};
+use super::round::Round;
+use super::{Front, Inner};
+use crate::algorithm::Algorithm;
+use crate::store::{Answer, Decide, Mode, Operation, Reply, Store, StoreError};
+
+/// A round trip that takes longer than this part of the deadline is not waited for.
+const PATIENCE: u32 = 4;
+
+impl<S: Store> Front<S> {
+    pub(super) fn decide(&self, decide: Decide) -> Reply<Told> {
+        let inner = &self.inner;
+        let keys = keys(inner.stand_in.known(), &decide);
+        if let Some(refused) = inner.refused(&decide, &keys) {
+            return Reply::Now(Ok(Answer::Decided(refused)));
+        }
+        let subject = decide.items.first().map(|item| &item.subject);
+        match inner.breaker(subject).map_or(Admission::Go, |breaker| breaker.admit(inner.now())) {
+            Admission::Go => {}
+            Admission::Stop => return Reply::Now(Err(StoreError::left_alone())),
+            Admission::Look => {
+                inner.look(decide);
+                return Reply::Now(Err(StoreError::left_alone()));
+            }
+        }
+        if inner.stand_in.owes() && inner.owes_for(&decide) {
+            return self.after_paying(decide, keys);
+        }
+        if !inner.options.combine || !combines(&decide) {
+            let subject = subject.cloned();
+            let after = After::Learn(Box::new((decide.clone(), keys)));
+            return self.alone(Operation::Decide(decide), subject, after);
+        }
+        self.together(decide, &keys)
+    }
+
+    /// Asks, or waits for the answer to an earlier question about the same keys and asks then.
+    fn together(&self, decide: Decide, keys: &Keys) -> Reply<Told> {
+        let inner = &self.inner;
+        let runtime = match inner.runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return Reply::Now(Err(error)),
+        };
+        let at = keys.iter().fold(0u64, |all, (key, _)| all.rotate_left(7) ^ key);
+        let (tell, mut told) = oneshot::channel();
+        let waiter = Waiter { decide, tell, arrived: inner.now() };
+        let Some(first) = inner.flights.join(at, waiter) else { return later(told) };
+        let under_way = UnderWay { inner: Arc::clone(inner), at, ended: false };
+        match inner.send(vec![first]) {
+            Some(round) => drop(runtime.spawn(under_way.see_through(Some(round)))),
+            None => {
+                if let Some(waiters) = under_way.next() {
+                    // Answered at once, yet others have come: their turn.
+                    let round = under_way.send(waiters);
+                    runtime.spawn(under_way.see_through(round));
+                } else {
+                    under_way.end();
+                }
+            }
+        }
+        match told.try_recv() {
+            Ok(told) => Reply::Now(told),
+            Err(_) => later(told),
+        }
+    }
+}
+
+/// Questions about some keys are under way, until this is dropped.
+struct UnderWay<S: Store> {
+    inner: Arc<Inner<S>>,
+    at: u64,
+    ended: bool,
+}
+
+impl<S: Store> UnderWay<S> {
+    fn next(&self) -> Option<Vec<Waiter>> {
+        self.inner.flights.next(self.at)
+    }
+
+    fn send(&self, waiters: Vec<Waiter>) -> Option<Round> {
+        let subject = waiters.first().and_then(|waiter| waiter.decide.items.first()).map(|item| &item.subject);
+        if self.inner.breaker(subject).is_some_and(super::Breaker::is_open) {
+            Inner::<S>::turn_away(waiters);
+            return None;
+        }
+        self.inner.send(waiters)
+    }
+
+    fn end(mut self) {
+        self.ended = true;
+    }
+
+    /// Round after round, until nobody waits.
+    async fn see_through(self, mut round: Option<Round>) {
+        let patience = self.inner.deadline() / PATIENCE;
+        loop {
+            if let Some(round) = round {
+                self.wait(round, patience).await;
+            }
+            match self.next() {
+                Some(waiters) => round = self.send(waiters),
+                None => return self.end(),
+            }
+        }
+    }
+
+    async fn wait(&self, round: Round, patience: Duration) {
+        let mut finish = Box::pin(round.finish(Arc::clone(&self.inner)));
+        if tokio::time::timeout(patience, &mut finish).await.is_err() {
+            // It goes on by itself, and those who came meanwhile need not wait for it.
+            tokio::spawn(finish);
+        }
+    }
+}
+
+impl<S: Store> Drop for UnderWay<S> {
+    fn drop(&mut self) {
+        if !self.ended {
+            // The runtime was shut down, or the store panicked: nobody is to wait for what never comes.
+            self.inner.flights.abandon(self.at);
+        }
+    }
+}
+
+/// Whether equal decisions may be made in one step: those that take units and hold nothing, and of which
+/// a refusal leaves no trace.
+fn combines(decide: &Decide) -> bool {
+    let plain = |item: &crate::store::Item| {
+        item.mode == Mode::Charge && item.cost > 0 && item.params.algorithm() != Algorithm::Concurrent
+    };
+    !decide.items.is_empty() && decide.items.iter().all(plain)
+}

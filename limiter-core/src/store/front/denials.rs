@@ -1,0 +1,55 @@
+//! Refusing what the store would refuse, without asking it.
+
+use smallvec::SmallVec;
+
+use super::Inner;
+use crate::algorithm::{Algorithm, Verdict};
+use crate::decision::Source;
+use crate::store::stand_in::known::{Known, Sighting, tells_little};
+use crate::store::{Decide, Decided, ItemReply, Mode, Place, Store};
+use crate::time::Nanos;
+
+/// The keys of a decision: a number and the epoch of each.
+pub(super) type Keys = SmallVec<[(u64, u64); 2]>;
+
+/// Numbers for the keys of a decision, with what was given back of them so far.
+pub(super) fn keys(known: &Known, decide: &Decide) -> Keys {
+    let keys = decide.items.iter().map(|item| known.fingerprint(&item.subject));
+    keys.map(|key| (key, known.epoch(key))).collect()
+}
+
+impl<S: Store> Inner<S> {
+    /// The refusal that the store would answer, if that is certain, with the numbers of all items.
+    pub(super) fn refused(&self, decide: &Decide, keys: &Keys) -> Option<Decided> {
+        if !self.options.denials || !decide.items.iter().all(|item| matches!(item.mode, Mode::Charge | Mode::Peek)) {
+            return None;
+        }
+        let mut decided = Decided { source: Source::DenialCache, ..Decided::default() };
+        let mut certain = false;
+        for (item, (key, _)) in decide.items.iter().zip(keys) {
+            let sighting = self.stand_in.known().get(*key, &item.params)?;
+            let (verdict, sure) = sighting.verdict(decide.now, item.cost);
+            certain |= sure;
+            decided.items.push(ItemReply { verdict, state: sighting.state, place: Place::Own });
+        }
+        certain.then_some(decided)
+    }
+
+    /// Remembers what the store said.
+    pub(super) fn learn(&self, decide: &Decide, keys: &Keys, lag: Nanos, decided: &Decided) {
+        for ((item, reply), (key, epoch)) in decide.items.iter().zip(&decided.items).zip(keys) {
+            if reply.place != Place::Own || item.params.algorithm() == Algorithm::Concurrent {
+                continue;
+            }
+            let refused = match reply.verdict {
+                Verdict::Deny { retry: Some(retry) } if tells_little(&item.params) => {
+                    Some((item.cost, decide.now.monotonic.saturating_add(retry)))
+                }
+                _ => None,
+            };
+            let (state, at) = (reply.state, decide.now.monotonic);
+            let sighting = Sighting { params: item.params, state, at, lag, refused };
+            self.stand_in.known().learn(*key, *epoch, sighting);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Who waits for the answer to an earlier question about the same keys.
+//!
+//! While a round trip is under way for some keys, further decisions about them wait until it is back,
+//! and then travel together. All of them overlap the instant at which the store decides, so nothing
+//! is decided that one after the other could not have been.
+
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::store::{Answer, Decide, StoreError};
+use crate::time::Nanos;
+
+/// What somebody who waits is told in the end.
+pub(super) type Told = Result<Answer, StoreError>;
+
+/// A decision that somebody waits for, or no longer waits for: it is carried out all the same.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    pub(super) decide: Decide,
+    pub(super) tell: oneshot::Sender<Told>,
+    pub(super) arrived: Nanos,
+}
+
+/// Who waits, by keys.
+type Queues = HashMap<u64, Vec<Waiter>>;
+
+/// A power of two; threads seldom meet.
+const SHARDS: usize = 64;
+
+/// The keys about which a question is under way, by fingerprint, and who waits to ask next. Keys whose
+/// fingerprints meet wait for each other, and are still asked about apart.
+#[derive(Debug)]
+pub(super) struct Flights {
+    shards: Box<[Mutex<Queues>]>,
+}
+
+impl Flights {
+    pub(super) fn new() -> Self {
+        Flights { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+    }
+
+    /// Waits if a question is under way; otherwise the caller gets the waiter back, and is to ask until
+    /// [`next`](Self::next) says that nobody waits.
+    pub(super) fn join(&self, keys: u64, waiter: Waiter) -> Option<Waiter> {
+        let Some(shard) = self.shard(keys) else { return Some(waiter) };
+        let mut shard = shard.lock();
+        if let Some(queue) = shard.get_mut(&keys) {
+            queue.push(waiter);
+            return None;
+        }
+        shard.insert(keys, Vec::new());
+        Some(waiter)
+    }
+
+    /// Those who have come to wait meanwhile, in order. Nobody: then no question is under way any more.
+    pub(super) fn next(&self, keys: u64) -> Option<Vec<Waiter>> {
+        let mut shard = self.shard(keys)?.lock();
+        let queue = shard.get_mut(&keys)?;
+        if queue.is_empty() {
+            shard.remove(&keys);
+            return None;
+        }
+        Some(core::mem::take(queue))
+    }
+
+    /// No question is under way any more, whoever waits. They find out by being dropped.
+    pub(super) fn abandon(&self, keys: u64) {
+        if let Some(shard) = self.shard(keys) {
+            let queue = shard.lock().remove(&keys);
+            drop(queue);
+        }
+    }
+
+    /// Keys about which a question is under way.
+    pub(super) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    fn shard(&self, keys: u64) -> Option<&Mutex<Queues>> {
+        self.shards.get(keys as usize & (SHARDS - 1))
+    }
+}

@@ -1,0 +1,178 @@
+//! What stands before a store that several processes share.
+//!
+//! A [`Front`] is itself a [`Store`]. It asks the one behind it as seldom as it can without changing a
+//! single decision, waits for it no longer than a deadline, and leaves it alone while it fails.
+//!
+//! * **Deadline.** Every operation has an answer within [`FleetOptions::deadline`]. Round trips run in
+//!   tasks of their own, so a caller who goes away takes nothing from others who wait for the same answer.
+//! * **Denials.** A cost that the store refused is refused here until it can pass, exactly. Giving
+//!   something back through this process ends that; what *other* processes give back is noticed when the
+//!   wait is over.
+//! * **Together.** While a question about some keys is under way, further ones wait for it and then travel
+//!   together, in the order in which they came. There is no timer and nothing is delayed: a round trip that
+//!   takes more than a quarter of the deadline is not waited for.
+//! * **Bounded mode**, off unless [`FleetOptions::set_aside`] turns it on: units are fetched ahead.
+//! * **Failure.** Five failures in a row, or half of at least twenty calls within a second, and the store
+//!   is left alone; one look every 100 ms, then less and less often, but every 1.6 s at least. Nobody
+//!   waits meanwhile. What this process admits on its own is charged to the store when it is back, before
+//!   any of its decisions about those keys is used. Nothing that may have been carried out is repeated.
+
+mod breaker;
+mod decide;
+mod denials;
+mod flights;
+mod numbers;
+mod options;
+mod pass;
+mod recover;
+mod round;
+
+use core::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError, Subject};
+use crate::time::{Clock, Nanos, TokioClock};
+use breaker::Breaker;
+use flights::Flights;
+
+pub use options::{DEFAULT_DEADLINE, DEFAULT_LEASE_TTL, FleetOptions};
+
+/// Servers that fail one by one; those beyond share a breaker with another.
+const BREAKERS: usize = 64;
+
+/// Stands before a store that several processes share. See the [module](self).
+///
+/// The store behind it carries out each operation in one round trip and knows
+/// [`Operation::Repeat`].
+///
+/// ```
+/// use limiter_core::store::front::{FleetOptions, Front};
+/// use limiter_core::store::memory::MemoryStore;
+/// use limiter_core::{Limiter, Policy, Rule, key::Key};
+///
+/// let store = Front::new(MemoryStore::new(), FleetOptions::new().nodes(3));
+/// let limiter = Limiter::builder().store(store).build();
+/// let policy = Policy::new("hello", [Rule::new("2/min".parse()?)])?;
+/// assert!(limiter.check(&policy, &Key::from(7u64)).is_allowed());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Front<S> {
+    inner: Arc<Inner<S>>,
+}
+
+struct Inner<S> {
+    engine: S,
+    options: FleetOptions,
+    clock: TokioClock,
+    breakers: Box<[Breaker]>,
+    flights: Flights,
+    stand_in: Arc<StandIn>,
+    /// Where it was made; used where a caller is in no runtime, as when a permit is dropped by a thread.
+    runtime: Option<Handle>,
+}
+
+impl<S: Store> Front<S> {
+    /// Puts it before a store. Tasks run in the runtime of whoever asks, or else in that of whoever calls
+    /// this.
+    #[must_use]
+    pub fn new(engine: S, options: FleetOptions) -> Self {
+        Front {
+            inner: Arc::new(Inner {
+                engine,
+                options,
+                clock: TokioClock::new(),
+                breakers: (0..BREAKERS).map(|_| Breaker::default()).collect(),
+                flights: Flights::new(),
+                stand_in: Arc::new(StandIn::one_of(options.nodes)),
+                runtime: Handle::try_current().ok(),
+            }),
+        }
+    }
+
+    /// The store behind it.
+    #[must_use]
+    pub fn engine(&self) -> &S {
+        &self.inner.engine
+    }
+
+    /// Says how many processes share the store from now on, at least 1.
+    pub fn set_nodes(&self, nodes: u32) {
+        self.inner.stand_in.set_nodes(nodes);
+    }
+
+    /// Whether some server of the store is left alone because it fails.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.inner.breakers.iter().any(Breaker::is_open)
+    }
+}
+
+impl<S: Store> Inner<S> {
+    fn deadline(&self) -> Duration {
+        self.options.deadline
+    }
+
+    fn now(&self) -> Nanos {
+        self.clock.monotonic()
+    }
+
+    fn runtime(&self) -> Result<Handle, StoreError> {
+        let here = Handle::try_current().ok().or_else(|| self.runtime.clone());
+        here.ok_or_else(|| StoreError::unavailable("a shared store needs a tokio runtime, and there is none here"))
+    }
+
+    /// The breaker of the server that keeps a key.
+    fn breaker(&self, subject: Option<&Subject>) -> Option<&Breaker> {
+        let shard = subject.map_or(0, |subject| self.engine.shard_of(subject));
+        self.breakers.get(shard % BREAKERS)
+    }
+
+    /// Notes how a call ended.
+    fn note(&self, subject: Option<&Subject>, answer: &Result<Answer, StoreError>) {
+        let worked = !matches!(answer, Err(error) if error.is_outage());
+        if let Some(breaker) = self.breaker(subject) {
+            breaker.note(self.now(), worked);
+        }
+    }
+}
+
+impl<S: Store> Store for Front<S> {
+    fn submit(&self, operation: Operation) -> Reply<Result<Answer, StoreError>> {
+        match operation {
+            Operation::Decide(decide) => self.decide(decide),
+            other => self.pass(other),
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.engine.capabilities()
+    }
+
+    fn shard_of(&self, subject: &Subject) -> usize {
+        self.inner.engine.shard_of(subject)
+    }
+
+    fn stand_in(&self) -> Arc<StandIn> {
+        Arc::clone(&self.inner.stand_in)
+    }
+}
+
+/// Clones are one.
+impl<S> Clone for Front<S> {
+    fn clone(&self) -> Self {
+        Front { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<S: Store> fmt::Debug for Front<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Front")
+            .field("engine", &self.inner.engine)
+            .field("options", &self.inner.options)
+            .field("under_way", &self.inner.flights.len())
+            .finish_non_exhaustive()
+    }
+}

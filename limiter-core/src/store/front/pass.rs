@@ -1,0 +1,133 @@
+//! Operations that go to the store as they are, under a deadline.
+
+use core::fmt;
+use core::time::Duration;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use tokio::sync::oneshot;
+
+use super::denials::Keys;
+use super::flights::Told;
+use super::{Front, Inner};
+use crate::store::{Answer, BoxFuture, Decide, Operation, Reply, Store, StoreError, Subject};
+
+/// What becomes of an answer, beside being told.
+pub(super) enum After {
+    /// It says how much is used.
+    Learn(Box<(Decide, Keys)>),
+    /// Something was given back.
+    Forget(SmallVec<[u64; 2]>),
+    /// Nothing.
+    Nothing,
+}
+
+impl<S: Store> Front<S> {
+    /// Everything but a decision.
+    pub(super) fn pass(&self, operation: Operation) -> Reply<Told> {
+        let inner = &self.inner;
+        let fingerprint = |subject: &Subject| inner.stand_in.known().fingerprint(subject);
+        let subject = subject_of(&operation).cloned();
+        let after = match &operation {
+            Operation::Reset { charges } => {
+                After::Forget(charges.iter().map(|charge| fingerprint(&charge.subject)).collect())
+            }
+            Operation::Settle { charges, .. } => {
+                After::Forget(charges.iter().map(|(charge, _)| fingerprint(&charge.subject)).collect())
+            }
+            _ => After::Nothing,
+        };
+        // Before, so that what is asked from now on is not answered by what was known; and again when it is
+        // done, since what was asked meanwhile may have been decided before.
+        inner.forget(&after);
+        // The store renews slots until it is told to let go, so that is told even when it fails.
+        let must = matches!(operation, Operation::Release { .. });
+        if !must && inner.breaker(subject.as_ref()).is_some_and(super::Breaker::is_open) {
+            return Reply::Now(Err(StoreError::left_alone()));
+        }
+        self.alone(operation, subject, after)
+    }
+
+    /// One operation, one round trip.
+    pub(super) fn alone(&self, operation: Operation, subject: Option<Subject>, after: After) -> Reply<Told> {
+        let inner = &self.inner;
+        let sent = inner.now();
+        match inner.engine.submit(operation) {
+            Reply::Now(told) => {
+                inner.note(subject.as_ref(), &told);
+                inner.follow(&after, &told, sent);
+                Reply::Now(told)
+            }
+            Reply::Later(answer) => {
+                let runtime = match inner.runtime() {
+                    Ok(runtime) => runtime,
+                    Err(error) => return Reply::Now(Err(error)),
+                };
+                let (tell, told) = oneshot::channel();
+                let inner = Arc::clone(inner);
+                runtime.spawn(async move {
+                    let told = inner.within(inner.deadline(), subject.as_ref(), answer).await;
+                    inner.follow(&after, &told, sent);
+                    // Whoever asked may have gone away.
+                    let _ = tell.send(told);
+                });
+                later(told)
+            }
+        }
+    }
+}
+
+impl<S: Store> Inner<S> {
+    /// Waits for an answer, but not for long.
+    pub(super) async fn within(&self, left: Duration, subject: Option<&Subject>, answer: BoxFuture<Told>) -> Told {
+        let told = tokio::time::timeout(left, answer).await.unwrap_or_else(|_| Err(StoreError::timeout()));
+        self.note(subject, &told);
+        told
+    }
+
+    fn follow(&self, after: &After, told: &Told, sent: crate::time::Nanos) {
+        match (after, told) {
+            (After::Learn(asked), Ok(Answer::Decided(decided))) => {
+                let (decide, keys) = &**asked;
+                self.learn(decide, keys, self.now().saturating_sub(sent), decided);
+            }
+            _ => self.forget(after),
+        }
+    }
+
+    fn forget(&self, after: &After) {
+        if let After::Forget(keys) = after {
+            keys.iter().for_each(|key| self.stand_in.known().forget(*key));
+        }
+    }
+}
+
+/// An answer that some task will send.
+pub(super) fn later(told: oneshot::Receiver<Told>) -> Reply<Told> {
+    Reply::Later(Box::pin(async move { told.await.unwrap_or_else(|_| Err(StoreError::unavailable(Lost))) }))
+}
+
+/// The server that an operation goes to is that of its first key.
+fn subject_of(operation: &Operation) -> Option<&Subject> {
+    match operation {
+        Operation::Decide(decide) | Operation::Inspect(decide) | Operation::Repeat { decide, .. } => {
+            decide.items.first().map(|item| &item.subject)
+        }
+        Operation::Release { charges, .. } | Operation::Reset { charges } => {
+            charges.first().map(|charge| &charge.subject)
+        }
+        Operation::Settle { charges, .. } => charges.first().map(|(charge, _)| &charge.subject),
+    }
+}
+
+/// The task that was to send an answer has ended without: its runtime was shut down.
+#[derive(Debug)]
+pub(super) struct Lost;
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the task that waited for the store has ended")
+    }
+}
+
+impl std::error::Error for Lost {}
