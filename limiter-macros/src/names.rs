@@ -14,6 +14,7 @@ pub(crate) enum Argument {
     InFlight,
     Inner,
     Key,
+    MaxWait,
     Missing,
     Mode,
     Name,
@@ -21,11 +22,13 @@ pub(crate) enum Argument {
     OnStoreError,
     Penalty,
     Per,
+    Queue,
     Quota,
     Read,
     Scope,
     Settle,
     SettleWithin,
+    Spaced,
     TrustedKey,
     Unsettled,
     Write,
@@ -52,10 +55,13 @@ const KNOWN: &[(Argument, &str, &str)] = &[
         r#"`count = "failed"`, `count = "401, 5xx"`, or a function of the answer's head: `count = is_wrong`"#,
     ),
     (Argument::Settle, "settle", r#"a function of the answer's head: `settle = tokens_of`, or `settle = "handler"`"#),
-    (Argument::Mode, "mode", r#"`mode = "strict"`, `"lenient"`"#),
+    (Argument::Mode, "mode", r#"`mode = "strict"`, `"wait"`, `"lenient"`"#),
     (Argument::InFlight, "in_flight", "`in_flight = 32`"),
     (Argument::SettleWithin, "settle_within", r#"`settle_within = "30s"`"#),
     (Argument::Unsettled, "unsettled", r#"`unsettled = "charge"`, `"refund"`"#),
+    (Argument::Queue, "queue", r#"`queue = 32, max_wait = "250ms"`"#),
+    (Argument::MaxWait, "max_wait", r#"`max_wait = "250ms"`"#),
+    (Argument::Spaced, "spaced", "the bare word `spaced`"),
     (Argument::Name, "name", r#"`name = "search"`"#),
     (Argument::Scope, "scope", r#"`scope = "search"`"#),
     (Argument::Headers, "headers", r#"`headers = "draft-11, legacy"`, `headers = "off"`"#),
@@ -66,7 +72,7 @@ const KNOWN: &[(Argument, &str, &str)] = &[
 ];
 
 /// Arguments that are planned, so that nobody hunts for a misspelling.
-const LATER: &[&str] = &["at_ceiling", "ban", "inherit", "max_wait", "policy", "queue", "retry", "shadow", "tier"];
+const LATER: &[&str] = &["at_ceiling", "ban", "inherit", "policy", "retry", "shadow", "tier"];
 
 /// What the same thing is called elsewhere.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -80,7 +86,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("gets", "read"),
     ("group", "scope"),
     ("key_func", "key"),
+    ("leaky", "spaced"),
     ("max_concurrent", "concurrent"),
+    ("max_queue", "queue"),
     ("on_error", "on_store_error"),
     ("path", "crate"),
     ("penalize", "penalty"),
@@ -94,6 +102,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("skip_failed", "count"),
     ("skip_successful", "count"),
     ("strategy", "algorithm"),
+    ("timeout", "max_wait"),
     ("trusted", "trusted_key"),
     ("weight", "cost"),
     ("window", "per"),

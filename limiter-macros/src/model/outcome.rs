@@ -6,6 +6,7 @@ use syn::{Ident, Path};
 
 use super::Limit;
 use super::choices::choice;
+use super::queue::{Queue, queue};
 use super::quotas::Amount;
 use crate::errors::Errors;
 use crate::names::Argument;
@@ -15,12 +16,19 @@ use crate::parse::{Arguments, Value, unfit};
 #[derive(Clone)]
 pub(crate) struct Outcome {
     pub(crate) by: By,
-    /// How many may be under way; `None` where each takes its cost.
-    pub(crate) lenient: Option<u32>,
+    pub(crate) settling: Settling,
     /// For how many nanoseconds a request may stay unsettled, if the attribute says so.
     pub(crate) within: Option<u64>,
     /// Whether a request that stays unsettled is given back.
     pub(crate) is_refunded: bool,
+}
+
+/// What may pass while requests are under way. The variants go by the names of the engine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settling {
+    Lenient(u32),
+    Strict,
+    Wait(Queue),
 }
 
 /// What says how much a request has cost.
@@ -38,8 +46,16 @@ const IN_FLIGHT: u32 = 32;
 /// The words that go with `count` and `settle`.
 const BESIDE: [Argument; 4] = [Argument::Mode, Argument::InFlight, Argument::SettleWithin, Argument::Unsettled];
 
-pub(super) fn outcome(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> Option<Outcome> {
-    let lenient = lenient(arguments, errors);
+/// How the charge is settled, and how requests are held that find no room.
+pub(super) fn outcome(
+    arguments: &Arguments,
+    amounts: &[Amount],
+    errors: &mut Errors,
+) -> (Option<Outcome>, Option<Queue>) {
+    let mode = mode(arguments, errors);
+    let in_flight = in_flight(arguments, mode, errors);
+    let is_waiting = mode == Some(Mode::Wait);
+    let queue = queue(arguments, is_waiting, errors);
     let within = within(arguments, errors);
     let is_refunded = unsettled(arguments, errors);
     let Some(word) = settling_word(arguments) else {
@@ -53,14 +69,19 @@ pub(super) fn outcome(arguments: &Arguments, amounts: &[Amount], errors: &mut Er
                 ),
             );
         }
-        return None;
+        return (None, queue);
     };
     check_company(arguments, &word, amounts, errors);
     let by = match arguments.named(Argument::Count) {
         Some(_) => count(arguments, errors),
         None => settle(arguments, errors),
     };
-    Some(Outcome { by: by?, lenient, within, is_refunded })
+    let (settling, queue) = match (mode, queue) {
+        (Some(Mode::Lenient), queue) => (Settling::Lenient(in_flight), queue),
+        (Some(Mode::Wait), Some(queue)) => (Settling::Wait(queue), None),
+        (_, queue) => (Settling::Strict, queue),
+    };
+    (by.map(|by| Outcome { by, settling, within, is_refunded }), queue)
 }
 
 fn settling_word(arguments: &Arguments) -> Option<Ident> {
@@ -129,20 +150,31 @@ fn settle(arguments: &Arguments, errors: &mut Errors) -> Option<By> {
     }
 }
 
-/// How many requests may be under way that have taken nothing yet.
-fn lenient(arguments: &Arguments, errors: &mut Errors) -> Option<u32> {
-    let accepted = "`strict` (requests under way take their cost), `lenient` (they take it when they are settled)";
-    let is_lenient = choice(arguments, Argument::Mode, &[("strict", false), ("lenient", true)], accepted, errors);
-    let in_flight = arguments.integer(Argument::InFlight, u64::from(u32::MAX), errors);
-    if let Some((number, span)) = in_flight {
-        if is_lenient != Some(true) {
-            errors.at(span, "`in_flight` goes with `mode = \"lenient\"`: else requests under way take their cost");
-        } else if number == 0 {
-            errors.at(span, "`in_flight = 0` admits nothing; accepted: 1 or more");
-        }
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    Lenient,
+    Strict,
+    Wait,
+}
+
+fn mode(arguments: &Arguments, errors: &mut Errors) -> Option<Mode> {
+    let known = [("strict", Mode::Strict), ("wait", Mode::Wait), ("lenient", Mode::Lenient)];
+    let accepted = "`strict` (requests under way take their cost), `wait` (and others wait for them), `lenient` (they \
+                    take it when they are settled)";
+    choice(arguments, Argument::Mode, &known, accepted, errors)
+}
+
+/// How many lenient requests may be under way.
+fn in_flight(arguments: &Arguments, mode: Option<Mode>, errors: &mut Errors) -> u32 {
+    let Some((number, span)) = arguments.integer(Argument::InFlight, u64::from(u32::MAX), errors) else {
+        return IN_FLIGHT;
+    };
+    if mode != Some(Mode::Lenient) {
+        errors.at(span, "`in_flight` goes with `mode = \"lenient\"`: else requests under way take their cost");
+    } else if number == 0 {
+        errors.at(span, "`in_flight = 0` admits nothing; accepted: 1 or more");
     }
-    let most = in_flight.map_or(IN_FLIGHT, |(number, _)| u32::try_from(number).unwrap_or(u32::MAX));
-    (is_lenient == Some(true)).then_some(most)
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn within(arguments: &Arguments, errors: &mut Errors) -> Option<u64> {

@@ -10,7 +10,7 @@ use limiter_core::{PolicyError, Settle};
 #[derive(Clone, Copy)]
 pub struct Settled {
     by: By,
-    lenient: Option<u32>,
+    settling: Settling,
     within: Option<u64>,
     refund: bool,
 }
@@ -21,6 +21,13 @@ enum By {
     Counts(fn(&Parts) -> bool),
     Handler,
     Statuses(&'static str),
+}
+
+#[derive(Clone, Copy)]
+enum Settling {
+    Lenient(u32),
+    Strict,
+    Wait(u32, u64),
 }
 
 impl Settled {
@@ -51,7 +58,14 @@ impl Settled {
     /// Requests under way take nothing, and so many may be.
     #[must_use]
     pub const fn lenient(mut self, in_flight: u32) -> Self {
-        self.lenient = Some(in_flight);
+        self.settling = Settling::Lenient(in_flight);
+        self
+    }
+
+    /// So many that find no room wait for those under way, for so many nanoseconds each.
+    #[must_use]
+    pub const fn wait(mut self, places: u32, max_wait: u64) -> Self {
+        self.settling = Settling::Wait(places, max_wait);
         self
     }
 
@@ -70,7 +84,7 @@ impl Settled {
     }
 
     const fn by(by: By) -> Self {
-        Settled { by, lenient: None, within: None, refund: false }
+        Settled { by, settling: Settling::Strict, within: None, refund: false }
     }
 
     pub(super) fn settle(&self) -> Result<Settle, PolicyError> {
@@ -80,9 +94,11 @@ impl Settled {
             By::Handler => Settle::by_handler(),
             By::Statuses(statuses) => Settle::count(statuses.parse()?),
         };
-        if let Some(in_flight) = self.lenient {
-            settle = settle.lenient(in_flight);
-        }
+        settle = match self.settling {
+            Settling::Lenient(in_flight) => settle.lenient(in_flight),
+            Settling::Strict => settle,
+            Settling::Wait(places, max_wait) => settle.wait(places, Duration::from_nanos(max_wait)),
+        };
         if let Some(nanos) = self.within {
             settle = settle.within(Duration::from_nanos(nanos));
         }

@@ -1,11 +1,15 @@
-//! What a rule of an attribute counts once the answer is known: `count`, `settle` and what goes with them.
+//! What a rule of an attribute counts once the answer is known: `count`, `settle` and what goes with
+//! them. And what it holds meanwhile: `queue`.
 
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::{get, post};
+use futures_util::future::join_all;
 use http::response::Parts;
 use http::{Method, StatusCode};
-use limiter_tower::{Settlement, rate_limit};
+use limiter_tower::time::TokioClock;
+use limiter_tower::{Limiter, LimiterLayer, Settlement, rate_limit};
+use tokio::time::{Instant, sleep};
 
 use super::driver::{App, request};
 
@@ -71,4 +75,48 @@ async fn a_group_counts_by_outcome_too() {
     let app = App::new(group());
     assert_eq!(app.post("/").await, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(app.gets("/", 3).await, [200, 200, 429]);
+}
+
+/// A router under the runtime's clock, and how long after `began` each of so many requests at once
+/// was answered, and how.
+async fn at_once(router: Router, count: usize) -> Vec<(u16, u64)> {
+    let limiter = Limiter::builder().clock(TokioClock::new()).build();
+    let router = router.layer(LimiterLayer::new(limiter));
+    let began = Instant::now();
+    join_all((0..count).map(|_| async {
+        let answer = tower::ServiceExt::oneshot(router.clone(), request(Method::GET, "/")).await.unwrap();
+        (answer.status().as_u16(), u64::try_from(began.elapsed().as_millis()).unwrap())
+    }))
+    .await
+}
+
+#[rate_limit("3/h", count = "failed", mode = "wait")]
+async fn good_login() {
+    sleep(std::time::Duration::from_millis(10)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_good_logins_at_once_wait_for_each_other_and_all_pass() {
+    let answers = at_once(Router::new().route("/", get(good_login)), 10).await;
+    assert_eq!(answers, [10, 10, 10, 20, 20, 20, 30, 30, 30, 40].map(|ms| (200, ms)));
+}
+
+#[rate_limit(concurrent = 1, queue = 2, max_wait = "25ms")]
+async fn one_at_a_time() {
+    sleep(std::time::Duration::from_millis(20)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_finds_no_slot_waits_and_is_refused_at_its_deadline_or_when_the_queue_is_full() {
+    let answers = at_once(Router::new().route("/", get(one_at_a_time)), 4).await;
+    assert_eq!(answers, [(200, 20), (200, 40), (503, 25), (503, 0)]);
+}
+
+#[rate_limit("10/s", queue = 8, max_wait = "1s", spaced)]
+async fn even() {}
+
+#[tokio::test(start_paused = true)]
+async fn spaced_requests_are_answered_one_by_one() {
+    let answers = at_once(Router::new().route("/", get(even)), 5).await;
+    assert_eq!(answers, [0, 100, 200, 300, 400].map(|ms| (200, ms)));
 }

@@ -1,4 +1,4 @@
-// `count` and `settle`, by words and by functions of several shapes and places.
+// `count`, `settle` and `queue`, by words and by functions of several shapes and places.
 #![deny(warnings)]
 #![allow(dead_code)]
 
@@ -36,7 +36,15 @@ fn api() -> axum::Router {
     axum::Router::new()
 }
 
+#[rate_limit("5/15min", count = "failed", mode = "wait")]
+#[rate_limit("50/h", count = "failed", mode = "wait", queue = 8, max_wait = "2s")]
+#[rate_limit(concurrent = 8, queue = 32, max_wait = "250ms")]
+async fn held() {}
+
+#[rate_limit(read = 600, write = "10/min", queue = 20, max_wait = "1min", spaced, cost = 2)]
+async fn even() {}
+
 fn main() {
     use axum::routing::{get, post};
-    let _: axum::Router = api().route("/", get(login).post(stacked)).route("/ask", post(ask));
+    let _: axum::Router = api().route("/", get(login).post(stacked)).route("/ask", post(ask)).route("/held", get(held).post(even));
 }
