@@ -10,6 +10,8 @@ pub mod postgres;
 pub mod program;
 #[path = "support/proxies.rs"]
 pub mod proxies;
+#[path = "support/redis.rs"]
+pub mod redis;
 #[path = "support/require.rs"]
 pub mod require;
 

@@ -2,10 +2,12 @@
 //! the difference between two amounts, divided by the difference in decisions, is what one costs.
 
 use std::hint::black_box;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use benches::keys::{FromId, Keys};
 use benches::rivals::*;
+use http::HeaderMap;
+use limiter_core::key::client_ip::{ClientIp, Peer, ResolveError, Resolved};
 
 fn work<R: Rival>(keys: &Keys, times: usize, refuse: bool) -> usize {
     // Making a clock takes as long as it takes, so it is not counted.
@@ -22,6 +24,13 @@ fn counted<R: Rival>(rival: &R, keys: &[R::Key], times: usize) -> usize {
         left -= round.len();
     }
     passed
+}
+
+/// Finds the clients of requests that have nothing but their peer.
+#[inline(never)]
+fn counted_peers(times: usize, find: impl Fn(Peer, &HeaderMap) -> Result<Resolved, ResolveError>) -> usize {
+    let (peer, headers) = (Peer::Ip(Ipv4Addr::new(203, 0, 113, 7).into()), HeaderMap::new());
+    (0..times).filter(|_| black_box(find(black_box(peer), black_box(&headers))).is_ok()).count()
 }
 
 fn main() {
@@ -45,6 +54,18 @@ fn main() {
         "text" => work::<OurText>(&hot, n, false),
         "fixed" => work::<OurFixed>(&hot, n, false),
         "slot" => work::<OurConcurrent>(&hot, n, false),
+        "peer" => {
+            let policy = ClientIp::peer_only();
+            counted_peers(n, |peer, headers| black_box(&policy).resolve(peer, headers))
+        }
+        // What finding a peer cannot be below: it goes in, and an answer comes out.
+        "peer-copy" => {
+            let answer = ClientIp::peer_only().resolve(Peer::Ip(Ipv4Addr::LOCALHOST.into()), &HeaderMap::new());
+            counted_peers(n, |peer, _| {
+                black_box(peer);
+                *black_box(&answer)
+            })
+        }
         "governor-hot" => work::<Governor<IpAddr, std::hash::RandomState>>(&hot, n, false),
         "governor-new" => work::<Governor<IpAddr, std::hash::RandomState>>(ip, n, false),
         _ => 0,

@@ -51,10 +51,12 @@ struct Seen {
 
 fn main() {
     // Under `cargo test --benches` it is enough that it runs.
-    let rounds = if std::env::args().any(|argument| argument == "--bench") { ROUNDS } else { 1 };
+    let words = || std::env::args().skip(1);
+    let stated = words().find_map(|word| word.parse().ok());
+    let rounds = stated.unwrap_or(if words().any(|word| word == "--bench") { ROUNDS } else { 1 });
     let mut contenders = contenders();
-    // A part of a name: that one alone, for an instruction counter.
-    if let Some(part) = std::env::args().skip(1).find(|argument| !argument.starts_with('-')) {
+    // A part of a name: that one alone, for an instruction counter, and for so many rounds.
+    if let Some(part) = words().find(|word| !word.starts_with('-') && word.parse::<usize>().is_err()) {
         contenders.retain(|contender| contender.name.contains(&part));
     }
     for contender in &mut contenders {

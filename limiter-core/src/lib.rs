@@ -56,7 +56,7 @@ pub use crate::{
         Applied, AppliedWatch, Claim, Exceeded, Held, Limiter, LimiterBuilder, Permit, RateLimitExceeded, Receipt,
         Ruling, Terms,
     },
-    policy::{Policy, PolicyError},
+    policy::{Declared, Policy, PolicyError},
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},
     settle::{Reservation, Settle, Settlement, Settling},
     store::{Reply, Store},

@@ -3,12 +3,14 @@
 use core::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::algorithm::{Algorithm, Mismatch, Params};
 use crate::decision::Name;
 use crate::limiter::Prepared;
 use crate::quota::Quota;
 use crate::rule::{Cost, Limit, MethodClass, Rule};
+use crate::time::Nanos;
 
 /// The most rules that one policy holds.
 pub const MOST_RULES: usize = 16;
@@ -98,6 +100,11 @@ impl Policy {
         self.inner.rules.iter().map(|rule| rule.name.as_str())
     }
 
+    /// The limits of the rules as declared, in order: whatever can be said of them before there is a request.
+    pub fn declared(&self) -> impl Iterator<Item = Declared<'_>> {
+        self.inner.rules.iter().map(|rule| Declared { name: rule.name.as_str(), params: &rule.params })
+    }
+
     /// The place of declaration.
     #[must_use]
     pub fn identity(&self) -> &str {
@@ -124,6 +131,40 @@ impl Policy {
     /// Keeps what a limiter made of it, unless another was first.
     pub(crate) fn keep(&self, limiter: u64, prepared: &Arc<Prepared>) {
         let _ = self.inner.prepared.set((limiter, Arc::clone(prepared)));
+    }
+}
+
+/// The limit of one rule as declared. A limiter may put another quota in its place, and a rule may
+/// have one for each caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Declared<'p> {
+    name: &'p str,
+    params: &'p Params,
+}
+
+impl<'p> Declared<'p> {
+    /// The rule's public name.
+    #[must_use]
+    pub fn name(&self) -> &'p str {
+        self.name
+    }
+
+    /// How the rule counts.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.params.algorithm()
+    }
+
+    /// Units that a fresh key can spend at once.
+    #[must_use]
+    pub fn limit(&self) -> u64 {
+        self.params.capacity()
+    }
+
+    /// Time in which the whole quota comes back once spent. `None` for concurrent limits.
+    #[must_use]
+    pub fn window(&self) -> Option<Duration> {
+        self.params.window().map(Duration::from)
     }
 }
 
@@ -159,16 +200,20 @@ fn check(rule: Rule, name: Name, earlier: &[PolicyRule]) -> Result<PolicyRule, P
     if earlier.iter().any(|other| other.name == name) {
         return Err(PolicyError::DuplicateName { name });
     }
-    let params =
-        params_of(&rule, rule.limit).map_err(|mismatch| PolicyError::Quota { name: name.clone(), mismatch })?;
+    let params = params_of(&rule, rule.limit)
+        .map_err(|mismatch| PolicyError::Quota { name: name.clone(), mismatch })?
+        .leased(rule.lease.unwrap_or_default());
     if let Cost::Fixed(cost) = rule.cost
         && params.capacity() > 0
         && u64::from(cost) > params.capacity()
     {
         return Err(PolicyError::Cost { name, cost, capacity: params.capacity() });
     }
-    let mismatch = if params.algorithm() != Algorithm::Concurrent {
-        (rule.penalty && rule.settle.is_some()).then_some(Mismatch::PenaltyOnSettled)
+    let mismatch = if rule.lease == Some(Nanos::ZERO) {
+        Some(Mismatch::LeaseOfNoTime)
+    } else if params.algorithm() != Algorithm::Concurrent {
+        let penalty = (rule.penalty && rule.settle.is_some()).then_some(Mismatch::PenaltyOnSettled);
+        rule.lease.map(|_| Mismatch::LeaseOnRate).or(penalty)
     } else if rule.penalty {
         Some(Mismatch::PenaltyOnConcurrent)
     } else if rule.quota_fn.is_some() {

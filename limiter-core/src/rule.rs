@@ -2,6 +2,7 @@
 
 use core::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderMap, Method, Version};
@@ -13,6 +14,7 @@ use crate::key::{Global, Ip, KeySource, Missing};
 use crate::queue::Queue;
 use crate::quota::Quota;
 use crate::settle::Settle;
+use crate::time::Nanos;
 
 /// Which requests a rule counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -161,6 +163,7 @@ pub struct Rule {
     pub(crate) name: Option<Name>,
     pub(crate) scope: Option<Name>,
     pub(crate) limit: Limit,
+    pub(crate) lease: Option<Nanos>,
     pub(crate) algorithm: Algorithm,
     pub(crate) key: Arc<dyn KeySource>,
     pub(crate) trusted_key: bool,
@@ -184,6 +187,7 @@ impl Rule {
             name: None,
             scope: None,
             limit: Limit::Rate(quota),
+            lease: None,
             algorithm: Algorithm::Bucket,
             key: Arc::new(Ip::new()),
             trusted_key: false,
@@ -218,8 +222,38 @@ impl Rule {
         self
     }
 
+    /// Lets a slot of a concurrent limit run out this long after it was taken, whether or not its
+    /// holder gives it back: nobody is kept out for ever by one that hangs. Giving it back later does
+    /// nothing, and the holder's [`Lease`](crate::store::Lease) says that it is over.
+    ///
+    /// Stores that several processes share have leases without this, which they renew for as long as
+    /// the holder's process lives.
+    ///
+    /// ```
+    /// use limiter_core::testing::ManualClock;
+    /// use limiter_core::{Limiter, Policy, Rule, key::Key};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::new();
+    /// let limiter = Limiter::builder().clock(clock.clone()).build();
+    /// let mutex = Policy::new("mutex", [Rule::concurrent(1).lease(Duration::from_secs(60))])?;
+    /// let hangs = limiter.try_acquire(&mutex, &Key::everyone())?;
+    /// clock.advance(Duration::from_secs(60));
+    /// let next = limiter.try_acquire(&mutex, &Key::everyone())?;
+    /// assert!(!hangs.is_valid() && next.is_valid());
+    /// drop(hangs);
+    /// assert!(limiter.try_acquire(&mutex, &Key::everyone()).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = Some(Nanos::from(lease));
+        self
+    }
+
     /// Shares the budget with every rule of the same scope, quota and algorithm. Without a scope
-    /// the budget belongs to the place where the rule is declared.
+    /// the budget belongs to the place where the rule is declared. Concurrent limits of one scope
+    /// count the same slots, each up to its own limit.
     #[must_use]
     pub fn scope(mut self, scope: impl Into<Name>) -> Self {
         self.scope = Some(scope.into());

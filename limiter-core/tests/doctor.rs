@@ -195,7 +195,8 @@ fn a_budget_that_is_charged_twice_by_one_request_is_told() {
     let get = parts(&[]);
     let passes = |policies: &[&Policy]| {
         let (watch, mut applied) = (AppliedWatch::default(), Applied::default());
-        policies.iter().for_each(|policy| watch.note(&patient.limiter, policy, &get, &mut applied));
+        let limiter = &patient.limiter;
+        policies.iter().for_each(|policy| watch.note(limiter, limiter, policy, &get, &mut applied));
     };
     // Made apart, and read beside write: nothing is charged twice.
     passes(&[&policy(MethodClass::Read), &policy(MethodClass::Write), &patient.policy]);
@@ -224,6 +225,36 @@ fn the_doctor_looks_at_the_first_requests_alone_and_not_at_all_when_sent_away() 
     let patient = Patient { limiter, warnings, ..patient };
     patient.ask(ip("192.168.0.2"), &[(FORWARDED_FOR, "203.0.113.7")]);
     assert_eq!(patient.codes(), [""; 0]);
+}
+
+#[test]
+fn the_doctor_looks_again_after_the_trusted_networks_were_replaced() {
+    let patient = Patient::new(behind_one());
+    for client in 0..2000 {
+        patient.ask(ip("10.0.0.1"), &[(FORWARDED_FOR, &format!("203.0.113.{}", client % 250))]);
+    }
+    patient.ask(ip("10.0.0.2"), &[(FORWARDED_FOR, "203.0.113.7")]);
+    assert_eq!(patient.codes(), [""; 0], "it had seen enough");
+
+    // A list that trusts too much is told at once, by a clone of the policy as well.
+    let policy = patient.limiter.client_ip().clone();
+    policy.reload_trusted(["10.0.0.0/8"]).unwrap();
+    assert_eq!(patient.codes(), ["L102"]);
+    // A list that forgot the proxy is told at its first request.
+    policy.reload_trusted(["10.0.0.3"]).unwrap();
+    patient.ask(ip("10.0.0.1"), &[(FORWARDED_FOR, "203.0.113.7")]);
+    assert_eq!(patient.codes(), ["L102", "L101"]);
+    // One that is refused changes nothing.
+    assert!(policy.reload_trusted(["10.0.0.0/99"]).is_err());
+    assert_eq!(patient.codes(), ["L102", "L101"]);
+
+    let warnings = Warnings::default();
+    let client_ip = behind_one().build().unwrap();
+    let limiter = Limiter::builder().client_ip(client_ip.clone()).observer(warnings.clone()).without_doctor().build();
+    client_ip.reload_trusted(["10.0.0.0/8"]).unwrap();
+    assert!(warnings.0.lock().unwrap().is_empty(), "sent away for good");
+    drop(limiter);
+    client_ip.reload_trusted(["10.0.0.0/8"]).unwrap();
 }
 
 #[test]

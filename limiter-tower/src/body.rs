@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::slots::Held;
+use crate::slots::Slots;
 
 pin_project! {
     /// The body of a limited service's answers.
@@ -19,7 +19,7 @@ pin_project! {
     pub struct ResponseBody<B> {
         #[pin]
         kind: Kind<B>,
-        held: Option<Held>,
+        held: Option<Slots>,
     }
 }
 
@@ -40,7 +40,7 @@ impl<B> ResponseBody<B> {
 }
 
 impl<B: Body> ResponseBody<B> {
-    pub(crate) fn inner(body: B, held: Option<Held>) -> Self {
+    pub(crate) fn inner(body: B, held: Option<Slots>) -> Self {
         // Nobody has to poll a body that says it is at its end.
         let held = held.filter(|_| !body.is_end_stream());
         ResponseBody { kind: Kind::Inner { body }, held }

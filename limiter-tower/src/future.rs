@@ -9,12 +9,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
-use limiter_core::Ruling;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::body::ResponseBody;
-use crate::gate::{Gate, Luggage, Pass, Pending};
+use crate::gate::{Gate, Pass, Pending};
 
 pin_project! {
     /// The future of [`RateLimit`](crate::RateLimit). Nothing is boxed when the decision is made at
@@ -62,8 +61,8 @@ where
     }
 
     #[inline(always)]
-    pub(crate) fn admitted(answer: S::Future, ruling: Ruling, luggage: Luggage) -> Self {
-        ResponseFuture { state: State::Calling { answer, pass: Some(Pass::new(ruling, luggage)) } }
+    pub(crate) fn admitted(answer: S::Future, pass: Pass) -> Self {
+        ResponseFuture { state: State::Calling { answer, pass: Some(pass) } }
     }
 
     pub(crate) fn uncounted(answer: S::Future) -> Self {
@@ -98,7 +97,7 @@ where
                         Ok(response) => response,
                         Err(error) => {
                             // The charge stands or is settled, and the slots are free.
-                            if let Some(pass) = pass.take() {
+                            if let Some(mut pass) = pass.take() {
                                 pass.fail();
                             }
                             return Poll::Ready(Err(error));
@@ -115,11 +114,10 @@ where
                     let Some(Waiting { pending, gate, mut parts, body, mut service }) = waiting.take() else {
                         return Poll::Pending;
                     };
-                    match gate.verdict(&mut ruling, &mut parts, pending.limiter) {
-                        Ok(luggage) => State::Calling {
-                            answer: service.call(Request::from_parts(parts, body)),
-                            pass: Some(Pass::new(ruling, luggage)),
-                        },
+                    match gate.verdict(&mut ruling, &mut parts, pending.travelled) {
+                        Ok(pass) => {
+                            State::Calling { answer: service.call(Request::from_parts(parts, body)), pass: Some(pass) }
+                        }
                         Err(response) => State::Refused { response: Some(response) },
                     }
                 }

@@ -86,6 +86,8 @@ pub use crate::{
 
 pub use limiter_core::key::client_ip::{ClientIp, Peer};
 pub use limiter_core::key::{Global, Header, Ip};
+#[cfg(feature = "redis")]
+pub use limiter_core::store::redis::RedisStore;
 pub use limiter_core::{
     AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Key, KeySource, Limiter, MethodClass, Missing,
     Observer, OnStoreError, Policy, PolicyError, Queue, Quota, Refusal, Rule, Settle, Usage, Warning,
@@ -165,7 +167,7 @@ pub use crate::axum::{
 /// | `name = "search"` | the name on the wire and in metrics; the function's unless stated. `read` and `write` get `-read` and `-write` |
 /// | `scope = "search"` | shares the budget with other rules of this scope and quota |
 /// | `headers = "draft-11, legacy"` | the fields that answers carry, and no others: one of `draft-11`, `draft-07`, `draft-06`, and one of `legacy`, `legacy-delta`; or `off`. Without it the application's [`Wire`](headers::Wire) says |
-/// | `on_limited = sorry` | answers refused requests: `fn(&`[`Denial`](response::Denial)`) ->` a [`Content`](response::Content), or a response of `Bytes`; the fields of the refusal are added |
+/// | `on_limited = sorry` | answers refused requests: `fn(&`[`Denial`](response::Denial)`) ->` a [`Content`](response::Content), a response of `Bytes`, or whatever implements axum's `IntoResponse`; the fields of the refusal are added |
 /// | `exempt = "/health, /static/*"` | paths of a group that are not limited |
 /// | `inner = session_unlimited` | also keeps the untouched function, under this name |
 /// | `crate = ::my::facade` | where this crate is found, if not at `::limiter_tower` |

@@ -72,33 +72,29 @@ impl Settlement {
     }
 }
 
-/// Puts the handler's [`Settlement`] into the request, if a rule leaves the cost to the handler.
+/// Takes what the outcome settles out of a ruling, together with the numbers that this changes, and
+/// puts the handler's [`Settlement`] into the request, if a rule leaves the cost to the handler.
 #[inline]
-pub(crate) fn hand_out(ruling: &Ruling, parts: &mut Parts) {
-    if ruling.reservation.is_some()
-        && let Some(here) = ruling.settlement()
-    {
+pub(crate) fn open(ruling: &mut Ruling, parts: &mut Parts) -> Option<Box<Ruling>> {
+    let reservation = ruling.reservation.take()?;
+    if let Some(here) = reservation.settlement() {
         let outer = parts.extensions.remove::<Settlement>().map(Arc::new);
         parts.extensions.insert(Settlement { here: Some(here), outer });
     }
+    let decision = ruling.decision.clone();
+    Some(Box::new(Ruling { decision, reservation: Some(reservation), ..Ruling::default() }))
 }
 
-/// Settles what the answer settles.
-#[inline]
-pub(crate) fn settle<B>(ruling: &mut Ruling, response: Response<B>) -> Response<B> {
-    if ruling.reservation.is_none() {
-        return response;
-    }
+/// Settles what the answer settles. What is left is the handler's.
+pub(crate) fn settle<B>(open: &mut Ruling, response: Response<B>) -> Response<B> {
     let (parts, body) = response.into_parts();
-    ruling.answered(&parts);
-    // What is left of it is the handler's.
-    ruling.reservation = None;
+    open.answered(&parts);
     Response::from_parts(parts, body)
 }
 
 /// A limit further in refused the request: it was not made.
-pub(crate) fn cancel(ruling: &mut Ruling) {
-    if let Some(reservation) = ruling.reservation.take() {
+pub(crate) fn cancel(open: Option<Box<Ruling>>) {
+    if let Some(reservation) = open.and_then(|open| open.reservation) {
         reservation.cancel();
     }
 }

@@ -93,19 +93,18 @@ where
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
         let (mut parts, body) = request.into_parts();
-        match self.gate.enter(&mut parts) {
-            Entry::Asked(Reply::Now(mut ruling), limiter) => {
-                match self.gate.verdict(&mut ruling, &mut parts, limiter) {
-                    Ok(luggage) => {
-                        let answer = self.inner.call(Request::from_parts(parts, body));
-                        ResponseFuture::admitted(answer, ruling, luggage)
-                    }
+        let mut entry = self.gate.enter(&mut parts);
+        match entry {
+            // Read where it is: a ruling is large.
+            Entry::Asked(Reply::Now(ref mut ruling), ref mut travelled) => {
+                match self.gate.verdict(ruling, &mut parts, mem::take(travelled)) {
+                    Ok(pass) => ResponseFuture::admitted(self.inner.call(Request::from_parts(parts, body)), pass),
                     Err(response) => self.refuse(response),
                 }
             }
-            Entry::Asked(Reply::Later(ruling), limiter) => {
+            Entry::Asked(Reply::Later(ruling), travelled) => {
                 let gate = Arc::clone(&self.gate);
-                ResponseFuture::deciding(Pending { ruling, limiter }, gate, parts, body, self.take_ready())
+                ResponseFuture::deciding(Pending { ruling, travelled }, gate, parts, body, self.take_ready())
             }
             Entry::Refused(response) => self.refuse(response),
             Entry::Uncounted => ResponseFuture::uncounted(self.inner.call(Request::from_parts(parts, body))),

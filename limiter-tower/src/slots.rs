@@ -57,26 +57,16 @@ pub struct Slots {
     _outer: Option<Arc<Slots>>,
 }
 
-/// What the answer's body keeps.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a box would be an allocation for each request that holds a slot")]
-pub(crate) enum Held {
-    /// Nobody else has them.
-    Alone { _permit: Permit },
-    /// The handler may have them too.
-    Shared { _slots: Slots },
-}
-
-impl Held {
-    /// Shares the slots with the handler if the request asks for an upgrade.
-    pub(crate) fn new(permit: Permit, parts: &mut Parts) -> Self {
+impl Slots {
+    /// The slots of a request, shared with its handler if it asks for an upgrade. The answer's body has them anyway.
+    pub(crate) fn of(permit: Permit, parts: &mut Parts) -> Self {
+        let permit = Arc::new(permit);
         if !asks_for_upgrade(parts) {
-            return Held::Alone { _permit: permit };
+            return Slots { _permit: permit, _outer: None };
         }
-        let outer = parts.extensions.remove::<Slots>().map(Arc::new);
-        let slots = Slots { _permit: Arc::new(permit), _outer: outer };
+        let slots = Slots { _permit: permit, _outer: parts.extensions.remove::<Slots>().map(Arc::new) };
         parts.extensions.insert(slots.clone());
-        Held::Shared { _slots: slots }
+        slots
     }
 }
 

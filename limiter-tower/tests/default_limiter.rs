@@ -30,6 +30,11 @@ async fn without_a_limiter_the_process_wide_one_decides_until_the_application_re
     assert_eq!(status(&third, get("/")).await, StatusCode::OK);
     assert_eq!(notes.all(), ["L004", "allow Store"]);
 
+    // One budget charged twice is found without a limiter too.
+    let twice = RateLimitLayer::builder().quota("9/h").key(Global).build().unwrap();
+    assert_eq!(status(&twice.layer(twice.layer(service_fn(ok))), get("/")).await, StatusCode::OK);
+    assert_eq!(notes.all(), ["L004", "allow Store", "L107"]);
+
     // Someone says that there must be one: who has none is refused, and nothing is counted.
     let strict = LimiterLayer::new(Limiter::builder().require_limiter().build());
     let fourth = layer().layer(service_fn(ok));

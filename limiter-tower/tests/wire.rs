@@ -3,14 +3,15 @@
 
 mod support;
 
+use axum::response::Html;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use limiter_tower::headers::{Family, Legacy, Wire};
-use limiter_tower::response::Body;
+use limiter_tower::response::{Body, Content, IntoRefusal};
 use limiter_tower::{Global, LimiterLayer, RateLimitBuilder, RateLimitLayer};
 use support::{TestBody, get, limiter, ok};
-use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
 
 fn layer(quota: &str, name: &'static str) -> RateLimitBuilder {
     RateLimitLayer::builder().quota(quota).key(Global).named(name).limiter(limiter())
@@ -90,6 +91,65 @@ async fn an_answer_of_ones_own_keeps_the_fields_and_needs_no_status() {
     assert_eq!(lines(&headers, "retry-after"), ["60"]);
     assert_eq!(lines(&headers, "cache-control"), ["no-store"]);
     assert_eq!(lines(&headers, "ratelimit"), ["\"api\";r=0;t=60"]);
+}
+
+/// The answer of `on_limited` to a second request.
+async fn refused_by<R, Kind>(answer: impl Fn() -> R + Send + Sync + 'static) -> (StatusCode, HeaderMap, Bytes)
+where
+    R: IntoRefusal<Kind> + 'static,
+{
+    let layer = layer("1/min", "api").on_limited(move |_, _| answer());
+    let service = ServiceBuilder::new().layer(layer.build().unwrap()).service(service_fn(ok));
+    ask!(service, get("/"));
+    let (status, headers, body) = ask!(service, get("/"));
+    assert_eq!(lines(&headers, "retry-after"), ["60"]);
+    assert_eq!(lines(&headers, "cache-control"), ["no-store"]);
+    assert_eq!(lines(&headers, "ratelimit"), ["\"api\";r=0;t=60"]);
+    (status, headers, body)
+}
+
+#[tokio::test]
+async fn whatever_axum_can_answer_with_can_answer_a_refused_request() {
+    let (status, headers, body) = refused_by(|| (StatusCode::IM_A_TEAPOT, [("x-why", "tea")], "later")).await;
+    assert_eq!((status, &body[..]), (StatusCode::IM_A_TEAPOT, &b"later"[..]));
+    assert_eq!(
+        (lines(&headers, "x-why"), lines(&headers, "content-type")),
+        (vec!["tea"], vec!["text/plain; charset=utf-8"])
+    );
+    let (status, headers, body) = refused_by(|| Html("<p>later")).await;
+    assert_eq!((status, &body[..]), (StatusCode::TOO_MANY_REQUESTS, &b"<p>later"[..]));
+    assert_eq!(lines(&headers, "content-type"), ["text/html; charset=utf-8"]);
+    let (_, _, body) = refused_by(|| "later".to_owned()).await;
+    assert_eq!(&body[..], b"later");
+    let (_, headers, body) = refused_by(|| axum::response::Response::new(axum::body::Body::from("later"))).await;
+    assert_eq!((lines(&headers, "content-type").len(), &body[..]), (0, &b"later"[..]));
+    // Two frames of one body.
+    let stream = || futures_util::stream::iter(["la", "ter"].map(Ok::<_, std::io::Error>));
+    let (_, _, body) = refused_by(move || axum::body::Body::from_stream(stream())).await;
+    assert_eq!(&body[..], b"later");
+}
+
+#[tokio::test]
+async fn a_response_of_text_or_bytes_can_answer_a_refused_request() {
+    for body in [
+        refused_by(|| Response::new(Bytes::from_static(b"later"))).await.2,
+        refused_by(|| Response::new("later")).await.2,
+        refused_by(|| Response::new("later".to_owned())).await.2,
+        refused_by(|| Response::new(b"later".to_vec())).await.2,
+        refused_by(|| Content::text("later")).await.2,
+    ] {
+        assert_eq!(&body[..], b"later");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_at_hand_is_left_out_of_a_refusal() {
+    let (status, _, body) =
+        refused_by(|| axum::body::Body::from_stream(futures_util::stream::pending::<Result<Bytes, BoxError>>())).await;
+    assert_eq!((status, body.len()), (StatusCode::TOO_MANY_REQUESTS, 0));
+    let endless = || futures_util::stream::repeat_with(|| Ok::<_, BoxError>(Bytes::from_static(&[b'.'; 4096])));
+    let (status, _, body) = refused_by(move || axum::body::Body::from_stream(endless())).await;
+    assert_eq!((status, body.len()), (StatusCode::TOO_MANY_REQUESTS, 0));
 }
 
 #[tokio::test]

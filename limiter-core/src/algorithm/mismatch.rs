@@ -14,6 +14,10 @@ pub enum Mismatch {
     AlignedSliding,
     /// A window admits its count and no burst above it.
     BurstOnWindow,
+    /// What counts requests holds no slots that could run out.
+    LeaseOnRate,
+    /// A lease of no time.
+    LeaseOfNoTime,
     /// More units than an exact log remembers.
     LogTooLong {
         /// The count asked for.
@@ -46,6 +50,8 @@ impl fmt::Display for Mismatch {
             Mismatch::BurstOnWindow => {
                 "a window admits its count and has no `burst`; use algorithm `bucket`, or leave the burst out"
             }
+            Mismatch::LeaseOnRate => "only slots of a concurrent limit run out; leave `lease` out",
+            Mismatch::LeaseOfNoTime => "a lease of 0 holds nothing; accepted: 1 ns or more",
             Mismatch::PenaltyOnConcurrent => "a concurrent limit counts slots held, and a refusal holds none; leave `penalty` out",
             Mismatch::PenaltyOnSettled => "a rule that settles by outcome never counts what it refuses; leave `penalty` out",
             Mismatch::SettleOnConcurrent => "a slot is free when its request ends, whatever came of it; leave what is settled out",

@@ -8,6 +8,7 @@ pub mod bucket;
 pub mod concurrent;
 pub mod fixed;
 pub mod interval;
+pub(crate) mod leases;
 pub mod log;
 mod mismatch;
 mod share;
@@ -93,7 +94,8 @@ pub struct Params {
     capacity: u64,
     /// Units that a period brings back (interval only).
     count: u64,
-    /// Nanoseconds one unit takes to come back (bucket only).
+    /// Nanoseconds one unit takes to come back (bucket), or after which a slot runs out (concurrent,
+    /// 0 for never).
     interval: u64,
     /// Length of the window, or of the quota's period.
     period: u64,
@@ -155,6 +157,32 @@ impl Params {
         }
     }
 
+    /// The same, with slots that run out this long after they were taken, if nobody gives them back
+    /// before. Zero is never, and other algorithms hold no slots.
+    #[must_use]
+    pub const fn leased(mut self, lease: Nanos) -> Self {
+        if matches!(self.algorithm, Algorithm::Concurrent) {
+            self.interval = lease.get();
+        }
+        self
+    }
+
+    /// How long after it was taken a slot runs out, if it does.
+    #[must_use]
+    #[inline]
+    pub const fn lease(&self) -> Option<Nanos> {
+        match self.algorithm {
+            Algorithm::Concurrent if self.interval > 0 => Some(Nanos::new(self.interval)),
+            _ => None,
+        }
+    }
+
+    /// Whether what is remembered of a key grows with what it takes.
+    #[inline]
+    pub(crate) const fn grows(&self) -> bool {
+        matches!(self.algorithm, Algorithm::Log) || self.lease().is_some()
+    }
+
     /// The algorithm.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
@@ -177,6 +205,24 @@ impl Params {
     #[must_use]
     pub const fn offset(&self) -> Option<i32> {
         if self.aligned { Some(self.offset_secs) } else { None }
+    }
+
+    /// Units that a period brings back, where periods do.
+    #[cfg(feature = "fleet")]
+    pub(crate) const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Nanoseconds in which one unit comes back.
+    #[cfg(feature = "fleet")]
+    pub(crate) const fn interval(&self) -> u64 {
+        self.interval
+    }
+
+    /// How much later than by the wall clock an aligned window may end by the other.
+    #[cfg(feature = "fleet")]
+    pub(crate) const fn slack(&self) -> u64 {
+        if self.offset().is_some() { self.period / 1024 } else { 0 }
     }
 
     /// Whether decisions read the wall clock.
@@ -220,7 +266,7 @@ impl Params {
         }
         match self.algorithm {
             Algorithm::Bucket => bucket::decide(self, state, now, cost),
-            Algorithm::Concurrent => concurrent::decide(self, state, cost),
+            Algorithm::Concurrent => concurrent::decide(self, state, now, cost),
             Algorithm::Fixed => fixed::decide(self, state, now, cost),
             Algorithm::Interval => interval::decide(self, state, now, cost),
             Algorithm::Log => log::decide_summary(self, state, now, cost),
@@ -264,7 +310,7 @@ impl Params {
     pub fn settle(&self, state: State, now: Now, until: Nanos, units: i64) -> State {
         match self.algorithm {
             Algorithm::Bucket => bucket::settle(self, state, now, until, units),
-            Algorithm::Concurrent => concurrent::settle(state, units),
+            Algorithm::Concurrent => concurrent::settle(self, state, now, until, units),
             Algorithm::Fixed => fixed::settle(self, state, now, until, units),
             Algorithm::Interval => interval::settle(self, state, now, until, units),
             Algorithm::Log => log::settle_summary(self, state, now, until, units),
@@ -277,7 +323,7 @@ impl Params {
     pub fn remaining(&self, state: State, now: Now) -> u64 {
         match self.algorithm {
             Algorithm::Bucket => bucket::remaining(self, state, now),
-            Algorithm::Concurrent => self.capacity.saturating_sub(state.used),
+            Algorithm::Concurrent => concurrent::remaining(self, state, now),
             Algorithm::Fixed => fixed::remaining(self, state, now),
             Algorithm::Interval => interval::remaining(self, state, now),
             Algorithm::Log => log::remaining(self, state, now),

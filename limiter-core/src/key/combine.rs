@@ -44,6 +44,10 @@ impl KeySource for Fallback {
     fn is_per_client(&self) -> bool {
         self.0.iter().any(|source| source.is_per_client())
     }
+
+    fn is_secret(&self) -> bool {
+        self.0.iter().any(|source| source.is_secret())
+    }
 }
 
 /// Several sources together: `ip + path:tenant`. Missing if any of them is.
@@ -84,6 +88,10 @@ impl KeySource for Composite {
 
     fn is_per_client(&self) -> bool {
         self.0.iter().any(|source| source.is_per_client())
+    }
+
+    fn is_secret(&self) -> bool {
+        self.0.iter().any(|source| source.is_secret())
     }
 }
 

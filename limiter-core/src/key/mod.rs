@@ -19,4 +19,6 @@ pub use key_value::{Key, Part, Revealed};
 pub use notation::{KeyError, parse_source};
 pub use request_sources::{Cookie, Extension, Header, Host, Method, Path, Query, Route};
 pub use secret::Secret;
+#[cfg(feature = "fleet")]
+pub(crate) use secret::{has_fleet_secret, set_fleet_secret};
 pub use source::{AsyncKey, Extracted, IntoKey, KeyContext, KeySource, Later, Missing, RouteInfo};

@@ -34,6 +34,10 @@ impl KeySource for Header {
         format!("header:{}", self.0)
     }
 
+    fn is_secret(&self) -> bool {
+        true
+    }
+
     fn is_caller_chosen(&self) -> bool {
         true
     }
@@ -65,6 +69,10 @@ impl KeySource for Cookie {
         format!("cookie:{}", self.0)
     }
 
+    fn is_secret(&self) -> bool {
+        true
+    }
+
     fn is_caller_chosen(&self) -> bool {
         true
     }
@@ -91,6 +99,10 @@ impl KeySource for Query {
 
     fn describe(&self) -> String {
         format!("query:{}", self.0)
+    }
+
+    fn is_secret(&self) -> bool {
+        true
     }
 
     fn is_caller_chosen(&self) -> bool {

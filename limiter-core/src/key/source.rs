@@ -176,6 +176,11 @@ pub trait KeySource: Send + Sync + 'static {
         true
     }
 
+    /// Whether the key holds what must not be kept as it is, and is kept as a keyed hash.
+    fn is_secret(&self) -> bool {
+        false
+    }
+
     /// Whether the key is the client's address.
     fn is_client_address(&self) -> bool {
         false

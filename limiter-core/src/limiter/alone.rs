@@ -105,10 +105,11 @@ impl Alone<'_> {
             return self.held(single, now, allowed, &reply);
         }
         let slots = Few::one(charge(single, now, &reply));
+        let lease = self.limiter.lease_of(&slots);
         Reply::Now(Ruling {
             decision: self.made(single, now, allowed, &reply),
             receipt: Receipt { charges: Few::new(), local: false },
-            permit: Some(Permit::new(self.limiter.clone(), slots, None, false)),
+            permit: Some(Permit::new(self.limiter.clone(), slots, lease, false)),
             reservation: None,
         })
     }

@@ -30,10 +30,10 @@ impl AppliedWatch {
         self.0.load(Ordering::Relaxed) >= LOOKED_AT
     }
 
-    /// Adds the budgets of `policy` that a request is about to be charged to, and warns of those that
-    /// it has been charged to before.
+    /// Adds the budgets of `policy` that a request is about to be charged to by `limiter`, and has
+    /// `listener` warn of those that it has been charged to before.
     #[cold]
-    pub fn note(&self, limiter: &Limiter, policy: &Policy, parts: &Parts, applied: &mut Applied) {
+    pub fn note(&self, limiter: &Limiter, listener: &Limiter, policy: &Policy, parts: &Parts, applied: &mut Applied) {
         self.0.fetch_add(1, Ordering::Relaxed);
         let Ok(prepared) = limiter.prepared(policy) else { return };
         let class = MethodClass::of(parts);
@@ -43,7 +43,7 @@ impl AppliedWatch {
             .collect();
         for (rule, budget) in &charged {
             if applied.0.contains(budget) {
-                limiter.warn(Warning::AppliedTwice { rule: rule.shown.name.clone() });
+                listener.warn(Warning::AppliedTwice { rule: rule.shown.name.clone() });
             }
         }
         applied.0.extend(charged.into_iter().map(|(_, budget)| budget));

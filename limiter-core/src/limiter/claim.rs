@@ -9,9 +9,9 @@ use super::decide::questions;
 use super::prepared::Prepared;
 use super::ruling::Ruling;
 use super::{Limiter, StoreHandle};
-use crate::decision::Source;
 #[cfg(feature = "wait")]
 use crate::decision::{Decision, Outcome};
+use crate::decision::{Source, Usage};
 use crate::event::Event;
 use crate::key::Key;
 use crate::policy::Policy;
@@ -167,6 +167,12 @@ impl Limiter {
             true => Ok(decided),
             false => Err(StoreError::unsupported()),
         });
+        if let (Ok(decided), Some(part)) = (&answer, parts.first())
+            && decided.source == Source::Store
+            && self.inner.outage.is_on()
+        {
+            self.recovered(part.op.now.monotonic);
+        }
         let mut lease = None;
         let mut from = 0;
         for part in parts {
@@ -176,13 +182,21 @@ impl Limiter {
                     lease.clone_from(&decided.lease);
                     let items = decided.items.iter().skip(from).take(part.op.items.len()).copied().collect();
                     from += part.op.items.len();
-                    let own = Decided { allowed: decided.allowed, items, source: decided.source, lease: None };
+                    let own = Decided {
+                        allowed: decided.allowed,
+                        items,
+                        source: decided.source,
+                        lease: None,
+                        now: decided.now,
+                    };
                     self.part_of(prepared, part, &own)
                 }
                 Err(_) if part.op.items.is_empty() => Ruling::without_rules(),
                 Err(error) => self.without_store(prepared, &part.op, &part.asked, error, None),
             };
-            let keys = part.asked.iter().map(|one| one.key.clone()).collect();
+            // While the store fails not every rule says something.
+            let asked = |usage: &Usage| part.asked.iter().find(|one| one.rule == usage.index());
+            let keys = ruling.decision.usages().iter().filter_map(asked).map(|one| one.key.clone()).collect();
             self.join(&mut whole, Granted { ruling, keys });
         }
         if let Some(permit) = &mut whole.ruling.permit

@@ -1,10 +1,21 @@
 //! What stands before the rules: lists of clients that never get in and of those that are not limited.
 
-use super::{Limiter, Ruling};
+use std::sync::Arc;
+
+use super::{Inner, Limiter, Ruling};
 use crate::access::{AccessList, Standing};
 use crate::decision::{Decision, Source};
 use crate::event::Event;
+use crate::key::client_ip::Reloaded;
 use crate::key::{Key, KeyContext};
+
+impl Reloaded for Inner {
+    fn reloaded(self: Arc<Self>) {
+        let limiter = Limiter { inner: self };
+        limiter.inner.doctor.start_again();
+        limiter.look_at_networks();
+    }
+}
 
 impl Limiter {
     /// The list of clients that are not limited and of those that never get in.
@@ -32,6 +43,13 @@ impl Limiter {
             }
         }
         Some(Ruling { decision, ..Ruling::default() })
+    }
+
+    /// Lets the doctor look at whom the policy trusts.
+    pub(super) fn look_at_networks(&self) {
+        if let Some(warning) = self.inner.doctor.at_start(self.client_ip()) {
+            self.warn(warning);
+        }
     }
 
     /// Lets the doctor look, as long as it does.

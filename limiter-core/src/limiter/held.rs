@@ -59,6 +59,12 @@ impl Held {
         self.ruling.permit.as_ref().and_then(Permit::lease)
     }
 
+    /// Whether the slots are still this holder's: they may be another's once their lease is over.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.lease().is_none_or(|lease| lease.is_valid(self.limiter.now()))
+    }
+
     /// Gives everything back, as if the claim had not been made: slots, and what was charged.
     pub fn undo(mut self) {
         self.limiter.undo(&mut self.ruling);

@@ -31,7 +31,7 @@ mod wait;
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use dashmap::{DashMap, DashSet};
 
@@ -102,6 +102,8 @@ pub(crate) struct Inner {
     fingerprints: Fingerprints,
     /// Requests that are yet to be settled.
     open: OpenRequests,
+    /// How many leases were granted in this process.
+    leases: AtomicU64,
     #[cfg(feature = "wait")]
     lines: Arc<line::Lines>,
 }
@@ -158,6 +160,12 @@ impl Limiter {
     #[must_use]
     pub fn wall(&self) -> Nanos {
         self.inner.clock.wall()
+    }
+
+    /// Monotonic time, as this limiter's clock has it: what leases go by.
+    #[must_use]
+    pub fn now(&self) -> Nanos {
+        self.inner.clock.read(false).monotonic
     }
 
     /// Checks that this limiter can carry out a policy, and gets ready for it. Decisions do this by
@@ -283,6 +291,19 @@ impl LimiterBuilder {
         self
     }
 
+    /// The secret under which texts that may be secrets (headers, cookies, query parameters) are hashed
+    /// for stores that several processes share: the same in every process, at least 16 random bytes.
+    ///
+    /// It holds for the whole process, the first one set for all limiters, and cannot change once a text
+    /// was hashed: set it before anything else, access lists included. Set too late, policies with such
+    /// keys are refused.
+    #[cfg(feature = "fleet")]
+    pub fn fleet_secret(self, secret: impl AsRef<[u8]>) -> Self {
+        // Whether it came too late is asked where it matters: when a policy is prepared.
+        let _ = crate::key::set_fleet_secret(secret.as_ref());
+        self
+    }
+
     /// Tells the time by another clock, such as a manual one in tests.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
@@ -353,13 +374,14 @@ impl LimiterBuilder {
                 require: self.require,
                 fingerprints: Fingerprints::new(),
                 open: OpenRequests::default(),
+                leases: AtomicU64::new(0),
                 #[cfg(feature = "wait")]
                 lines: Arc::new(line::Lines::new()),
             }),
         };
-        if let Some(warning) = limiter.inner.doctor.at_start(limiter.client_ip()) {
-            limiter.warn(warning);
-        }
+        limiter.look_at_networks();
+        let inner: Weak<Inner> = Arc::downgrade(&limiter.inner);
+        limiter.client_ip().on_reload(inner);
         limiter
     }
 }

@@ -1,6 +1,7 @@
 //! What a caller holds after a decision: slots to be released, charges to be settled.
 
 use core::fmt;
+use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -44,12 +45,34 @@ impl Permit {
         self.lease = lease;
     }
 
-    /// Gives the slots back and waits until the store has them. Dropping does the same, and nobody
-    /// hears if it fails.
+    /// Gives the slots back and waits until the store has them, where dropping would not wait. What
+    /// cannot be given back runs out by itself.
+    ///
+    /// ```
+    /// use limiter_core::key::{Global, Key};
+    /// use limiter_core::{Limiter, Policy, Reply, Rule};
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = Limiter::in_memory();
+    /// let policy = Policy::new("export", [Rule::concurrent(1).key(Global)])?;
+    /// let ruling = match limiter.decide_key(&policy, &Key::everyone(), 1) {
+    ///     Reply::Now(ruling) => ruling,
+    ///     Reply::Later(ruling) => ruling.await,
+    /// };
+    /// if let Some(permit) = ruling.permit {
+    ///     permit.release().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the slots back without waiting.
     ///
     /// # Errors
     ///
-    /// When the store could not be told.
+    /// When the store cannot be told.
     pub async fn release(mut self) -> Result<(), StoreError> {
         match self.give_back() {
             Some(Reply::Later(answer)) => answer.await.map(|_| ()),
@@ -64,14 +87,9 @@ impl Permit {
         if charges.is_empty() {
             return None;
         }
-        #[cfg(feature = "wait")]
-        let lines = self.limiter.lines_of_charges(charges.iter());
         let inner = &self.limiter.inner;
-        let reply = match (&inner.store, inner.stand_in.get()) {
-            (_, Some(stand_in)) if self.local => {
-                stand_in.release(inner.clock.read(false), &charges);
-                None
-            }
+        match (&inner.store, inner.stand_in.get()) {
+            (_, Some(stand_in)) if self.local => stand_in.release(inner.clock.read(false), &charges),
             (StoreHandle::Memory(store), _) => {
                 for charge in charges.iter() {
                     // The clock is read for those that need it.
@@ -79,16 +97,20 @@ impl Permit {
                         store.release(inner.clock.read(false), core::slice::from_ref(charge));
                     }
                 }
-                None
             }
             (StoreHandle::Other(store), _) => {
+                #[cfg(feature = "wait")]
+                let lines = self.limiter.lines_of(charges.iter());
                 let (now, charges) = (inner.clock.read(false), charges.into_items());
-                Some(store.submit(Operation::Release { now, charges, lease: self.lease.take() }))
+                let reply = store.submit(Operation::Release { now, charges, lease: self.lease.take() });
+                #[cfg(feature = "wait")]
+                lines.into_iter().for_each(|line| inner.lines.ring(line));
+                return Some(reply);
             }
-        };
+        }
         #[cfg(feature = "wait")]
-        lines.into_iter().for_each(|line| inner.lines.ring(line));
-        reply
+        self.limiter.ring(charges.iter());
+        None
     }
 }
 
@@ -134,6 +156,16 @@ impl Receipt {
 }
 
 impl Limiter {
+    /// The lease of slots that run out in this process: as long as that of the first to do so. Its
+    /// number grows with each that is granted.
+    #[inline]
+    pub(super) fn lease_of(&self, slots: &[Charged]) -> Option<Arc<Lease>> {
+        let ends = |charge: &Charged| Some(charge.at.saturating_add(charge.params.lease()?));
+        let until = slots.iter().filter_map(ends).min()?;
+        let number = self.inner.leases.fetch_add(1, Ordering::Relaxed) + 1;
+        Some(Lease::new(number, Some(number), until))
+    }
+
     /// Gives a charge back, as if the request had not been made. A charge of a window that has
     /// ended is gone with it; a refilled bucket does not overflow.
     pub fn refund(&self, receipt: Receipt) {
@@ -150,7 +182,7 @@ impl Limiter {
             })
             .collect();
         #[cfg(feature = "wait")]
-        let lines = self.lines_of_charges(charges.iter().map(|(charge, _)| charge));
+        let lines = self.lines_of(charges.iter().map(|(charge, _)| charge));
         self.settle_charges(charges, receipt.local);
         #[cfg(feature = "wait")]
         lines.into_iter().for_each(|line| self.inner.lines.ring(line));

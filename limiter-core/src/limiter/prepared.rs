@@ -15,8 +15,8 @@ use crate::queue::Queue;
 use crate::quota::Quota;
 use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
 use crate::settle::Settle;
-use crate::store::Mode;
 use crate::store::memory::Single;
+use crate::store::{Capabilities, Mode};
 
 pub(crate) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
@@ -75,6 +75,9 @@ impl Prepared {
                 let what = format!("decide about more than {index} rules at once");
                 return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
             }
+            if let Some(what) = lacks(&capabilities, declared, rules.first()) {
+                return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
+            }
             rules.push(rule(limiter, policy, declared, index));
         }
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
@@ -102,6 +105,39 @@ impl Prepared {
     }
 }
 
+/// What a store lacks that keeps its state elsewhere, or counts by numbers of a certain size.
+fn lacks(capabilities: &Capabilities, declared: &PolicyRule, first: Option<&PreparedRule>) -> Option<String> {
+    if !capabilities.counts(&declared.params) {
+        return Some("count so large a capacity or so long a period exactly".to_owned());
+    }
+    let key = &declared.rule.key;
+    if capabilities.is_one_principal()
+        && let Some(first) = first
+        && first.key.describe() != key.describe()
+    {
+        let (one, other) = (first.key.describe(), key.describe());
+        return Some(format!(
+            "decide about the keys `{one}` and `{other}` at once, since they live on different servers; \
+             give the rules one key, declare two policies, or choose a shared tag for the store"
+        ));
+    }
+    if key.is_secret() && !capabilities.is_local() && !hashes_alike() {
+        return Some(format!(
+            "tell the secrets of the key `{}` apart in every process alike; set `fleet_secret` before anything else",
+            key.describe()
+        ));
+    }
+    None
+}
+
+/// Whether every process of the fleet makes the same hash of a secret.
+fn hashes_alike() -> bool {
+    #[cfg(feature = "fleet")]
+    return crate::key::has_fleet_secret();
+    #[cfg(not(feature = "fleet"))]
+    return false;
+}
+
 fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize) -> PreparedRule {
     let (params, lifted) = quota_of(limiter, declared);
     // The declared quota, not the one in force: an override keeps what was used. The period is part
@@ -111,12 +147,15 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
     // this process two policies made apart are kept apart even if they are called the same.
     let (identity, apart) = match &declared.rule.scope {
         Some(scope) => {
-            let quota = limiter.inner.fingerprints.of_value(&(declared.params.capacity(), &shape));
+            // Slots are slots, whoever counts how many: concurrent limits may share them.
+            let is_rate = declared.params.algorithm() != Algorithm::Concurrent;
+            let capacity = if is_rate { declared.params.capacity() } else { 0 };
+            let quota = limiter.inner.fingerprints.of_value(&(capacity, &shape));
             let first = *limiter.inner.scopes.entry(scope.as_str().to_owned()).or_insert(quota);
             if first != quota {
                 limiter.warn(Warning::ScopeQuotas { scope: scope.clone() });
             }
-            (format!("scope {scope} {} {shape:?}", declared.params.capacity()), None)
+            (format!("scope {scope} {capacity} {shape:?}"), None)
         }
         None => (format!("policy {} {index} {shape:?}", policy.identity()), Some(policy.index())),
     };
@@ -226,6 +265,11 @@ impl PreparedRule {
                 return (!self.lifted).then(|| self.default_tier());
             }
         };
+        if !limiter.inner.store.capabilities().counts(&params) {
+            let reason = "the store cannot count so large a capacity or so long a period exactly".to_owned();
+            limiter.warn(Warning::CallerQuota { rule: self.shown.name.clone(), reason });
+            return (!self.lifted).then(|| self.default_tier());
+        }
         let budget = if shape(&params) == shape(&self.params) {
             self.budget
         } else {
@@ -247,7 +291,9 @@ impl PreparedRule {
 type Shape = (&'static str, u64, Option<i32>);
 
 fn shape(params: &Params) -> Shape {
-    (params.algorithm().name(), params.period(), params.offset())
+    // Slots that run out are remembered in another way than slots that do not.
+    let period = if params.lease().is_some() { 1 } else { params.period() };
+    (params.algorithm().name(), period, params.offset())
 }
 
 fn tiers(declared: &PolicyRule) -> Option<Tiers> {

@@ -70,13 +70,14 @@ impl Limiter {
         ruling.decision.source = source;
         ruling.decision.degraded = !matches!(source, Source::Store | Source::DenialCache | Source::Lease);
         ruling.receipt.local = source == Source::Local;
+        let now = decided.now.unwrap_or(op.now);
         let (mut slots, mut reserved) = (Few::new(), SmallVec::new());
         for ((one, item), reply) in asked.iter().zip(&op.items).zip(&decided.items) {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
-            ruling.decision.usages.push(usage(rule, &item.params, item.cost, item.subject.clone(), reply, op.now));
+            ruling.decision.usages.push(usage(rule, &item.params, item.cost, item.subject.clone(), reply, now));
             let settle = rule.settle.as_ref().filter(|_| decided.allowed && reply.verdict == Verdict::Allow);
             if let Some(settle) = settle {
-                reserved.push(reservation::reserved(rule, settle, item, reply, op.now, ruling.receipt.local));
+                reserved.push(reservation::reserved(rule, settle, item, reply, now, ruling.receipt.local));
             } else if decided.allowed && reply.verdict == Verdict::Allow && item.mode != Mode::Peek && item.cost > 0 {
                 // Charges on one budget wear off one after the other, the last one last.
                 let one_cell = |earlier: &Charged| match (earlier.place, reply.place) {
@@ -86,7 +87,7 @@ impl Limiter {
                 for earlier in ruling.receipt.charges.iter_mut().filter(|earlier| one_cell(earlier)) {
                     earlier.until = earlier.until.saturating_sub(item.params.weight(item.cost));
                 }
-                let charge = charged(item, reply, op.now);
+                let charge = charged(item, reply, now);
                 if item.params.algorithm() == Algorithm::Concurrent {
                     slots.push(charge);
                 } else {
@@ -95,7 +96,8 @@ impl Limiter {
             }
         }
         if !slots.is_empty() {
-            ruling.permit = Some(Permit::new(self.clone(), slots, decided.lease.clone(), ruling.receipt.local));
+            let lease = decided.lease.clone().or_else(|| self.lease_of(&slots));
+            ruling.permit = Some(Permit::new(self.clone(), slots, lease, ruling.receipt.local));
         }
         if !reserved.is_empty() {
             ruling.reservation = Some(Reservation::new(self.clone(), reserved));

@@ -10,6 +10,7 @@ use core::pin::{Pin, pin};
 use core::task::Poll;
 use std::time::Duration;
 
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
@@ -255,16 +256,24 @@ impl Limiter {
     }
 
     /// The lines that may move on when charges are given back.
-    pub(super) fn lines_of_charges<'a>(&self, charges: impl Iterator<Item = &'a Charged>) -> Vec<u64> {
-        if self.inner.lines.waiting() == 0 {
-            return Vec::new();
+    pub(super) fn lines_of<'a>(&self, charges: impl Iterator<Item = &'a Charged>) -> SmallVec<[u64; 2]> {
+        charges.map(|charge| self.line_of(charge)).collect()
+    }
+
+    /// Calls those who wait for what was given back. Not before it was: one who comes to wait in
+    /// between would miss it.
+    #[inline]
+    pub(super) fn ring<'a>(&self, charges: impl Iterator<Item = &'a Charged>) {
+        if self.inner.lines.waiting() > 0 {
+            charges.for_each(|charge| self.inner.lines.ring(self.line_of(charge)));
         }
-        charges
-            .map(|charge| match &charge.subject {
-                Subject::Local(line) => *line,
-                Subject::Named(named) => self.inner.fingerprints.of(charge.budget, &named.1),
-            })
-            .collect()
+    }
+
+    fn line_of(&self, charge: &Charged) -> u64 {
+        match &charge.subject {
+            Subject::Local(line) => *line,
+            Subject::Named(named) => self.inner.fingerprints.of(charge.budget, &named.1),
+        }
     }
 }
 

@@ -29,9 +29,13 @@ pub mod contract;
 pub mod counters;
 #[cfg(feature = "remote")]
 pub mod front;
+#[cfg(feature = "fleet")]
+pub(crate) mod key_text;
 mod lease;
 mod lifetime;
 pub mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod stand_in;
 
 use core::fmt;
@@ -161,6 +165,9 @@ pub struct Decided {
     pub source: Source,
     /// What keeps the slots of this decision, at stores where slots run out unless they are renewed.
     pub lease: Option<Arc<Lease>>,
+    /// When that was, where a store goes by a clock of its own: its reading in terms of the caller's
+    /// clock. The states are as of then.
+    pub now: Option<Now>,
 }
 
 /// What a store says to an [`Item`].
@@ -272,13 +279,31 @@ pub struct Capabilities {
     rules_per_decision: usize,
     local: bool,
     penalties: bool,
+    one_principal: bool,
+    largest: (u64, Nanos),
 }
 
 impl Capabilities {
     /// Exact algorithms, and how many rules one decision may hold.
     #[must_use]
     pub const fn new(algorithms: &'static [Algorithm], rules_per_decision: usize) -> Self {
-        Capabilities { algorithms, rules_per_decision, local: false, penalties: false }
+        let largest = (u64::MAX, Nanos::MAX);
+        Capabilities { algorithms, rules_per_decision, local: false, penalties: false, one_principal: false, largest }
+    }
+
+    /// Says that one decision can only be about the keys of one principal: they are kept apart from
+    /// those of others, as in a cluster.
+    #[must_use]
+    pub const fn one_principal(mut self) -> Self {
+        self.one_principal = true;
+        self
+    }
+
+    /// Says how large a capacity and how long a period can be counted exactly.
+    #[must_use]
+    pub const fn up_to(mut self, capacity: u64, period: Nanos) -> Self {
+        self.largest = (capacity, period);
+        self
     }
 
     /// Says that the state stays in this process, so that hashed subjects are enough.
@@ -307,6 +332,18 @@ impl Capabilities {
         self.rules_per_decision
     }
 
+    /// Whether the rules of one decision must all have the same key.
+    #[must_use]
+    pub const fn is_one_principal(&self) -> bool {
+        self.one_principal
+    }
+
+    /// Whether a limit is small enough to be counted exactly.
+    #[must_use]
+    pub fn counts(&self, params: &Params) -> bool {
+        params.capacity() <= self.largest.0 && params.period() <= self.largest.1.get()
+    }
+
     /// Whether refused costs can be counted.
     #[must_use]
     pub const fn penalties(&self) -> bool {
@@ -329,6 +366,7 @@ pub struct StoreError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StoreErrorKind {
+    Foreign,
     LeftAlone,
     Timeout,
     Unavailable,
@@ -346,6 +384,12 @@ impl StoreError {
     #[must_use]
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         StoreError { kind: StoreErrorKind::Unavailable, source: Some(source.into().into()) }
+    }
+
+    /// What the store holds under this very key is nothing that it can decide by. Other keys are well.
+    #[must_use]
+    pub fn foreign(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        StoreError { kind: StoreErrorKind::Foreign, source: Some(source.into().into()) }
     }
 
     /// The store failed before, and is not asked again for a short while.
@@ -369,13 +413,14 @@ impl StoreError {
     /// Whether the store failed as a whole, rather than at this operation alone.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        self.kind != StoreErrorKind::Unsupported
+        !matches!(self.kind, StoreErrorKind::Foreign | StoreErrorKind::Unsupported)
     }
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
+            StoreErrorKind::Foreign => "the store holds something else under this key",
             StoreErrorKind::LeftAlone => "the store failed before and is left alone for a while",
             StoreErrorKind::Timeout => "the store did not answer in time",
             StoreErrorKind::Unavailable => "the store is not available",

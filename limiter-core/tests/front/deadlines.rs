@@ -153,3 +153,18 @@ fn a_runtime_that_is_shut_down_lets_go_of_those_who_wait() {
     }
     assert!(format!("{:?}", fleet.front).contains("under_way: 0"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn slots_for_somebody_who_has_gone_away_go_back() {
+    let fleet = Fleet::new(4, FleetOptions::new());
+    let slots = Policy::new("slots", [Rule::concurrent(1)]).unwrap();
+    for gone_after in 0..7 {
+        let reply = answered(fleet.limiter.decide_key(&slots, &Key::from(1u64), 1));
+        let _ = tokio::time::timeout(Duration::from_millis(gone_after), reply).await;
+        sleep_ms(20).await;
+        let held = fleet.ask(&slots, 1, 1).await;
+        assert_eq!((held.decision.is_allowed(), held.decision.source()), (true, Source::Store), "{gone_after}");
+        drop(held);
+        sleep_ms(20).await;
+    }
+}

@@ -8,6 +8,7 @@
 
 mod barrier;
 mod cases;
+mod concurrent;
 mod dramatiq;
 mod fastapi;
 mod models;

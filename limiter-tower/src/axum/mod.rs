@@ -34,7 +34,7 @@ pub use crate::headers::{Family, Legacy};
 pub use arguments::Arguments;
 pub use call::Call;
 pub use group::{Group, limited};
-pub use refusal::{Answer, Refusal, answer};
+pub use refusal::{Answer, answer};
 pub(crate) use routes::Routes;
 pub use settled::Settled;
 pub use site::Site;

@@ -2,18 +2,27 @@
 
 use core::fmt;
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::extract::MatchedPath;
 use http::request::Parts;
 use limiter_core::{Name, Policy, Rule};
+
+use crate::headers::{Shelf, Wire};
 
 /// The rules that every route gets, and the policies made of them so far. There are as many as the
 /// router has routes: callers choose paths, not the paths of routes.
 pub(crate) struct Routes {
     name: Option<Name>,
     rules: Vec<Rule>,
-    known: RwLock<HashMap<String, Option<Policy>>>,
+    known: RwLock<HashMap<String, Option<Routed>>>,
+}
+
+/// The policy of one route, and what its fields say of the limits.
+#[derive(Clone, Debug)]
+pub(crate) struct Routed {
+    pub(crate) policy: Policy,
+    pub(crate) shelf: Arc<Shelf>,
 }
 
 impl Routes {
@@ -22,20 +31,21 @@ impl Routes {
     }
 
     /// The policy of the request's route; `None` if it reached none.
-    pub(crate) fn policy(&self, parts: &Parts) -> Option<Policy> {
+    pub(crate) fn of(&self, parts: &Parts, wire: Option<&Wire>) -> Option<Routed> {
         let path = parts.extensions.get::<MatchedPath>()?.as_str();
         // Nothing panics while it holds the lock.
         if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(path) {
             return known.clone();
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.entry(path.to_owned()).or_insert_with(|| self.make(path)).clone()
+        known.entry(path.to_owned()).or_insert_with(|| self.make(path, wire)).clone()
     }
 
-    fn make(&self, path: &str) -> Option<Policy> {
+    fn make(&self, path: &str, wire: Option<&Wire>) -> Option<Routed> {
         let name = self.name.clone().unwrap_or_else(|| wire_name(path).into());
         // These rules have made a policy before, and the name fits.
-        Policy::identified(format!("route {path} {name}"), name, self.rules.iter().cloned()).ok()
+        let policy = Policy::identified(format!("route {path} {name}"), name, self.rules.iter().cloned()).ok()?;
+        Some(Routed { shelf: Arc::new(Shelf::new(&policy, wire)), policy })
     }
 }
 
@@ -70,6 +80,6 @@ mod tests {
         assert_eq!(wire_name("/a b/ü"), "/a-b/-");
         let long = format!("/{}", "x".repeat(100));
         let rules = ["1/s", "2/min"].map(|quota| Rule::new(quota.parse().unwrap()));
-        assert!(Routes::new(None, rules.to_vec()).make(&long).is_some());
+        assert!(Routes::new(None, rules.to_vec()).make(&long, None).is_some());
     }
 }

@@ -43,7 +43,7 @@ impl Slot {
             panic!("memory answers at once")
         };
         let mut parts = http::Request::new(()).into_parts().0;
-        let held = ruling.permit.map(|permit| Held::new(permit, &mut parts));
+        let held = ruling.permit.map(|permit| Slots::of(permit, &mut parts));
         assert!(held.is_some());
         ResponseBody::inner(Script { frames: frames.into_iter().collect(), tells_its_end }, held)
     }

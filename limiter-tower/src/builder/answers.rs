@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::Response;
 use http::request::Parts;
 use limiter_core::Decision;
 
 use super::RateLimitBuilder;
 use crate::headers::{Family, Legacy, Wire};
-use crate::response::{Body, Denial};
+use crate::response::{Body, Denial, IntoRefusal};
 
 impl RateLimitBuilder {
     /// What responses say: which fields, and what refusals look like. Without this it is what a
@@ -26,14 +24,15 @@ impl RateLimitBuilder {
         self
     }
 
-    /// Answers refused requests in your own way, but for gRPC calls. The fields of a refusal are
-    /// added to the answer, and its status takes the place of a 200.
-    pub fn on_limited<F, B>(mut self, answer: F) -> Self
+    /// Answers refused requests in your own way, but for gRPC calls: with a
+    /// [`Content`](crate::response::Content), a response whose body is at hand, or under axum with whatever implements
+    /// `IntoResponse`. The fields of a refusal are added to the answer, and its status takes the place of a 200.
+    pub fn on_limited<F, R, Kind>(mut self, answer: F) -> Self
     where
-        F: Fn(&Decision, &Parts) -> Response<B> + Send + Sync + 'static,
-        B: Into<Bytes>,
+        F: Fn(&Decision, &Parts) -> R + Send + Sync + 'static,
+        R: IntoRefusal<Kind>,
     {
-        let answer = Arc::new(move |denial: &Denial<'_>| answer(denial.decision(), denial.request()).map(Into::into));
+        let answer = Arc::new(move |denial: &Denial<'_>| answer(denial.decision(), denial.request()).into_refusal());
         self.on_limited = Some(Body::Custom(answer));
         self
     }

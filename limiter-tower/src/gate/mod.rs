@@ -22,17 +22,17 @@ use crate::axum::Routes;
 use crate::current::{self, Share};
 use crate::denied;
 use crate::exempt::Exempt;
-use crate::headers::{Family, Legacy, Shelf, Wire};
+use crate::headers::{Family, Legacy, Shelf, Told, Wire};
 use crate::limiter_layer::{self, Fallback};
 use crate::outcome;
 use crate::peer::peer_of;
 use crate::response::{self, Body};
 #[cfg(feature = "axum")]
 use crate::route::AxumRoute;
-use crate::slots::Held;
+use crate::slots::Slots;
 
 use fields::Fields;
-pub(crate) use pass::{Luggage, Pass};
+pub(crate) use pass::Pass;
 
 /// All that the copies of one layer share.
 pub(crate) struct Gate {
@@ -61,8 +61,8 @@ pub(crate) struct Gate {
 /// What the gate says to a request.
 #[expect(clippy::large_enum_variant, reason = "a box would be an allocation for each request that passes")]
 pub(crate) enum Entry {
-    /// There is a ruling, now or later, by the limiter that travelled with the request where the gate has none.
-    Asked(Reply<Ruling>, Option<Limiter>),
+    /// There is a ruling, now or later.
+    Asked(Reply<Ruling>, Travelled),
     /// It is answered here.
     Refused(Response<Bytes>),
     /// Not counted, and may pass.
@@ -72,8 +72,21 @@ pub(crate) enum Entry {
 /// A decision that is under way.
 pub(crate) struct Pending {
     pub(crate) ruling: BoxFuture<Ruling>,
-    /// The limiter that travelled with the request, where the gate has none.
-    pub(crate) limiter: Option<Limiter>,
+    pub(crate) travelled: Travelled,
+}
+
+/// By what a request is decided, where that is not the gate's own.
+#[derive(Default)]
+pub(crate) struct Travelled {
+    limiter: Option<Limiter>,
+    /// Of the route's policy.
+    shelf: Option<Arc<Shelf>>,
+}
+
+impl Travelled {
+    fn shelf<'a>(&'a self, gate: &'a Gate) -> &'a Shelf {
+        self.shelf.as_deref().unwrap_or(&gate.shelf)
+    }
 }
 
 /// What is said where nothing else was chosen.
@@ -82,7 +95,7 @@ static DEFAULT: LazyLock<Wire> = LazyLock::new(Wire::new);
 impl Gate {
     pub(crate) fn new(policy: Policy, limiter: Option<Limiter>, exempt: Exempt) -> Self {
         Gate {
-            shelf: Shelf::new(policy.rule_names().count()),
+            shelf: Shelf::new(&policy, None),
             policy,
             limiter,
             exempt,
@@ -124,17 +137,27 @@ impl Gate {
 
     /// Has the first requests carry what they are charged to, so that a budget charged twice is found.
     fn watch(&self, parts: &mut Parts) {
-        if !self.watch.is_done()
-            && let Some(limiter) = self.limiter(parts).cloned()
-        {
-            let mut applied = parts.extensions.remove::<Applied>().unwrap_or_default();
-            self.watch.note(&limiter, &self.policy, parts, &mut applied);
-            parts.extensions.insert(applied);
+        if self.watch.is_done() {
+            return;
         }
+        let mut applied = parts.extensions.remove::<Applied>().unwrap_or_default();
+        match self.limiter(parts) {
+            Some(limiter) => self.watch.note(limiter, limiter, &self.policy, parts, &mut applied),
+            None => {
+                let limiter = limiter_layer::of_process();
+                // Whoever runs the application does not listen to that one.
+                let listener = limiter_layer::explicit().unwrap_or(limiter);
+                self.watch.note(limiter, listener, &self.policy, parts, &mut applied);
+            }
+        }
+        parts.extensions.insert(applied);
     }
 
     /// What is said about its decisions.
     pub(crate) fn telling(mut self, wire: Option<Wire>, on_limited: Option<Body>) -> Self {
+        if wire.is_some() {
+            self.shelf = Shelf::new(&self.policy, wire.as_ref());
+        }
         self.wire = wire.map(Arc::new);
         self.on_limited = on_limited;
         self
@@ -161,7 +184,7 @@ impl Gate {
                 }
                 Fallback::Refuse(limiter) => {
                     self.warn_default();
-                    return Entry::Refused(self.refuse(&Decision::default(), parts, limiter));
+                    return Entry::Refused(self.refuse(&Decision::default(), parts, limiter, &self.shelf));
                 }
             },
         };
@@ -171,11 +194,17 @@ impl Gate {
         #[cfg(feature = "axum")]
         let context = context.with_route(&route);
         let standing = self.access.as_ref().and_then(|list| limiter.standing_on(list, &context));
-        let routed = self.routed(parts);
-        let travelled = self.limiter.is_none().then(|| limiter.clone());
+        #[cfg(feature = "axum")]
+        let routed = self.routes.as_ref().and_then(|routes| routes.of(parts, self.wire.as_deref()));
+        #[cfg(feature = "axum")]
+        let (policy, shelf) =
+            routed.as_ref().map_or((&self.policy, None), |routed| (&routed.policy, Some(Arc::clone(&routed.shelf))));
+        #[cfg(not(feature = "axum"))]
+        let (policy, shelf) = (&self.policy, None);
+        let travelled = Travelled { limiter: self.limiter.is_none().then(|| limiter.clone()), shelf };
         match standing {
             Some(ruling) => Entry::Asked(Reply::Now(ruling), travelled),
-            None => Entry::Asked(limiter.decide(routed.as_ref().unwrap_or(&self.policy), &context), travelled),
+            None => Entry::Asked(limiter.decide(policy, &context), travelled),
         }
     }
 
@@ -203,39 +232,46 @@ impl Gate {
         let rulings = lists.into_iter().flatten().filter_map(|list| limiter.standing_on(list, &context));
         let refused = { rulings }.find(|ruling| !ruling.decision.is_allowed());
         let limiter = limiter.clone();
-        Some(self.refuse(&refused?.decision, parts, &limiter))
+        Some(self.refuse(&refused?.decision, parts, &limiter, &self.shelf))
     }
 
-    /// What follows from a ruling, with the limiter that travelled where the gate has none: what the request takes
-    /// along, or the answer that refuses it.
+    /// What follows from a ruling: what the request takes along, or the answer that refuses it.
     #[inline]
     #[expect(clippy::result_large_err, reason = "a box would be an allocation for each request that is refused")]
     pub(crate) fn verdict(
         self: &Arc<Self>,
         ruling: &mut Ruling,
         parts: &mut Parts,
-        limiter: Option<Limiter>,
-    ) -> Result<Luggage, Response<Bytes>> {
-        if ruling.decision.is_allowed() {
-            #[cfg(feature = "testing")]
-            crate::testing::note(&parts.extensions, &ruling.decision);
-            if self.is_shared(parts) {
-                current::share(ruling.decision.clone(), parts);
-            }
-            let held = ruling.permit.take().map(|permit| Held::new(permit, parts));
-            outcome::hand_out(ruling, parts);
-            let wire = self.wire(parts);
-            let exposed = wire.as_ref().is_some_and(|wire| wire.exposes_to(&parts.headers));
-            // The gate's own goes along with the gate.
-            let wire = wire.filter(|_| self.wire.is_none() || self.fields.is_some());
-            Ok(Luggage { gate: Arc::clone(self), held, limiter, wire, exposed })
-        } else {
-            Err(self.refuse(&ruling.decision, parts, self.own_or(limiter.as_ref())))
+        travelled: Travelled,
+    ) -> Result<Pass, Response<Bytes>> {
+        let limiter = self.own_or(travelled.limiter.as_ref());
+        let shelf = travelled.shelf(self);
+        if !ruling.decision.is_allowed() {
+            return Err(self.refuse(&ruling.decision, parts, limiter, shelf));
         }
+        #[cfg(feature = "testing")]
+        crate::testing::note(&parts.extensions, &ruling.decision);
+        if self.is_shared(parts) {
+            current::share(ruling.decision.clone(), parts);
+        }
+        let open = outcome::open(ruling, parts);
+        let wire = self.wire(parts);
+        let said = wire.as_deref().unwrap_or(&DEFAULT);
+        Ok(Pass {
+            gate: Arc::clone(self),
+            told: Told::of(said, &mut ruling.decision, shelf, limiter),
+            receipt: mem::take(&mut ruling.receipt),
+            open,
+            held: ruling.permit.take().map(|permit| Slots::of(permit, parts)),
+            exposed: said.exposes_to(&parts.headers),
+            // The gate's own goes along with the gate.
+            wire: wire.filter(|_| self.wire.is_none() || self.fields.is_some()),
+            travelled,
+        })
     }
 
     /// The last that happens to a request: its extensions are gone after this.
-    fn refuse(&self, decision: &Decision, parts: &mut Parts, limiter: &Limiter) -> Response<Bytes> {
+    fn refuse(&self, decision: &Decision, parts: &mut Parts, limiter: &Limiter, shelf: &Shelf) -> Response<Bytes> {
         #[cfg(feature = "testing")]
         crate::testing::note(&parts.extensions, decision);
         if let Some(denied) = decision.denied() {
@@ -244,7 +280,7 @@ impl Gate {
         let wire = self.wire(parts);
         let wire = wire.as_deref().unwrap_or(&DEFAULT);
         let body = self.on_limited.as_ref().unwrap_or(&wire.body);
-        let mut response = response::denied_with(wire, body, decision, Some(&self.shelf), parts, limiter);
+        let mut response = response::denied_with(wire, body, decision, Some(shelf), parts, limiter);
         response::mark(&mut response, mem::take(&mut parts.extensions));
         response
     }
@@ -259,17 +295,6 @@ impl Gate {
 
     fn is_shared(&self, parts: &Parts) -> bool {
         self.share || parts.extensions.get::<Share>().is_some()
-    }
-
-    /// The policy of the request's route, where each has its own.
-    #[cfg(feature = "axum")]
-    fn routed(&self, parts: &Parts) -> Option<Policy> {
-        self.routes.as_ref().and_then(|routes| routes.policy(parts))
-    }
-
-    #[cfg(not(feature = "axum"))]
-    fn routed(&self, _: &Parts) -> Option<Policy> {
-        None
     }
 
     fn warn_default(&self) {

@@ -29,27 +29,39 @@ impl<'a> View<'a> {
 
 #[inline]
 fn policy<'a>(wire: &'a Wire, usage: &'a Usage, shelf: Option<&'a Shelf>) -> PolicyView<'a> {
-    let own = wire.of_rule(usage.name()).and_then(|rule| rule.unit.as_ref());
-    let unit = match (own, usage.algorithm()) {
-        (Some(unit), _) => unit.on_wire(),
-        (None, Algorithm::Concurrent) => Some(super::CONCURRENT),
-        (None, _) => None,
-    };
-    let mut policy = PolicyView {
-        name: usage.name(),
-        quota: usage.limit(),
-        window: usage.window().map(|window| whole(window, usage.limit())),
-        unit,
-        partition: wire.partition.as_ref().map(|secret| usage.partition(secret).to_be_bytes().into()),
-        written: None,
-    };
+    let mut policy = limit(wire, usage);
+    policy.partition = wire.partition.as_ref().map(|secret| usage.partition(secret).to_be_bytes().into());
     policy.written = shelf.and_then(|shelf| shelf.of(usage.index(), &policy));
     policy
 }
 
+/// One limit, as far as it is the same for everybody.
+#[inline]
+pub(super) fn limit<'a>(wire: &'a Wire, usage: &'a Usage) -> PolicyView<'a> {
+    PolicyView {
+        name: usage.name(),
+        quota: usage.limit(),
+        window: usage.window().map(|window| whole(window, usage.limit())),
+        unit: unit_of(wire, usage.name(), usage.algorithm()),
+        partition: None,
+        written: None,
+    }
+}
+
+/// What the rule of this name counts, where that is not requests.
+#[inline]
+pub(super) fn unit_of<'a>(wire: &'a Wire, name: &str, algorithm: Algorithm) -> Option<&'a str> {
+    let own = wire.of_rule(name).and_then(|rule| rule.unit.as_ref());
+    match (own, algorithm) {
+        (Some(unit), _) => unit.on_wire(),
+        (None, Algorithm::Concurrent) => Some(super::CONCURRENT),
+        (None, _) => None,
+    }
+}
+
 /// Intervals are rounded up to whole nanoseconds, so that the window of `7/s` comes out 1 ns too
 /// long: that is still one second. Anything further off is not.
-fn whole(window: Duration, limit: u64) -> Duration {
+pub(super) fn whole(window: Duration, limit: u64) -> Duration {
     if window.subsec_nanos() == 0 {
         return window;
     }
@@ -61,7 +73,7 @@ fn whole(window: Duration, limit: u64) -> Duration {
 }
 
 #[inline]
-fn numbers(wire: &Wire, usage: &Usage) -> Option<Numbers> {
+pub(super) fn numbers(wire: &Wire, usage: &Usage) -> Option<Numbers> {
     match usage.outcome() {
         // Nobody's budget was read: there is nothing to tell.
         Outcome::InFlight | Outcome::NoKey | Outcome::NoRoom | Outcome::Queued | Outcome::StoreFailed => None,

@@ -200,6 +200,11 @@ pub enum WireError {
         /// What was asked for.
         found: String,
     },
+    /// Not a media type.
+    MediaType {
+        /// What was asked for.
+        found: String,
+    },
     /// Not a beginning of field names.
     Prefix {
         /// What was asked for.
@@ -221,6 +226,9 @@ impl fmt::Display for WireError {
             ),
             WireError::Legacy { found } => {
                 write!(f, "`{found}` is not a form of the legacy fields; accepted: epoch, delta, off")
+            }
+            WireError::MediaType { found } => {
+                write!(f, "`{found}` is not a media type; accepted: a type and a subtype, such as text/html")
             }
             WireError::Prefix { found } => write!(
                 f,

@@ -37,6 +37,7 @@ mod draft11;
 pub(crate) mod lines;
 pub(crate) mod names;
 mod single;
+mod told;
 pub(crate) mod view;
 mod wire;
 mod written;
@@ -58,6 +59,7 @@ pub use choice::{DeniedItems, Family, Legacy, Prefix, Reason, Unit, WireError};
 pub(crate) use cors::expose;
 #[cfg(feature = "utoipa")]
 pub(crate) use cors::spelling;
+pub(crate) use told::Told;
 pub use wire::Wire;
 pub(crate) use written::Shelf;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::HeaderMap;
 use http::{HeaderValue, Response, StatusCode};
-use limiter_core::store::{Answer, Capabilities, Operation, Reply, Store, StoreError};
-use limiter_core::testing::ManualClock;
+use limiter_core::store::memory::MemoryStore;
+use limiter_core::testing::{FailingStore, Failure, ManualClock};
 use limiter_core::{Algorithm, Decision, Key, Limiter, OnStoreError, Policy, Rule};
 
 use super::{DeniedItems, Family, Legacy, Prefix, Refused, Shelf, Unit, Wire, WireError, allowed};
@@ -61,8 +61,8 @@ fn both_default_families_describe_an_allowed_request() {
 #[test]
 fn what_was_written_of_one_quota_is_not_told_of_another() {
     let (limiter, _) = limiter();
-    let shelf = Shelf::new(1);
-    for quota in ["5", "7", "5"] {
+    let shelf = Shelf::new(&policy([rule("5/min")]), None);
+    for quota in ["5", "7", "5", "9", "7"] {
         let decision = spend(&limiter, &policy([rule(&format!("{quota}/min"))]), 1);
         let mut response = Response::new(());
         allowed(&Wire::new(), &mut response, &decision, Some(&shelf), &limiter);
@@ -208,25 +208,14 @@ fn private_limits_show_nothing() {
     assert!(described(&Wire::new().private(), &decision, &limiter).is_empty());
 }
 
-#[derive(Debug)]
-struct Down;
-
-impl Store for Down {
-    fn submit(&self, _: Operation) -> Reply<Result<Answer, StoreError>> {
-        Reply::Now(Err(StoreError::timeout()))
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::new(&[Algorithm::Bucket], 4)
-    }
-}
-
 #[test]
 fn nothing_counted_is_nothing_told() {
     let (healthy, _) = limiter();
     assert!(described(&Wire::new(), &Decision::exempt(), &healthy).is_empty());
 
-    let broken = Limiter::builder().store(Down).build();
+    let store = FailingStore::new(MemoryStore::new());
+    store.switch().fail(Failure::Unavailable);
+    let broken = Limiter::builder().store(store).build();
     let open = policy([rule("100/min").on_store_error(OnStoreError::Open)]);
     let decision = spend(&broken, &open, 1);
     assert!(decision.is_allowed());

@@ -11,7 +11,7 @@ use http::request::Parts;
 use limiter_core::{Decision, Limiter};
 
 use super::choice::{DeniedItems, Family, Legacy, Prefix, Reason, Unit};
-use crate::response::{Body, Denial, Detail};
+use crate::response::{Body, Choices, Denial, Detail};
 
 /// What responses say about limits: which fields, and what refusals look like.
 ///
@@ -116,6 +116,11 @@ impl Wire {
     pub fn body(mut self, body: Body) -> Self {
         self.body = body;
         self
+    }
+
+    /// Has refusals in several media types, by what a request accepts.
+    pub fn negotiate(self, choices: Choices) -> Self {
+        self.body(Body::Negotiated(Arc::new(choices)))
     }
 
     /// Makes the answer to refused requests yourself: a [`Content`](crate::response::Content), or a whole response. The

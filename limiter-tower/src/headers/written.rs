@@ -5,10 +5,13 @@ use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use http::HeaderValue;
+use limiter_core::{Declared, Policy};
 
+use super::adapter::{unit_of, whole};
 use super::draft11;
 use super::lines::Lines;
 use super::view::PolicyView;
+use super::wire::Wire;
 
 /// The unchanging parts of the fields of one limit, and which limit that is.
 #[derive(Debug)]
@@ -22,21 +25,68 @@ pub(crate) struct Written {
     pub(super) quota: HeaderValue,
 }
 
-/// Room for the rules of one policy, by their place in it.
+/// What stands written of the rules of one policy, by their place in it.
 #[derive(Debug)]
-pub(crate) struct Shelf(Box<[OnceLock<Option<Written>>]>);
+pub(crate) struct Shelf(Box<[Place]>);
+
+#[derive(Debug)]
+struct Place {
+    /// The limit as the rule declares it, written when the layer is made.
+    declared: Option<Written>,
+    /// The first other limit that was met in its place: by an override of the limiter, a unit that the application's
+    /// wire tells of, or a quota of the caller's own.
+    met: OnceLock<Option<Written>>,
+}
+
+/// Where on the shelf.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    index: u16,
+    is_declared: bool,
+}
 
 impl Shelf {
-    pub(crate) fn new(rules: usize) -> Self {
-        Shelf((0..rules).map(|_| OnceLock::new()).collect())
+    /// The limits of a policy, in the units of a wire that is known already.
+    pub(crate) fn new(policy: &Policy, wire: Option<&Wire>) -> Self {
+        let unknown = Wire::new();
+        let wire = wire.unwrap_or(&unknown);
+        let place = |declared: Declared<'_>| {
+            let view = PolicyView {
+                name: declared.name(),
+                quota: declared.limit(),
+                window: declared.window().map(|window| whole(window, declared.limit())),
+                unit: unit_of(wire, declared.name(), declared.algorithm()),
+                partition: None,
+                written: None,
+            };
+            Place { declared: Written::new(&view), met: OnceLock::new() }
+        };
+        Shelf(policy.declared().map(place).collect())
     }
 
-    /// What stands written of the rule at `index`. `None` if this is not the limit that was met there first: a
-    /// caller with a quota of its own, or another name for the wire to tell.
+    /// What stands written of the rule at `index`. `None` if this is neither the declared limit nor the one that was
+    /// met there first.
     #[inline]
     pub(super) fn of(&self, index: usize, policy: &PolicyView<'_>) -> Option<&Written> {
-        let written = self.0.get(index)?.get_or_init(|| Written::new(policy)).as_ref()?;
-        written.of.says_what(policy).then_some(written)
+        self.at(self.find(index, policy)?)
+    }
+
+    /// Where that stands.
+    #[inline]
+    pub(super) fn find(&self, index: usize, policy: &PolicyView<'_>) -> Option<Spot> {
+        let place = self.0.get(index)?;
+        let is = |written: &Written| written.of.says_what(policy);
+        let is_declared = place.declared.as_ref().is_some_and(is);
+        if !is_declared && !place.met.get_or_init(|| Written::new(policy)).as_ref().is_some_and(is) {
+            return None;
+        }
+        Some(Spot { index: u16::try_from(index).ok()?, is_declared })
+    }
+
+    #[inline]
+    pub(super) fn at(&self, spot: Spot) -> Option<&Written> {
+        let place = self.0.get(usize::from(spot.index))?;
+        if spot.is_declared { place.declared.as_ref() } else { place.met.get()?.as_ref() }
     }
 }
 
@@ -61,6 +111,13 @@ impl Written {
             item: text(&|lines| draft11::item(lines, policy))?,
             quota: value(text(&|lines| lines.number(policy.quota))?)?,
         })
+    }
+
+    /// The limit that this is written of.
+    #[inline]
+    pub(super) fn view(&self) -> PolicyView<'_> {
+        let PolicyView { name, quota, window, unit, .. } = self.of;
+        PolicyView { name, quota, window, unit, partition: None, written: Some(self) }
     }
 }
 

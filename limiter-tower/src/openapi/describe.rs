@@ -19,7 +19,7 @@ type Chooser = dyn Fn(&str, &Operation) -> bool + Send + Sync;
 pub struct DescribeLimits {
     fields: Vec<Field>,
     refusals: Vec<Field>,
-    body: Option<(&'static str, Object)>,
+    bodies: Vec<(String, Object)>,
     chosen: Option<Box<Chooser>>,
     capacity: bool,
 }
@@ -37,7 +37,7 @@ impl DescribeLimits {
         DescribeLimits {
             fields: fields::of(wire),
             refusals: vec![fields::retry_after()],
-            body: body(&wire.body),
+            bodies: bodies(&wire.body),
             chosen: None,
             capacity: false,
         }
@@ -49,7 +49,7 @@ impl DescribeLimits {
         DescribeLimits {
             fields: Vec::new(),
             refusals: vec![fields::retry_after()],
-            body: None,
+            bodies: Vec::new(),
             chosen: None,
             capacity: false,
         }
@@ -105,10 +105,10 @@ impl DescribeLimits {
 
     fn complete(&self, answer: &mut Response) {
         self.refusals.iter().chain(&self.fields).for_each(|field| field.add_to(answer));
-        if let Some((content_type, schema)) = &self.body
-            && answer.content.is_empty()
-        {
-            answer.content.insert((*content_type).to_owned(), RefOr::T(Content::new(Some(schema.clone()))));
+        if answer.content.is_empty() {
+            for (content_type, schema) in &self.bodies {
+                answer.content.insert(content_type.clone(), RefOr::T(Content::new(Some(schema.clone()))));
+            }
         }
     }
 }
@@ -146,32 +146,52 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     .flatten()
 }
 
-/// The body of refusals, where it is one of ours.
-fn body(body: &Body) -> Option<(&'static str, Object)> {
-    let text = || ObjectBuilder::new().schema_type(Type::String);
-    let error = || text().description(Some("A stable word for programs.")).build();
+/// The bodies of refusals, where they are known.
+fn bodies(body: &Body) -> Vec<(String, Object)> {
+    let one = |content_type: &str, schema| vec![(content_type.to_owned(), schema)];
     match body {
-        Body::PlainJson => {
-            let schema = ObjectBuilder::new().schema_type(Type::Object).property("error", error()).required("error");
-            Some(("application/json", schema.build()))
-        }
-        Body::Problem => {
-            let names = utoipa::openapi::ArrayBuilder::new().items(text().build()).build();
-            let mut schema = ObjectBuilder::new()
-                .schema_type(Type::Object)
-                .description(Some("A problem document (RFC 9457)."))
-                .property("type", text().build())
-                .property("title", text().build())
-                .property("status", ObjectBuilder::new().schema_type(Type::Integer).build())
-                .property("error", error())
-                .property("detail", text().build())
-                .property("violated-policies", names);
-            for name in ["type", "title", "status", "error", "violated-policies"] {
-                schema = schema.required(name);
-            }
-            Some(("application/problem+json", schema.build()))
-        }
-        Body::Text => Some(("text/plain", text().build())),
-        Body::Custom(_) | Body::None => None,
+        Body::Negotiated(choices) => choices.media_types().map(|kind| (kind.to_owned(), schema_of(kind))).collect(),
+        Body::PlainJson => one("application/json", plain_json()),
+        Body::Problem => one("application/problem+json", problem()),
+        Body::Text => one("text/plain", text()),
+        Body::Custom(_) | Body::None => Vec::new(),
     }
+}
+
+/// The body that has this type unless somebody put another one in its place.
+fn schema_of(media_type: &str) -> Object {
+    match media_type {
+        "application/json" => plain_json(),
+        "application/problem+json" => problem(),
+        _ => text(),
+    }
+}
+
+fn text() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).build()
+}
+
+fn error() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).description(Some("A stable word for programs.")).build()
+}
+
+fn plain_json() -> Object {
+    ObjectBuilder::new().schema_type(Type::Object).property("error", error()).required("error").build()
+}
+
+fn problem() -> Object {
+    let names = utoipa::openapi::ArrayBuilder::new().items(text()).build();
+    let mut schema = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("A problem document (RFC 9457)."))
+        .property("type", text())
+        .property("title", text())
+        .property("status", ObjectBuilder::new().schema_type(Type::Integer).build())
+        .property("error", error())
+        .property("detail", text())
+        .property("violated-policies", names);
+    for name in ["type", "title", "status", "error", "violated-policies"] {
+        schema = schema.required(name);
+    }
+    schema.build()
 }

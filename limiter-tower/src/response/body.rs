@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::Response;
 use http::header::{CONTENT_TYPE, HeaderValue};
 
+use super::choices::Choices;
 use super::denial::Denial;
 
 /// Answers refused requests. See [`Wire::respond_with`](crate::headers::Wire::respond_with).
@@ -19,6 +20,8 @@ pub type MakeResponse = dyn Fn(&Denial<'_>) -> Response<Bytes> + Send + Sync;
 pub enum Body {
     /// Your own.
     Custom(Arc<MakeResponse>),
+    /// The one of several that the request accepts.
+    Negotiated(Arc<Choices>),
     /// None.
     None,
     /// `{"error":"rate_limit_exceeded"}` or `{"error":"over_capacity"}`, as `application/json`.
@@ -34,6 +37,7 @@ impl Body {
     pub(super) fn make(&self, denial: &Denial<'_>) -> Response<Bytes> {
         match self {
             Body::Custom(make) => make(denial),
+            Body::Negotiated(choices) => choices.make(denial),
             Body::None => Response::new(Bytes::new()),
             Body::PlainJson => denial.plain_json().into(),
             Body::Problem => denial.problem(denial.problem_type()).into(),
@@ -46,6 +50,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Body::Custom(_) => "Custom",
+            Body::Negotiated(_) => "Negotiated",
             Body::None => "None",
             Body::PlainJson => "PlainJson",
             Body::Problem => "Problem",

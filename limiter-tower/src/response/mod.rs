@@ -14,15 +14,20 @@
 //!
 //! ```
 //! use limiter_tower::headers::Wire;
-//! use limiter_tower::response::{Body, Detail};
+//! use limiter_tower::response::{Body, Choices, Detail};
 //!
 //! // {"error":"rate_limit_exceeded"} and nothing else.
 //! let wire = Wire::new().body(Body::PlainJson);
 //! // A problem document that also says "Try again in 5 seconds."
 //! let wire = Wire::new().detail(Detail::Wait);
+//! // A problem document, JSON, plain text or a page, as the request accepts.
+//! let wire = Wire::new().negotiate(Choices::new().html(|denial| format!("<h1>{}</h1>", denial.title())));
 //! ```
 
+mod accept;
+mod answer;
 mod body;
+mod choices;
 mod denial;
 mod json;
 
@@ -35,7 +40,9 @@ use http::request::Parts;
 use http::{Extensions, Method, Response, StatusCode};
 use limiter_core::{Decision, Limiter};
 
+pub use answer::{IntoRefusal, kind};
 pub use body::{Body, Content, Detail, MakeResponse};
+pub use choices::Choices;
 pub use denial::Denial;
 pub(crate) use denial::title;
 

@@ -13,6 +13,14 @@ mod answers {
     }
 }
 
+fn html(denial: &Denial<'_>) -> axum::response::Html<&'static str> {
+    axum::response::Html(denial.title())
+}
+
+fn tuple(_: &Denial<'_>) -> impl axum::response::IntoResponse {
+    (axum::http::StatusCode::IM_A_TEAPOT, [("x-why", "tea")], String::from("later"))
+}
+
 fn whole<'a>(denial: &'a Denial<'a>) -> axum::http::Response<axum::body::Bytes> {
     let mut response = axum::http::Response::new(axum::body::Bytes::new());
     *response.status_mut() = denial.status();
@@ -31,6 +39,14 @@ fn api() -> axum::Router {
     axum::Router::new()
 }
 
+#[rate_limit("100/min", on_limited = html)]
+async fn by_axum() {}
+
+#[rate_limit("100/min", on_limited = tuple)]
+async fn by_axum_too() {}
+
 fn main() {
-    let _: axum::Router = api().route("/", axum::routing::get(sessions).post(stacked));
+    let _: axum::Router = api()
+        .route("/", axum::routing::get(sessions).post(stacked))
+        .route("/axum", axum::routing::get(by_axum).post(by_axum_too));
 }

@@ -1,8 +1,9 @@
 //! The proxy doctor: finds out from the first requests whether the way in is configured as its owner
 //! meant, and says so once for each cause.
 //!
-//! It looks at the configuration when a limiter is built and at the first requests, then never
-//! again; a request costs one relaxed load from then on. It changes no decision.
+//! It looks at the configuration when a limiter is built and at the first requests, and at both once
+//! more when other networks are trusted; a request costs one relaxed load otherwise. It changes no
+//! decision.
 
 mod networks;
 
@@ -43,6 +44,7 @@ const FORWARDING: [&str; 7] = [
 /// What the first requests have shown.
 #[derive(Debug, Default)]
 pub(crate) struct Doctor {
+    is_off: bool,
     seen: AtomicU32,
     /// Requests with a forwarding header from peers that are not trusted.
     unheard: AtomicU32,
@@ -59,12 +61,25 @@ pub(crate) struct Doctor {
 impl Doctor {
     /// A doctor that looks at nothing.
     pub(crate) fn off() -> Self {
-        Doctor { seen: AtomicU32::new(LOOKED_AT), ..Doctor::default() }
+        Doctor { is_off: true, seen: AtomicU32::new(LOOKED_AT), ..Doctor::default() }
     }
 
     /// What the configuration alone tells.
     pub(crate) fn at_start(&self, policy: &ClientIp) -> Option<Warning> {
-        if self.is_done() { None } else { networks::too_wide(policy) }
+        if self.is_off { None } else { networks::too_wide(policy) }
+    }
+
+    /// Looks at the first requests from now on: other networks are trusted.
+    pub(crate) fn start_again(&self) {
+        if self.is_off {
+            return;
+        }
+        for count in [&self.unheard, &self.proxied, &self.short, &self.seen] {
+            count.store(0, Ordering::Relaxed);
+        }
+        for found in [&self.untrusted_told, &self.several_clients, &self.long_enough] {
+            found.store(false, Ordering::Relaxed);
+        }
     }
 
     #[inline]

@@ -1,13 +1,10 @@
 //! Collects the settings of a policy and checks them together.
 
-use std::sync::Arc;
-
 use arc_swap::ArcSwap;
 use http::HeaderName;
 use ipnet::IpNet;
 
 use super::ClientIp;
-use super::counts::Counters;
 use super::error::{ClientIpError, Kind};
 use super::ip_key::{DEFAULT_IPV6_PREFIX, IPV6_PREFIXES};
 use super::policy::{DEFAULT_MAX_ENTRIES, Policy, Source};
@@ -177,18 +174,16 @@ impl ClientIpBuilder {
         } else {
             TrustSet::new(AddressSet::of(&self.trusted))
         };
-        Ok(ClientIp {
-            policy: Arc::new(Policy {
-                source,
-                trust: ArcSwap::from_pointee(trust),
-                hops: self.hops,
-                trust_unix: self.trust_unix,
-                max_entries: self.max_entries,
-                ipv6_prefix: self.ipv6_prefix,
-                on_malformed: self.on_malformed,
-                counters: Counters::default(),
-            }),
-        })
+        Ok(ClientIp::of(Policy {
+            source,
+            trust: ArcSwap::from_pointee(trust),
+            hops: self.hops,
+            trust_unix: self.trust_unix,
+            max_entries: self.max_entries,
+            ipv6_prefix: self.ipv6_prefix,
+            on_malformed: self.on_malformed,
+            ..Policy::default()
+        }))
     }
 
     fn refuse(&mut self, error: ClientIpError) {

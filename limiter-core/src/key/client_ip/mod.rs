@@ -65,7 +65,7 @@ mod walk;
 mod x_forwarded_for;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -75,6 +75,7 @@ pub use counts::OutcomeCounts;
 pub use error::ClientIpError;
 pub use ip_key::IpKey;
 pub use outcome::{Peer, ResolveError, Resolved, Via};
+pub(crate) use policy::Reloaded;
 
 use policy::Policy;
 use trust::TrustSet;
@@ -105,13 +106,21 @@ use super::AddressSet;
 #[derive(Clone, Debug)]
 pub struct ClientIp {
     policy: Arc<Policy>,
+    /// Two facts of the policy, at hand: with them a request that has nothing but its peer is done.
+    reads_header: bool,
+    ipv6_prefix: u8,
 }
 
 impl ClientIp {
     /// The peer is the client; no header is read. This is also the default.
     #[must_use]
     pub fn peer_only() -> Self {
-        Self { policy: Arc::default() }
+        Self::of(Policy::default())
+    }
+
+    fn of(policy: Policy) -> Self {
+        let (reads_header, ipv6_prefix) = (policy.source.is_some(), policy.ipv6_prefix);
+        Self { policy: Arc::new(policy), reads_header, ipv6_prefix }
     }
 
     /// Starts a policy that reads no header and trusts nobody.
@@ -128,11 +137,9 @@ impl ClientIp {
     /// policy refuses malformed headers and this one is.
     #[inline]
     pub fn resolve(&self, peer: Peer, headers: &HeaderMap) -> Result<Resolved, ResolveError> {
-        match (peer, &self.policy.source) {
+        match peer {
             // The default, for the price of a copy.
-            (Peer::Ip(ip), None) => {
-                Ok(Resolved { ip: ip.to_canonical(), via: Via::Peer, ipv6_prefix: self.policy.ipv6_prefix })
-            }
+            Peer::Ip(ip) if !self.reads_header => Ok(Resolved { ip, via: Via::Peer, ipv6_prefix: self.ipv6_prefix }),
             _ => self.resolve_with(peer, headers),
         }
     }
@@ -164,10 +171,11 @@ impl ClientIp {
     /// How many bits of an IPv6 address make its key.
     #[must_use]
     pub fn ipv6_prefix(&self) -> u8 {
-        self.policy.ipv6_prefix
+        self.ipv6_prefix
     }
 
-    /// Replaces the trusted networks, also for all clones. From then on the list alone counts, whatever
+    /// Replaces the trusted networks, also for all clones, and has limiters look anew whether the way in is
+    /// configured as it was meant. From then on the list alone counts, whatever
     /// the policy was built with: an empty one trusts nobody.
     ///
     /// # Errors
@@ -180,7 +188,17 @@ impl ClientIp {
     {
         let trust = TrustSet::new(AddressSet::parse(networks)?);
         self.policy.trust.store(Arc::new(trust));
+        // Told outside the lock: they may look at the policy.
+        let listeners = self.policy.listeners.lock().clone();
+        listeners.iter().filter_map(Weak::upgrade).for_each(Reloaded::reloaded);
         Ok(())
+    }
+
+    /// Tells `listener`, as long as it lives, when other networks are trusted.
+    pub(crate) fn on_reload(&self, listener: Weak<dyn Reloaded>) {
+        let mut listeners = self.policy.listeners.lock();
+        listeners.retain(|known| known.strong_count() > 0);
+        listeners.push(listener);
     }
 
     /// The networks that are trusted now. Empty where everyone is trusted.

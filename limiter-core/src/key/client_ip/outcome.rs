@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
 use super::ip_key::IpKey;
@@ -78,8 +79,9 @@ impl fmt::Display for Via {
 }
 
 /// A client address, and how it was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 pub struct Resolved {
+    /// As it came: a peer is copied whole, and unmapped when somebody asks for it.
     pub(super) ip: IpAddr,
     pub(super) via: Via,
     pub(super) ipv6_prefix: u8,
@@ -88,8 +90,9 @@ pub struct Resolved {
 impl Resolved {
     /// The client's address; never IPv4-mapped.
     #[must_use]
+    #[inline]
     pub fn ip(&self) -> IpAddr {
-        self.ip
+        self.ip.to_canonical()
     }
 
     /// How the address was found.
@@ -100,8 +103,35 @@ impl Resolved {
 
     /// What to limit by: the address, or its network if it is IPv6.
     #[must_use]
+    #[inline]
     pub fn key(&self) -> IpKey {
         IpKey::new(self.ip, self.ipv6_prefix)
+    }
+
+    /// What can be asked of it.
+    fn parts(&self) -> (IpAddr, Via, u8) {
+        (self.ip(), self.via, self.ipv6_prefix)
+    }
+}
+
+impl PartialEq for Resolved {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for Resolved {}
+
+impl Hash for Resolved {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
+    }
+}
+
+impl fmt::Debug for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ip, via, ipv6_prefix) = self.parts();
+        f.debug_struct("Resolved").field("ip", &ip).field("via", &via).field("ipv6_prefix", &ipv6_prefix).finish()
     }
 }
 

@@ -1,9 +1,11 @@
 //! A built policy: what is read, who is trusted, and the order of the two.
 
 use std::net::IpAddr;
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
 use http::HeaderName;
+use parking_lot::Mutex;
 
 use super::OnMalformed;
 use super::address;
@@ -31,6 +33,13 @@ pub(super) struct Policy {
     pub(super) ipv6_prefix: u8,
     pub(super) on_malformed: OnMalformed,
     pub(super) counters: Counters,
+    /// Who wants to know when other networks are trusted, as long as they live.
+    pub(super) listeners: Mutex<Vec<Weak<dyn Reloaded>>>,
+}
+
+/// Is told when other networks are trusted.
+pub(crate) trait Reloaded: Send + Sync {
+    fn reloaded(self: Arc<Self>);
 }
 
 #[derive(Debug)]
@@ -77,6 +86,7 @@ impl Default for Policy {
             ipv6_prefix: DEFAULT_IPV6_PREFIX,
             on_malformed: OnMalformed::default(),
             counters: Counters::default(),
+            listeners: Mutex::default(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::aside::fold;
 use super::breaker::Admission;
 use super::denials::{Keys, keys};
 use super::flights::{Told, Waiter};
@@ -21,6 +22,9 @@ impl<S: Store> Front<S> {
     pub(super) fn decide(&self, decide: Decide) -> Reply<Told> {
         let inner = &self.inner;
         let keys = keys(inner.stand_in.known(), &decide);
+        if let Some(decided) = inner.spend(&decide, &keys) {
+            return Reply::Now(Ok(Answer::Decided(decided)));
+        }
         if let Some(refused) = inner.refused(&decide, &keys) {
             return Reply::Now(Ok(Answer::Decided(refused)));
         }
@@ -51,7 +55,7 @@ impl<S: Store> Front<S> {
             Ok(runtime) => runtime,
             Err(error) => return Reply::Now(Err(error)),
         };
-        let at = keys.iter().fold(0u64, |all, (key, _)| all.rotate_left(7) ^ key);
+        let at = fold(keys);
         let (tell, mut told) = oneshot::channel();
         let waiter = Waiter { decide, tell, arrived: inner.now() };
         let Some(first) = inner.flights.join(at, waiter) else { return later(told) };

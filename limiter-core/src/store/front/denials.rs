@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::Inner;
+use super::numbers::moved;
 use crate::algorithm::{Algorithm, Verdict};
 use crate::decision::Source;
 use crate::store::stand_in::known::{Known, Sighting, tells_little};
@@ -47,7 +48,10 @@ impl<S: Store> Inner<S> {
                 }
                 _ => None,
             };
-            let (state, at) = (reply.state, decide.now.monotonic);
+            // As if it had been decided when it was sent: what is denied from then on ends no later here.
+            let at = decide.now.monotonic;
+            let then = decided.now.map_or(at, |now| now.monotonic);
+            let state = moved(&item.params, reply.state, then, at);
             let sighting = Sighting { params: item.params, state, at, lag, refused };
             self.stand_in.known().learn(*key, *epoch, sighting);
         }

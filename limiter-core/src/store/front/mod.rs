@@ -17,6 +17,7 @@
 //!   waits meanwhile. What this process admits on its own is charged to the store when it is back, before
 //!   any of its decisions about those keys is used. Nothing that may have been carried out is repeated.
 
+mod aside;
 mod breaker;
 mod decide;
 mod denials;
@@ -35,6 +36,7 @@ use tokio::runtime::Handle;
 
 use super::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError, Subject};
 use crate::time::{Clock, Nanos, TokioClock};
+use aside::Aside;
 use breaker::Breaker;
 use flights::Flights;
 
@@ -69,6 +71,8 @@ struct Inner<S> {
     clock: TokioClock,
     breakers: Box<[Breaker]>,
     flights: Flights,
+    /// Only in bounded mode.
+    aside: Option<Aside>,
     stand_in: Arc<StandIn>,
     /// Where it was made; used where a caller is in no runtime, as when a permit is dropped by a thread.
     runtime: Option<Handle>,
@@ -86,6 +90,7 @@ impl<S: Store> Front<S> {
                 clock: TokioClock::new(),
                 breakers: (0..BREAKERS).map(|_| Breaker::default()).collect(),
                 flights: Flights::new(),
+                aside: (options.lease_permille > 0).then(Aside::new),
                 stand_in: Arc::new(StandIn::one_of(options.nodes)),
                 runtime: Handle::try_current().ok(),
             }),

@@ -1,8 +1,8 @@
 //! The numbers of one among several equal decisions that were made in one step.
 
-use crate::algorithm::Algorithm;
-use crate::store::{Decide, Decided, ItemReply, Mode};
-use crate::time::{Nanos, Now};
+use crate::algorithm::{Algorithm, Params, State};
+use crate::store::{Decide, Decided, Mode};
+use crate::time::Nanos;
 
 /// What the store would have said before it made `later` more of the same decisions.
 pub(super) fn before_later(decide: &Decide, decided: &Decided, later: u64) -> Decided {
@@ -10,48 +10,45 @@ pub(super) fn before_later(decide: &Decide, decided: &Decided, later: u64) -> De
     if later == 0 {
         return earlier;
     }
+    let now = decided.now.unwrap_or(decide.now);
     for (item, reply) in decide.items.iter().zip(&mut earlier.items) {
         // Items that share a cell all report what the last of them left there.
         let once: u64 = { decide.items.iter() }
             .filter(|other| other.subject == item.subject && other.mode == Mode::Charge)
             .fold(0, |sum, other| sum.saturating_add(other.cost));
         let units = i64::try_from(once.saturating_mul(later)).unwrap_or(i64::MAX);
-        reply.state = item.params.settle(reply.state, decide.now, reply.state.fresh_at, units.saturating_neg());
+        reply.state = item.params.settle(reply.state, now, reply.state.fresh_at, units.saturating_neg());
     }
     earlier
 }
 
-/// The same numbers for somebody whose reading of the clock is older than the one they were made for.
-pub(super) fn seen_from(decide: &Decide, mut decided: Decided, now: Now) -> Decided {
-    let lead = decide.now.monotonic.saturating_sub(now.monotonic);
-    if lead > Nanos::ZERO {
-        for (item, reply) in decide.items.iter().zip(&mut decided.items) {
-            let algorithm = item.params.algorithm();
-            shift(reply, lead, algorithm, item.params.needs_wall());
-        }
-    }
-    decided
+/// The same numbers, with the reading of the clock that they are for: whoever asked earlier or later than
+/// the one whose question was sent finds them true.
+pub(super) fn as_of(decide: &Decide, decided: Decided) -> Decided {
+    Decided { now: Some(decided.now.unwrap_or(decide.now)), ..decided }
 }
 
-fn shift(reply: &mut ItemReply, lead: Nanos, algorithm: Algorithm, aligned: bool) {
-    let state = &mut reply.state;
-    if algorithm == Algorithm::Concurrent {
-        return;
+/// A state as it would be if what led to it had happened at another instant.
+pub(super) fn moved(params: &Params, state: State, from: Nanos, to: Nanos) -> State {
+    let back = |instant: Nanos| instant.saturating_add(to.saturating_sub(from)).saturating_sub(from.saturating_sub(to));
+    if params.algorithm() == Algorithm::Concurrent {
+        return state;
     }
-    state.fresh_at = state.fresh_at.saturating_sub(lead);
+    let mut state = State { fresh_at: back(state.fresh_at), ..state };
     // Edges on the wall clock stay where they are; elsewhere a mark is a count or an instant.
-    if !aligned && matches!(algorithm, Algorithm::Interval | Algorithm::Log) {
-        state.mark = state.mark.saturating_sub(lead.get());
+    if !params.needs_wall() && matches!(params.algorithm(), Algorithm::Interval | Algorithm::Log) {
+        state.mark = back(Nanos::new(state.mark)).get();
     }
+    state
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::algorithm::Params;
     use crate::rule::AtCeiling;
     use crate::store::memory::MemoryStore;
     use crate::store::{Answer, Item, Operation, Reply, Store, Subject};
+    use crate::time::Now;
 
     fn at(millis: u64) -> Now {
         let nanos = Nanos::new(1_800_000_000_000_000_000 + millis * 1_000_000);
@@ -100,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asked_earlier_sees_the_same_numbers_from_there() {
+    fn a_state_means_the_same_from_wherever_it_is_moved_to() {
         for (algorithm, quota) in [
             (Algorithm::Bucket, "10/s burst 20"),
             (Algorithm::Interval, "7/s burst 20"),
@@ -108,14 +105,15 @@ mod tests {
             (Algorithm::Sliding, "20/s"),
             (Algorithm::Log, "20/s"),
         ] {
-            let store = MemoryStore::new();
             let asked = decide(algorithm, quota, 3, at(400));
-            let decided = store.decide(&asked);
-            let earlier = seen_from(&asked, decided.clone(), at(390));
-            let (params, here, there) = (asked.items[0].params, decided.items[0].state, earlier.items[0].state);
-            assert_eq!(params.remaining(there, at(390)), params.remaining(here, at(400)), "{algorithm}");
-            assert_eq!(params.reset_after(there, at(390)), params.reset_after(here, at(400)), "{algorithm}");
-            assert_eq!(params.next_unit_after(there, at(390)), params.next_unit_after(here, at(400)), "{algorithm}");
+            let (params, here) = (asked.items[0].params, MemoryStore::new().decide(&asked).items[0].state);
+            for millis in [390, 400, 407] {
+                let there = moved(&params, here, at(400).monotonic, at(millis).monotonic);
+                assert_eq!(params.remaining(there, at(millis)), params.remaining(here, at(400)), "{algorithm}");
+                assert_eq!(params.reset_after(there, at(millis)), params.reset_after(here, at(400)), "{algorithm}");
+                let next = |state, millis| params.next_unit_after(state, at(millis));
+                assert_eq!(next(there, millis), next(here, 400), "{algorithm}");
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ pub const DEFAULT_LEASE_TTL: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct FleetOptions {
-    pub(super) deadline: Duration,
+    pub(in crate::store) deadline: Duration,
     pub(super) nodes: u32,
     pub(super) lease_permille: u32,
     pub(super) lease_ttl: Duration,

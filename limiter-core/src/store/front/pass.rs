@@ -10,7 +10,10 @@ use tokio::sync::oneshot;
 use super::denials::Keys;
 use super::flights::Told;
 use super::{Front, Inner};
-use crate::store::{Answer, BoxFuture, Decide, Operation, Reply, Store, StoreError, Subject};
+use crate::algorithm::{Algorithm, Verdict};
+use crate::store::{
+    Answer, BoxFuture, Charged, Decide, Item, ItemReply, Mode, Operation, Reply, Store, StoreError, Subject,
+};
 
 /// What becomes of an answer, beside being told.
 pub(super) enum After {
@@ -68,11 +71,68 @@ impl<S: Store> Front<S> {
                 runtime.spawn(async move {
                     let told = inner.within(inner.deadline(), subject.as_ref(), answer).await;
                     inner.follow(&after, &told, sent);
-                    // Whoever asked may have gone away.
-                    let _ = tell.send(told);
+                    let held = Held::of(&inner, &after, &told);
+                    // Whoever asked may have gone away: then this is dropped, and what is held given back.
+                    let _ = tell.send((told, held));
                 });
-                later(told)
+                handed_over(told)
             }
+        }
+    }
+}
+
+/// An answer that some task will send, with what it holds.
+pub(super) fn handed_over<S: Store>(told: oneshot::Receiver<(Told, Option<Held<S>>)>) -> Reply<Told> {
+    Reply::Later(Box::pin(async move {
+        let Ok((told, held)) = told.await else { return Err(StoreError::unavailable(Lost)) };
+        held.into_iter().for_each(Held::keep);
+        told
+    }))
+}
+
+/// Slots on their way to whoever asked for them. If nobody takes them, they go back.
+pub(super) struct Held<S: Store> {
+    inner: Arc<Inner<S>>,
+    release: Option<Operation>,
+}
+
+impl<S: Store> Held<S> {
+    pub(super) fn of(inner: &Arc<Inner<S>>, after: &After, told: &Told) -> Option<Self> {
+        let (After::Learn(asked), Ok(Answer::Decided(decided))) = (after, told) else { return None };
+        let now = asked.0.now;
+        let slots = |(item, reply): &(&Item, &ItemReply)| {
+            item.params.algorithm() == Algorithm::Concurrent
+                && item.mode != Mode::Peek
+                && item.cost > 0
+                && reply.verdict == Verdict::Allow
+        };
+        let charges: SmallVec<[Charged; 2]> = { asked.0.items.iter().zip(&decided.items) }
+            .filter(|item| decided.allowed && slots(item))
+            .map(|(item, reply)| Charged {
+                budget: item.budget,
+                subject: item.subject.clone(),
+                params: item.params,
+                cost: item.cost,
+                at: now.monotonic,
+                until: reply.state.fresh_at,
+                place: reply.place,
+            })
+            .collect();
+        let release = Operation::Release { now, lease: decided.lease.clone(), charges };
+        (!matches!(&release, Operation::Release { charges, .. } if charges.is_empty()))
+            .then(|| Held { inner: Arc::clone(inner), release: Some(release) })
+    }
+
+    fn keep(mut self) {
+        self.release = None;
+    }
+}
+
+impl<S: Store> Drop for Held<S> {
+    fn drop(&mut self) {
+        if let Some(release) = self.release.take() {
+            // Submitted is under way; nobody waits for the answer.
+            let _: Reply<_> = self.inner.engine.submit(release);
         }
     }
 }

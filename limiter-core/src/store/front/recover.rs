@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::denials::Keys;
 use super::flights::Told;
-use super::pass::{After, Lost, later};
+use super::pass::{After, Held, Lost, handed_over};
 use super::{Front, Inner};
 use crate::store::stand_in::Debt;
 use crate::store::{BoxFuture, Decide, Operation, Reply, Store, StoreError};
@@ -103,13 +103,14 @@ impl<S: Store> Front<S> {
         let under_way: Vec<_> = debts.into_iter().map(|debt| runtime.spawn(inner.charge(debt, decide.now))).collect();
         let (tell, told) = oneshot::channel();
         let front = self.clone();
+        let asked = Box::new((decide.clone(), keys));
         runtime.spawn(async move {
+            let after = After::Learn(asked.clone());
             let work = async {
                 for paying in under_way {
                     paying.await.map_err(|_| StoreError::unavailable(Lost))??;
                 }
                 let subject = decide.items.first().map(|item| item.subject.clone());
-                let after = After::Learn(Box::new((decide.clone(), keys)));
                 match front.alone(Operation::Decide(decide), subject, after) {
                     Reply::Now(told) => told,
                     Reply::Later(answer) => answer.await,
@@ -117,8 +118,10 @@ impl<S: Store> Front<S> {
             };
             let told =
                 tokio::time::timeout(front.inner.deadline(), work).await.unwrap_or_else(|_| Err(StoreError::timeout()));
-            let _ = tell.send(told);
+            let held = Held::of(&front.inner, &After::Learn(asked), &told);
+            // Whoever asked may have gone away: then this is dropped, and what is held given back.
+            let _ = tell.send((told, held));
         });
-        later(told)
+        handed_over(told)
     }
 }

@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 use super::Inner;
 use super::denials::{Keys, keys};
 use super::flights::{Told, Waiter};
-use super::numbers::{before_later, seen_from};
-use crate::store::{Answer, BoxFuture, Decide, Decided, Item, Operation, Reply, Store, StoreError};
+use super::numbers::{as_of, before_later};
+use crate::store::{Answer, BoxFuture, Decide, Item, Operation, Reply, Store, StoreError};
 use crate::time::Nanos;
 
 /// Equal decisions, in the order in which they came.
@@ -33,7 +33,8 @@ impl<S: Store> Inner<S> {
         let sent = self.now();
         let mut round = Round { calls: SmallVec::new(), sent, oldest: sent };
         for group in self.groups(waiters) {
-            let operation = match u32::try_from(group.waiters.len()) {
+            let ahead = self.ahead(&group.decide, &group.keys);
+            let operation = match u32::try_from(group.waiters.len()).map(|waiting| waiting.saturating_add(ahead)) {
                 Ok(0 | 1) => Operation::Decide(group.decide.clone()),
                 Ok(times) => Operation::Repeat { decide: group.decide.clone(), times },
                 Err(_) => continue,
@@ -99,19 +100,19 @@ impl<S: Store> Inner<S> {
         if let Some(last) = refused.as_ref().or(allowed.as_ref()) {
             self.learn(&decide, &keys, lag, last);
         }
+        let spare = granted.saturating_sub(u32::try_from(waiters.len()).unwrap_or(u32::MAX));
         for (which, waiter) in (0u32..).zip(waiters) {
             let decided = match granted.checked_sub(which.saturating_add(1)) {
                 Some(later) => allowed.as_ref().map(|last| before_later(&decide, last, u64::from(later))),
                 None => refused.clone(),
             };
-            let told = decided.map(|decided| answer(&decide, decided, &waiter));
+            let told = decided.map(|decided| Answer::Decided(as_of(&decide, decided)));
             let _ = waiter.tell.send(told.ok_or_else(StoreError::unsupported));
         }
+        if let Some(last) = allowed {
+            self.set_aside(decide, keys, last, spare);
+        }
     }
-}
-
-fn answer(decide: &Decide, decided: Decided, waiter: &Waiter) -> Answer {
-    Answer::Decided(seen_from(decide, decided, waiter.decide.now))
 }
 
 impl Round {
@@ -134,7 +135,7 @@ fn subject(group: &Group) -> Option<&crate::store::Subject> {
 }
 
 /// Whether two decisions are the same but for who asked when.
-fn same(one: &[Item], other: &[Item]) -> bool {
+pub(super) fn same(one: &[Item], other: &[Item]) -> bool {
     one.len() == other.len()
         && one.iter().zip(other).all(|(one, other)| {
             one.cost == other.cost

@@ -7,7 +7,7 @@ use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use super::lock::Guard;
-use super::shard::{Shard, Victim, is_log};
+use super::shard::{Shard, Victim};
 use super::single::Single;
 use super::{MemoryStore, fingerprint};
 use crate::algorithm::{Algorithm, State, Step, Verdict};
@@ -147,7 +147,7 @@ impl MemoryStore {
         let twin = earlier.iter().rev().find(|e| e.fingerprint == fingerprint && e.counts_for(item.mode));
         let known = match twin {
             Some(twin) => Some(twin.stored),
-            None if is_log(&item.params) => shard.logs.summary(&item.params, fingerprint, now),
+            None if item.params.grows() => shard.logs.summary(&item.params, fingerprint, now),
             None => shard.get(&item.params, fingerprint),
         };
         let stored = known.unwrap_or_default();
@@ -172,7 +172,7 @@ impl MemoryStore {
             if shard.len() + coming >= self.per_shard {
                 shard.sweep(now.monotonic);
             }
-            let no_bytes = is_log(&item.params) && !shard.logs.has_room();
+            let no_bytes = item.params.grows() && !shard.logs.has_room();
             if shard.len() + coming >= self.per_shard || no_bytes {
                 self.at_ceiling(item, &mut one, shard, overflow, now, earlier, all);
             } else if item.at_ceiling == AtCeiling::Overflow && self.sharing.load(Ordering::Relaxed) {
@@ -184,7 +184,7 @@ impl MemoryStore {
             let earliest = Some(shard.earliest()).filter(|earliest| *earliest < Nanos::MAX);
             let retry = earliest.map(|earliest| earliest.saturating_sub(now.monotonic));
             one.step = Step { verdict: Verdict::Deny { retry }, state: State::default() };
-        } else if is_log(&item.params) && one.place == Place::Own {
+        } else if item.params.grows() && one.place == Place::Own {
             let pending = pending(earlier, fingerprint, item.mode);
             one.step = shard.logs.decide(&item.params, fingerprint, now, pending, item.cost);
         } else {
@@ -210,7 +210,7 @@ impl MemoryStore {
                 // Never a cell that this same request uses, nor one it already gives up.
                 let mut keep: SmallVec<[u64; 8]> = SmallVec::from_slice(all);
                 keep.extend(earlier.iter().filter_map(|e| e.victim).map(|(fingerprint, _)| fingerprint));
-                one.victim = if is_log(&item.params) && !shard.logs.has_room() {
+                one.victim = if item.params.grows() && !shard.logs.has_room() {
                     // It is bytes that are short: another cell would not help.
                     shard.log_victim(&keep, now.monotonic)
                 } else {
@@ -275,7 +275,7 @@ impl MemoryStore {
             shard.evict(victim);
             self.counters.evicted.fetch_add(1, Ordering::Relaxed);
         }
-        if is_log(&item.params) {
+        if item.params.grows() {
             shard.logs.charge(&item.params, one.fingerprint, now, item.cost);
             return;
         }
@@ -296,7 +296,7 @@ impl MemoryStore {
         if one.place == Place::NoRoom || (one.place == Place::Own && !known && shard.len() >= self.per_shard) {
             return None;
         }
-        if one.place == Place::Own && is_log(&item.params) {
+        if one.place == Place::Own && item.params.grows() {
             return Some(shard.logs.penalize(&item.params, one.fingerprint, now, item.cost));
         }
         let step = item.params.penalize(one.stored, now, item.cost);

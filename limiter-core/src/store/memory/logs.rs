@@ -1,13 +1,14 @@
-//! The exact logs of one shard, counted in bytes.
+//! The exact logs of one shard, and the slots that have a lease, counted in bytes.
 //!
-//! Logs differ from the other cells in that they grow. All shards draw on one allowance of bytes;
-//! where it is used up, a log that cannot grow remembers less exactly, against its caller, and new
-//! logs are treated as new keys in a full table are.
+//! They differ from the other cells in that they grow. All shards draw on one allowance of bytes;
+//! where it is used up, a cell that cannot grow remembers less exactly, against its caller, and new
+//! cells are treated as new keys in a full table are.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::algorithm::leases::Leases;
 use crate::algorithm::log::Log;
 use crate::algorithm::{Params, State, Step};
 use crate::time::{Nanos, Now};
@@ -42,13 +43,50 @@ impl Allowance {
 }
 
 struct Cell {
-    log: Log,
+    content: Content,
     fresh_at: Nanos,
+}
+
+enum Content {
+    Leases(Leases),
+    Log(Log),
+}
+
+impl Content {
+    fn new(params: &Params) -> Self {
+        if params.lease().is_some() { Content::Leases(Leases::default()) } else { Content::Log(Log::default()) }
+    }
+
+    fn decide(&self, params: &Params, now: Now, pending: u64, cost: u64) -> Step {
+        match self {
+            Content::Leases(leases) => leases.decide(params, now, pending, cost),
+            Content::Log(log) => log.decide(params, now, pending, cost),
+        }
+    }
+
+    fn fresh_at(&self, params: &Params) -> Nanos {
+        match self {
+            Content::Leases(leases) => leases.fresh_at(),
+            Content::Log(log) => log.fresh_at(params),
+        }
+    }
 }
 
 impl Cell {
     fn bytes(&self) -> usize {
-        OVERHEAD + self.log.bytes()
+        let content = match &self.content {
+            Content::Leases(leases) => leases.bytes(),
+            Content::Log(log) => log.bytes(),
+        };
+        OVERHEAD + content
+    }
+
+    /// What is lost by giving it up; `None` if it must not be, since slots are held, not used.
+    fn loss(&self, now: Nanos) -> Option<u128> {
+        match &self.content {
+            Content::Leases(_) => None,
+            Content::Log(log) => Some(u128::from(self.fresh_at.saturating_sub(now).get()) * u128::from(log.units())),
+        }
     }
 }
 
@@ -90,31 +128,42 @@ impl Logs {
 
     /// The numbers of a log, if the key has one.
     pub(super) fn summary(&self, params: &Params, fingerprint: u64, now: Now) -> Option<State> {
-        Some(self.cells.get(&fingerprint)?.log.summary(params, now.monotonic, 0))
+        Some(match &self.cells.get(&fingerprint)?.content {
+            Content::Leases(leases) => leases.summary(params, now.monotonic, 0),
+            Content::Log(log) => log.summary(params, now.monotonic, 0),
+        })
     }
 
     pub(super) fn decide(&self, params: &Params, fingerprint: u64, now: Now, pending: u64, cost: u64) -> Step {
         match self.cells.get(&fingerprint) {
-            Some(cell) => cell.log.decide(params, now, pending, cost),
-            None => Log::default().decide(params, now, pending, cost),
+            Some(cell) => cell.content.decide(params, now, pending, cost),
+            None => Content::new(params).decide(params, now, pending, cost),
         }
     }
 
     pub(super) fn charge(&mut self, params: &Params, fingerprint: u64, now: Now, units: u64) {
-        self.change(params, fingerprint, |log, allowance| log.charge(params, now, units, |more| allowance.has(more)));
+        self.change(params, fingerprint, |content, allowance| match content {
+            Content::Leases(leases) => leases.charge(params, now, units, |more| allowance.has(more)),
+            Content::Log(log) => log.charge(params, now, units, |more| allowance.has(more)),
+        });
     }
 
     /// Counts a refused cost and says what the log then answers.
     pub(super) fn penalize(&mut self, params: &Params, fingerprint: u64, now: Now, cost: u64) -> Step {
-        self.change(params, fingerprint, |log, allowance| {
-            log.charge_refused(params, now, cost, |more| allowance.has(more));
+        self.change(params, fingerprint, |content, allowance| match content {
+            // A refusal holds no slot.
+            Content::Leases(_) => {}
+            Content::Log(log) => log.charge_refused(params, now, cost, |more| allowance.has(more)),
         });
         self.decide(params, fingerprint, now, 0, cost)
     }
 
     pub(super) fn give_back(&mut self, params: &Params, fingerprint: u64, at: Nanos, units: u64) {
         if self.contains(fingerprint) {
-            self.change(params, fingerprint, |log, _| log.give_back(at, units));
+            self.change(params, fingerprint, |content, _| match content {
+                Content::Leases(leases) => leases.give_back(params, at, units),
+                Content::Log(log) => log.give_back(at, units),
+            });
         }
     }
 
@@ -149,17 +198,20 @@ impl Logs {
 
     /// The log nearest to idle among a few, leaving out `keep`.
     pub(super) fn nearest_to_idle(&self, keep: &[u64], now: Nanos) -> Option<u64> {
-        let loss = |cell: &Cell| u128::from(cell.fresh_at.saturating_sub(now).get()) * u128::from(cell.log.units());
-        let cells = self.cells.iter().filter(|(fingerprint, _)| !keep.contains(fingerprint)).take(SAMPLE);
-        cells.min_by_key(|(_, cell)| loss(cell)).map(|(fingerprint, _)| *fingerprint)
+        let cells = self.cells.iter().filter(|(fingerprint, _)| !keep.contains(fingerprint));
+        let losses = cells.filter_map(|(fingerprint, cell)| Some((*fingerprint, cell.loss(now)?)));
+        losses.take(SAMPLE).min_by_key(|(_, loss)| *loss).map(|(fingerprint, _)| fingerprint)
     }
 
-    fn change(&mut self, params: &Params, fingerprint: u64, change: impl FnOnce(&mut Log, &Allowance)) {
+    fn change(&mut self, params: &Params, fingerprint: u64, change: impl FnOnce(&mut Content, &Allowance)) {
         let is_new = !self.contains(fingerprint);
-        let cell = self.cells.entry(fingerprint).or_insert_with(|| Cell { log: Log::default(), fresh_at: Nanos::ZERO });
+        let cell = self
+            .cells
+            .entry(fingerprint)
+            .or_insert_with(|| Cell { content: Content::new(params), fresh_at: Nanos::ZERO });
         let before = if is_new { 0 } else { cell.bytes() };
-        change(&mut cell.log, &self.allowance);
-        cell.fresh_at = cell.log.fresh_at(params);
+        change(&mut cell.content, &self.allowance);
+        cell.fresh_at = cell.content.fresh_at(params);
         self.earliest = self.earliest.min(cell.fresh_at);
         self.allowance.change(before, cell.bytes());
     }

@@ -6,8 +6,8 @@
 //!   bytes under a bucket and 32 under anything else, at three quarters occupancy or less. Stale
 //!   cells are dropped shard by shard by the decisions themselves; no task is needed and no scan
 //!   stops the world. What happens to new keys when every cell is live is the rule's
-//!   [`AtCeiling`](crate::AtCeiling). Exact logs are counted in bytes as well, all of a store's
-//!   together; when those are used up, a log forgets detail against its caller.
+//!   [`AtCeiling`](crate::AtCeiling). Exact logs, and slots with a lease, are counted in bytes
+//!   as well, all of a store's together; when those are used up, a log forgets detail against its caller.
 //! * **Private.** Keys are kept as keyed 64-bit hashes, never as text.
 
 #[cfg(feature = "wait")]
@@ -40,7 +40,7 @@ use crate::algorithm::{Algorithm, State, concurrent};
 use crate::time::{Nanos, Now};
 use lock::Lock;
 use logs::Allowance;
-use shard::{Shard, is_log};
+use shard::Shard;
 pub use single::Single;
 pub(crate) use single::{Unknown, again};
 
@@ -191,7 +191,8 @@ impl MemoryStore {
     /// are given back.
     #[inline]
     pub(crate) fn release_slots(&self, charge: &Charged) -> bool {
-        if charge.params.algorithm() != Algorithm::Concurrent || charge.place != Place::Own {
+        let held_for_good = charge.params.algorithm() == Algorithm::Concurrent && !charge.params.grows();
+        if !held_for_good || charge.place != Place::Own {
             return false;
         }
         let fingerprint = fingerprint(&charge.subject);
@@ -237,7 +238,7 @@ impl MemoryStore {
                 let fingerprint = fingerprint(&charge.subject);
                 let Some(shard) = self.shard(fingerprint) else { return };
                 let mut shard = shard.lock();
-                if is_log(&charge.params) {
+                if charge.params.grows() {
                     match u64::try_from(units) {
                         Ok(more) if shard.logs.contains(fingerprint) || shard.len() < self.per_shard => {
                             shard.logs.charge(&charge.params, fingerprint, now, more);

@@ -1,7 +1,7 @@
 //! The second most common case: two rules, and room for both keys.
 
 use super::MemoryStore;
-use super::shard::{Shard, is_log};
+use super::shard::Shard;
 use super::single::{Single, is_counted, takes};
 use super::table::{Seat, Value};
 use crate::algorithm::{Params, State, Step, Verdict};
@@ -75,7 +75,7 @@ impl MemoryStore {
     #[inline(never)]
     fn decide_unknown_pair(&self, pair: &[Single<'_>; 2], now: Now) -> Option<(bool, [ItemReply; 2])> {
         let prints = [pair[0].fingerprint.max(1), pair[1].fingerprint.max(1)];
-        if prints[0] == prints[1] || pair.iter().any(|single| is_log(single.params)) {
+        if prints[0] == prints[1] || pair.iter().any(|single| single.params.grows()) {
             return None;
         }
         let (first, second) = (self.shard_of(prints[0]), self.shard_of(prints[1]));

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::algorithm::{Algorithm, Params, State};
+use crate::algorithm::{Params, State};
 use crate::time::Nanos;
 
 use super::logs::{Allowance, Logs};
 use super::table::Table;
 
-/// Two tables: buckets need one number a key, everything else three. Exact logs live apart.
+/// Two tables: buckets need one number a key, everything else three. What grows lives apart.
 pub(super) struct Shard {
     pub(super) narrow: Table<Nanos>,
     pub(super) wide: Table<State>,
@@ -28,18 +28,12 @@ pub(super) enum Home {
 
 impl Home {
     fn of(params: &Params) -> Self {
-        match params.algorithm() {
-            Algorithm::Log => Home::Log,
+        match params {
+            _ if params.grows() => Home::Log,
             _ if params.is_wide() => Home::Wide,
             _ => Home::Narrow,
         }
     }
-}
-
-/// Whether a rule's cells are exact logs.
-#[inline]
-pub(super) fn is_log(params: &Params) -> bool {
-    params.algorithm() == Algorithm::Log
 }
 
 impl Shard {
@@ -71,11 +65,11 @@ impl Shard {
     }
 
     pub(super) fn holds(&self, params: &Params, fingerprint: u64) -> bool {
-        if is_log(params) { self.logs.contains(fingerprint) } else { self.get(params, fingerprint).is_some() }
+        if params.grows() { self.logs.contains(fingerprint) } else { self.get(params, fingerprint).is_some() }
     }
 
     pub(super) fn remove(&mut self, params: &Params, fingerprint: u64) -> bool {
-        if is_log(params) {
+        if params.grows() {
             return self.logs.remove(fingerprint);
         }
         if params.is_wide() { self.wide.remove(fingerprint) } else { self.narrow.remove(fingerprint) }

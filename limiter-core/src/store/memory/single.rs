@@ -103,7 +103,7 @@ impl MemoryStore {
 
     /// Other algorithms, and what is not common.
     fn decide_else(&self, single: Single<'_>, now: Now) -> (bool, ItemReply) {
-        if matches!(single.params.algorithm(), Algorithm::Bucket | Algorithm::Log) {
+        if single.params.algorithm() == Algorithm::Bucket || single.params.grows() {
             return self.decide_rare(single, now);
         }
         let Some(shard) = self.shard(single.fingerprint) else { return self.decide_rare(single, now) };

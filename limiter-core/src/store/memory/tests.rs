@@ -16,6 +16,7 @@ fn params() -> impl Strategy<Value = Params> {
         (prop::sample::select(RATES), 1u32..5)
             .prop_map(|(algorithm, count)| { Params::new(algorithm, format!("{count}/s").parse().unwrap()).unwrap() }),
         (1u64..4).prop_map(Params::concurrent),
+        (1u64..4).prop_map(|limit| Params::concurrent(limit).leased(Nanos::new(1_000_000_000))),
     ]
 }
 

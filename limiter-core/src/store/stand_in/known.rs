@@ -45,15 +45,17 @@ impl Sighting {
     /// What the store would say to a cost. `true` where that is certain: it is a refusal then.
     pub(crate) fn verdict(&self, now: Now, cost: u64) -> (Verdict, bool) {
         let here = now.monotonic.max(self.at);
-        let drift = here.saturating_sub(self.at).get() / DRIFT;
-        let late = here.saturating_add(Nanos::new(drift + 1));
+        let elapsed = here.saturating_sub(self.at);
+        let late = here.saturating_add(Nanos::new(elapsed.get() / DRIFT + 1));
+        // Not more than has passed by the caller's clock, which may be one that is moved by hand.
+        let lag = self.lag.min(elapsed);
         let now = Now { monotonic: here, wall: now.wall };
         if tells_little(&self.params) {
             if let Some((refused, until)) = self.refused
                 && refused == cost
                 && late < until
             {
-                let retry = until.saturating_sub(here).saturating_add(self.lag);
+                let retry = until.saturating_sub(here).saturating_add(lag);
                 return (Verdict::Deny { retry: Some(retry) }, true);
             }
             return (self.params.decide(self.state, now, cost).verdict, false);
@@ -61,7 +63,7 @@ impl Sighting {
         match self.params.decide(self.state, now, cost).verdict {
             Verdict::Deny { retry: Some(retry) } => {
                 let held = self.params.decide(self.state, Now { monotonic: late, ..now }, cost).verdict;
-                let told = Verdict::Deny { retry: Some(retry.saturating_add(self.lag)) };
+                let told = Verdict::Deny { retry: Some(retry.saturating_add(lag)) };
                 (told, matches!(held, Verdict::Deny { .. }))
             }
             verdict => (verdict, false),

@@ -7,7 +7,7 @@ use limiter_core::Algorithm;
 
 use super::{field, get, limiter, policy, rule, spent, text};
 use crate::headers::{Family, Legacy, Wire};
-use crate::response::{Body, Content, Detail, denied};
+use crate::response::{Body, Choices, Content, Detail, denied};
 
 #[test]
 fn a_spent_quota_is_answered_in_full() {
@@ -116,4 +116,79 @@ fn scripts_of_other_origins_may_read_the_fields_where_that_is_asked_for() {
     assert_eq!(exposed(&wire.clone().family(Family::Off).legacy(Legacy::Off), &cross).as_deref(), Some("Retry-After"));
     assert_eq!(exposed(&wire, &get()), None);
     assert_eq!(exposed(&Wire::new(), &cross), None);
+}
+
+#[test]
+fn of_several_bodies_a_request_gets_the_one_it_wants_most() {
+    let (limiter, _) = limiter();
+    let decision = spent(&limiter, &policy([rule("5/s")]), 1);
+    let wire = Wire::new().negotiate(Choices::new().html(|denial| format!("<p>{}", denial.error())));
+    let asked = |method: &str, accept: Option<&str>| {
+        let request = Request::builder().method(method).uri("/");
+        let request = accept.into_iter().fold(request, |request, accept| request.header("accept", accept));
+        denied(&wire, &decision, &request.body(()).unwrap().into_parts().0, &limiter)
+    };
+    let (problem, json, plain, html) =
+        ("application/problem+json", "application/json", "text/plain; charset=utf-8", "text/html; charset=utf-8");
+    for (accept, content_type) in [
+        (None, problem),
+        (Some(""), problem),
+        (Some("*/*"), problem),
+        (Some("application/*"), problem),
+        (Some("application/json"), json),
+        (Some("application/json;q=0.5, application/problem+json;q=0.4"), json),
+        (Some("application/json;q=0.4, application/problem+json;q=0.4"), problem),
+        (Some("text/*"), plain),
+        (Some("text/*, text/plain;q=0"), html),
+        (Some("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"), html),
+        (Some("*/*, application/problem+json;q=0, application/json;q=0"), plain),
+        // Nothing that it accepts is there.
+        (Some("image/png"), problem),
+        (Some("*/*;q=0"), problem),
+        (Some("nonsense"), problem),
+    ] {
+        let response = asked("GET", accept);
+        assert_eq!(field(&response, "content-type"), Some(content_type), "{accept:?}");
+        assert_eq!(field(&response, "vary"), Some("accept"));
+        assert_eq!((response.status().as_u16(), field(&response, "retry-after")), (429, Some("1")));
+        assert!(!response.body().is_empty());
+        let head = asked("HEAD", accept);
+        assert_eq!(head.headers(), response.headers(), "{accept:?}");
+        assert!(head.body().is_empty());
+    }
+    assert_eq!(text(&asked("GET", Some("text/html"))), "<p>rate_limit_exceeded");
+    assert_eq!(field(&denied(&Wire::new(), &decision, &get(), &limiter), "vary"), None, "nothing depends on it");
+}
+
+#[test]
+fn several_lines_of_accept_are_one_list() {
+    let (limiter, _) = limiter();
+    let decision = spent(&limiter, &policy([rule("5/s")]), 1);
+    let wire = Wire::new().negotiate(Choices::new());
+    let request = Request::get("/").header("accept", "text/plain;q=0.5").header("accept", "application/json");
+    let response = denied(&wire, &decision, &request.body(()).unwrap().into_parts().0, &limiter);
+    assert_eq!(field(&response, "content-type"), Some("application/json"));
+}
+
+#[test]
+fn bodies_of_ones_own_are_added_replaced_and_put_first() {
+    let choices = Choices::new()
+        .or("Text/Plain", |_| {
+            let mut response = Response::<Bytes>::from(Content::text("later"));
+            response.headers_mut().insert("vary", "accept-language".parse().unwrap());
+            response
+        })
+        .unwrap()
+        .first("text/plain");
+    let types: Vec<_> = choices.media_types().map(str::to_owned).collect();
+    assert_eq!(types, ["text/plain", "application/problem+json", "application/json"]);
+    let (limiter, _) = limiter();
+    let decision = spent(&limiter, &policy([rule("5/s")]), 1);
+    let response = denied(&Wire::new().negotiate(choices), &decision, &get(), &limiter);
+    assert_eq!(text(&response), "later");
+    assert_eq!(response.headers().get_all("vary").iter().collect::<Vec<_>>(), ["accept-language", "accept"]);
+    for wrong in ["", "text", "text/", "/plain", "text/*", "*/*", "text/plain; charset=utf-8", "text/plain/x"] {
+        let error = Choices::new().or(wrong, |_| Content::text("")).unwrap_err().to_string();
+        assert_eq!(error, format!("`{wrong}` is not a media type; accepted: a type and a subtype, such as text/html"));
+    }
 }

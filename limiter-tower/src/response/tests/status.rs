@@ -4,8 +4,7 @@ use http::request::Parts;
 use limiter_core::key::client_ip::{ClientIp, Peer};
 use limiter_core::key::{Global, Ip, KeyContext};
 use limiter_core::store::memory::MemoryStore;
-use limiter_core::store::{Answer, Capabilities, Operation, Reply, Store, StoreError};
-use limiter_core::testing::ManualClock;
+use limiter_core::testing::{FailingStore, Failure, ManualClock};
 use limiter_core::{Algorithm, AtCeiling, Decision, Key, Limiter, Missing, OnStoreError, Rule};
 
 use super::{field, full, get, limiter, now, policy, rule, spent, text};
@@ -57,22 +56,11 @@ fn a_full_table_is_503() {
     assert_eq!(field(&response, "x-ratelimit-remaining"), None);
 }
 
-#[derive(Debug)]
-struct Down;
-
-impl Store for Down {
-    fn submit(&self, _: Operation) -> Reply<Result<Answer, StoreError>> {
-        Reply::Now(Err(StoreError::timeout()))
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::new(&[Algorithm::Bucket], 4)
-    }
-}
-
 #[test]
 fn a_store_that_fails_closed_is_503_without_invented_numbers() {
-    let limiter = Limiter::builder().store(Down).build();
+    let store = FailingStore::new(MemoryStore::new());
+    store.switch().fail(Failure::Unavailable);
+    let limiter = Limiter::builder().store(store).build();
     let policy = policy([rule("100/min").on_store_error(OnStoreError::Closed)]);
     let response = denied(&Wire::new(), &limiter.check(&policy, &Key::from("acme")), &get(), &limiter);
     assert_eq!(response.status(), 503);

@@ -1,0 +1,341 @@
+//! The engine: each operation becomes one call of a script, on a task of its own, so that it goes on
+//! when whoever asked has stopped listening.
+
+use core::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::oneshot;
+
+use super::clock::Distance;
+use super::encode::{self, Call};
+use super::failure::Failure;
+use super::leases::{self, Leases, Slot};
+use super::names::Names;
+use super::reply::Said;
+use super::route::Route;
+use super::script::Script;
+use super::settings::Settings;
+use crate::algorithm::Algorithm;
+use crate::store::{Answer, Capabilities, Charged, Decide, Decided, Lease, Mode, Operation, Reply, Store, StoreError};
+use crate::time::{Nanos, Now};
+
+/// State in Redis, one round trip an operation. What stands before it is the front's.
+#[derive(Clone)]
+pub(crate) struct RedisEngine {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) route: Arc<Route>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) names: Names,
+    pub(super) leases: Arc<Leases>,
+    pub(super) distance: Distance,
+    /// Scripts go by the clock of the caller: tests only.
+    pub(super) callers_clock: bool,
+}
+
+type Answered = Result<Answer, StoreError>;
+
+/// Rules of one decision: policies hold no more.
+const MOST_RULES: usize = 16;
+/// Slots that one request can take: each is a member of a set.
+const MOST_SLOTS: u64 = 1000;
+
+impl Store for RedisEngine {
+    fn submit(&self, operation: Operation) -> Reply<Answered> {
+        let prepared = match operation {
+            Operation::Decide(decide) => self.prepare(decide, 1, true),
+            Operation::Inspect(decide) => self.prepare(decide, 1, false),
+            Operation::Repeat { decide, times } => {
+                let slots = decide.items.iter().any(|item| item.params.algorithm() == Algorithm::Concurrent);
+                // Slots of several grants would need a lease each.
+                if slots && times > 1 { Err(StoreError::unsupported()) } else { self.prepare_repeat(decide, times) }
+            }
+            Operation::Release { charges, lease, .. } => return self.release(&charges, lease.as_deref()),
+            Operation::Reset { charges } => return self.reset(&charges),
+            Operation::Settle { now, charges } => return self.settle(now, &charges),
+        };
+        match prepared {
+            Ok(question) => self.ask(question),
+            Err(error) => Reply::Now(Err(error)),
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let largest = Nanos::new(encode::LARGEST.saturating_mul(1000));
+        let capabilities =
+            Capabilities::new(&Algorithm::ALL, MOST_RULES).with_penalties().up_to(encode::LARGEST, largest);
+        if self.inner.route.is_cluster() && self.inner.names.shared_tag.is_none() {
+            capabilities.one_principal()
+        } else {
+            capabilities
+        }
+    }
+}
+
+/// A decision that is ready to be asked for.
+struct Question {
+    call: Call,
+    decide: Decide,
+    /// How often, if it was asked to be repeated.
+    times: Option<u32>,
+    /// The number of the lease that comes of it, if it takes slots.
+    lease: Option<u64>,
+}
+
+impl RedisEngine {
+    fn prepare(&self, decide: Decide, times: u32, writes: bool) -> Result<Question, StoreError> {
+        self.question(decide, times, writes, None)
+    }
+
+    fn prepare_repeat(&self, decide: Decide, times: u32) -> Result<Question, StoreError> {
+        self.question(decide, times, true, Some(times))
+    }
+
+    fn question(&self, decide: Decide, times: u32, writes: bool, repeat: Option<u32>) -> Result<Question, StoreError> {
+        let inner = &self.inner;
+        let capabilities = self.capabilities();
+        let countable = decide.items.iter().all(|item| capabilities.counts(&item.params));
+        let slots = |item: &crate::store::Item| item.params.algorithm() == Algorithm::Concurrent;
+        let bearable = decide.items.iter().filter(|item| slots(item)).all(|item| item.cost <= MOST_SLOTS);
+        if decide.items.is_empty() || decide.items.len() > MOST_RULES || times == 0 || !countable || !bearable {
+            return Err(StoreError::unsupported());
+        }
+        let takes_slots =
+            writes && decide.items.iter().any(|item| slots(item) && item.mode != Mode::Peek && item.cost > 0);
+        let lease = takes_slots.then(|| inner.leases.number());
+        let permit = lease.map_or_else(String::new, |id| inner.leases.permit(id));
+        let ttl = inner.leases.ttl_micros();
+        let call = encode::decide(&inner.names, &decide, self.caller(decide.now), times, writes, &permit, ttl)?;
+        if !inner.route.keeps_together(&call.keys) {
+            return Err(StoreError::unsupported());
+        }
+        Ok(Question { call, decide, times: repeat, lease })
+    }
+
+    fn caller(&self, now: Now) -> Option<Now> {
+        self.inner.callers_clock.then_some(now)
+    }
+
+    fn ask(&self, question: Question) -> Reply<Answered> {
+        let engine = self.clone();
+        self.spawn(async move {
+            let answer = engine.decide(&question).await;
+            let lease = match &answer {
+                Ok(Answer::Decided(decided)) => decided.lease.clone(),
+                Ok(Answer::Repeated { allowed: Some(decided), .. }) => decided.lease.clone(),
+                _ => None,
+            };
+            (answer, lease.map(|lease| Unclaimed { engine: engine.clone(), lease: Some(lease) }))
+        })
+    }
+
+    /// Runs on a task. Whoever asked may be gone when the answer comes: its slots are then given back.
+    fn spawn(&self, work: impl Future<Output = (Answered, Option<Unclaimed>)> + Send + 'static) -> Reply<Answered> {
+        let (tell, hear) = oneshot::channel();
+        self.inner.settings.runtime.spawn(async move {
+            // Nobody listening is no fault; what is sent is then dropped, and so unclaimed.
+            let _ = tell.send(work.await);
+        });
+        Reply::Later(Box::pin(async move {
+            match hear.await {
+                Ok((answer, unclaimed)) => {
+                    unclaimed.into_iter().for_each(Unclaimed::claim);
+                    answer
+                }
+                Err(_) => Err(StoreError::unavailable("the runtime of the store has ended")),
+            }
+        }))
+    }
+
+    async fn decide(&self, question: &Question) -> Answered {
+        let inner = &self.inner;
+        let asked = (question.decide.now.monotonic, inner.leases.now());
+        let said =
+            inner.route.script(&question.call).await.and_then(|value| Said::read(value).ok_or(Failure::Unreadable));
+        let said = match said {
+            Ok(said) => said,
+            Err(failure) => {
+                // It may have been granted: nobody will use it.
+                if let (Some(id), Failure::Timeout) = (question.lease, &failure) {
+                    self.forget(question, id);
+                }
+                return Err(self.failed(failure));
+            }
+        };
+        let now = match self.caller(question.decide.now) {
+            Some(now) if now.wall.get() == 0 => now,
+            _ => inner.distance.to_caller(question.decide.now, said.at),
+        };
+        let Some((mut allowed, refused)) = said.decisions(&question.decide, now) else {
+            return Err(self.failed(Failure::Unreadable));
+        };
+        if let (Some(id), Some(decided)) = (question.lease, &mut allowed) {
+            let slots = slots(question, decided, inner, id);
+            if !slots.is_empty() {
+                decided.lease = Some(inner.leases.keep(id, said.fence(&question.decide), slots, asked));
+                if !inner.callers_clock {
+                    inner.leases.renew_in_background(&inner.route, &inner.settings.runtime);
+                }
+            }
+        }
+        Ok(match question.times {
+            Some(_) => Answer::Repeated { granted: said.granted, allowed, refused },
+            None => Answer::Decided(allowed.or(refused).unwrap_or_default()),
+        })
+    }
+
+    fn failed(&self, failure: Failure) -> StoreError {
+        if matches!(failure, Failure::Foreign(_)) {
+            self.inner.settings.counts.foreign.fetch_add(1, Ordering::Relaxed);
+        }
+        failure.into()
+    }
+
+    /// Gives back what a call without an answer may have taken. It follows on the same connection if
+    /// that lives; otherwise the slots run out.
+    fn forget(&self, question: &Question, id: u64) {
+        let permit = self.inner.leases.permit(id);
+        for (at, (item, key)) in question.decide.items.iter().zip(&question.call.keys).enumerate() {
+            if item.params.algorithm() == Algorithm::Concurrent && item.cost > 0 {
+                let slot = slot(key, item, &permit, at);
+                self.give_back(slot);
+            }
+        }
+    }
+
+    fn give_back(&self, slot: Slot) {
+        let route = Arc::clone(&self.inner.route);
+        self.inner.settings.runtime.spawn(async move {
+            let _ = leases::release(&route, &slot).await;
+        });
+    }
+
+    fn release(&self, charges: &[Charged], lease: Option<&Lease>) -> Reply<Answered> {
+        let mut slots: Vec<Slot> = Vec::new();
+        match lease {
+            Some(lease) => slots = self.inner.leases.take(lease.id()),
+            None => {
+                for charge in charges.iter().filter(|charge| charge.params.algorithm() == Algorithm::Concurrent) {
+                    let Ok(key) = self.inner.names.key(&charge.subject, &charge.params) else { continue };
+                    slots.extend(self.inner.leases.take_any(&key, charge.cost));
+                }
+            }
+        }
+        let engine = self.clone();
+        self.spawn(async move {
+            let mut answer = Ok(Answer::Done);
+            for slot in &slots {
+                if let Err(failure) = leases::release(&engine.inner.route, slot).await {
+                    answer = Err(engine.failed(failure));
+                }
+            }
+            (answer, None)
+        })
+    }
+
+    fn reset(&self, charges: &[Charged]) -> Reply<Answered> {
+        // Slots are held, not used: their holders still give them back.
+        let timed = charges.iter().filter(|charge| charge.params.algorithm() != Algorithm::Concurrent);
+        let keys: Result<Vec<String>, _> =
+            timed.map(|charge| self.inner.names.key(&charge.subject, &charge.params)).collect();
+        let keys = match keys {
+            Ok(keys) => keys,
+            Err(refused) => return Reply::Now(Err(refused.into())),
+        };
+        let engine = self.clone();
+        self.spawn(async move {
+            for key in &keys {
+                let mut command = ::redis::cmd("UNLINK");
+                command.arg(key);
+                if let Err(failure) = engine.inner.route.command(key, &command).await {
+                    return (Err(engine.failed(failure)), None);
+                }
+            }
+            (Ok(Answer::Done), None)
+        })
+    }
+
+    fn settle(&self, now: Now, charges: &[(Charged, i64)]) -> Reply<Answered> {
+        let inner = &self.inner;
+        let mut calls: Vec<Call> = Vec::new();
+        for (charge, units) in charges.iter().filter(|(charge, _)| charge.params.algorithm() != Algorithm::Concurrent) {
+            let key = match inner.names.key(&charge.subject, &charge.params) {
+                Ok(key) => key,
+                Err(refused) => return Reply::Now(Err(refused.into())),
+            };
+            let mut arguments = vec![encode::clock(self.caller(now))];
+            let most = i64::try_from(encode::LARGEST).unwrap_or(i64::MAX);
+            let units = encode::Argument::Number((*units).clamp(-most, most));
+            encode::rule(&mut arguments, &charge.params, "C", units, String::new(), 0);
+            let until = inner.distance.to_server(charge.until.saturating_sub(Nanos::new(charge.params.slack())));
+            let made = inner.distance.to_server(charge.at);
+            let (until, beside) = match charge.params.algorithm() {
+                Algorithm::Bucket => (until / 1000, until % 1000),
+                _ => (encode::micros(until), encode::micros(made)),
+            };
+            arguments.extend([until, beside].map(encode::number));
+            // One call a charge: they may live on different servers, and each stands for itself.
+            calls.push(Call { script: Script::Settle, keys: vec![key], arguments });
+        }
+        let engine = self.clone();
+        self.spawn(async move {
+            let mut answer = Ok(Answer::Done);
+            for call in &calls {
+                if let Err(failure) = engine.inner.route.script(call).await {
+                    answer = Err(engine.failed(failure));
+                }
+            }
+            (answer, None)
+        })
+    }
+}
+
+/// The permits that a grant consists of.
+fn slots(question: &Question, decided: &Decided, inner: &Inner, id: u64) -> Vec<Slot> {
+    let permit = inner.leases.permit(id);
+    let items = question.decide.items.iter().zip(&decided.items).zip(&question.call.keys).enumerate();
+    let granted = items.filter(|(_, ((item, reply), _))| {
+        item.params.algorithm() == Algorithm::Concurrent
+            && item.mode != Mode::Peek
+            && item.cost > 0
+            && reply.verdict == crate::algorithm::Verdict::Allow
+    });
+    granted.map(|(at, ((item, _), key))| slot(key, item, &permit, at)).collect()
+}
+
+fn slot(key: &str, item: &crate::store::Item, permit: &str, at: usize) -> Slot {
+    let name = encode::permit_name(permit, at);
+    let permits = (1..=item.cost.min(MOST_SLOTS)).map(|unit| format!("{name}{unit}")).collect();
+    Slot { key: key.to_owned(), capacity: item.params.capacity(), permits }
+}
+
+/// Slots that were granted to somebody who may not be there any more. Dropped, it gives them back.
+struct Unclaimed {
+    engine: RedisEngine,
+    lease: Option<Arc<Lease>>,
+}
+
+impl Unclaimed {
+    fn claim(mut self) {
+        self.lease = None;
+    }
+}
+
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            for slot in self.engine.inner.leases.take(lease.id()) {
+                self.engine.give_back(slot);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for RedisEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisEngine").field("live", &self.inner.route.is_live()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,71 @@
+//! Which server a call goes to.
+
+use std::sync::Arc;
+
+use ::redis::{Cmd, Value};
+
+use super::cluster::Cluster;
+use super::encode::Call;
+use super::failure::Failure;
+use super::names::slot;
+use super::node::{Node, Work};
+
+pub(super) enum Route {
+    Cluster(Arc<Cluster>),
+    One(Arc<Node>),
+}
+
+impl Route {
+    /// Runs a script on the server that holds its keys.
+    pub(super) async fn script(&self, call: &Call) -> Result<Value, Failure> {
+        let command = command(call);
+        let work = Work::Script { script: call.script, command: &command, asking: false };
+        match self {
+            Route::One(node) => node.run(work).await,
+            Route::Cluster(cluster) => cluster.run(slot_of(&call.keys), work).await,
+        }
+    }
+
+    /// Runs a plain command on the server that holds `key`.
+    pub(super) async fn command(&self, key: &str, command: &Cmd) -> Result<Value, Failure> {
+        match self {
+            Route::One(node) => node.run(Work::Command(command)).await,
+            Route::Cluster(cluster) => cluster.run(slot(key), Work::Command(command)).await,
+        }
+    }
+
+    /// Whether all keys of one call can be on one server.
+    pub(super) fn keeps_together(&self, keys: &[String]) -> bool {
+        match self {
+            Route::One(_) => true,
+            Route::Cluster(_) => keys.iter().all(|key| slot(key) == slot_of(keys)),
+        }
+    }
+
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self, Route::Cluster(_))
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        match self {
+            Route::One(node) => node.is_live(),
+            Route::Cluster(cluster) => cluster.is_live(),
+        }
+    }
+}
+
+fn slot_of(keys: &[String]) -> u16 {
+    keys.first().map_or(0, |key| slot(key))
+}
+
+fn command(call: &Call) -> Cmd {
+    let mut command = ::redis::cmd("EVALSHA");
+    command.arg(&call.script.text().hash).arg(call.keys.len());
+    for key in &call.keys {
+        command.arg(key);
+    }
+    for argument in &call.arguments {
+        command.arg(argument);
+    }
+    command
+}

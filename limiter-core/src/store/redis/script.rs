@@ -1,0 +1,89 @@
+//! The scripts: one for each algorithm that decides under rules of that algorithm alone, and one for
+//! all together. What they share is put together here; the server keeps them by their hash.
+
+use std::sync::LazyLock;
+
+use crate::algorithm::Algorithm;
+
+/// Part of the names of all keys: a script that reads the state of another version would misread it.
+pub(super) const VERSION: u32 = 1;
+
+const PRELUDE: &str = include_str!("scripts/prelude.lua");
+const ITEMS: &str = include_str!("scripts/items.lua");
+const DECIDE: &str = include_str!("scripts/decide.lua");
+const SETTLE: &str = include_str!("scripts/settle.lua");
+const RENEW: &str = include_str!("scripts/renew.lua");
+
+/// A script of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Script {
+    /// Decides under rules of one algorithm.
+    Decide(Algorithm),
+    /// Decides under rules of several algorithms.
+    DecideAll,
+    Renew,
+    Settle,
+}
+
+/// How many there are.
+pub(super) const SCRIPTS: usize = Algorithm::ALL.len() + 3;
+
+pub(super) struct Text {
+    pub(super) code: String,
+    pub(super) hash: String,
+}
+
+impl Script {
+    pub(super) fn index(self) -> usize {
+        match self {
+            Script::Decide(algorithm) => Algorithm::ALL.iter().position(|other| *other == algorithm).unwrap_or(0),
+            Script::DecideAll => Algorithm::ALL.len(),
+            Script::Renew => Algorithm::ALL.len() + 1,
+            Script::Settle => Algorithm::ALL.len() + 2,
+        }
+    }
+
+    pub(super) fn text(self) -> &'static Text {
+        static TEXTS: LazyLock<Vec<Text>> = LazyLock::new(|| {
+            let single = Algorithm::ALL.into_iter().map(Script::Decide);
+            single.chain([Script::DecideAll, Script::Renew, Script::Settle]).map(Script::made).collect()
+        });
+        static NONE: Text = Text { code: String::new(), hash: String::new() };
+        TEXTS.get(self.index()).unwrap_or(&NONE)
+    }
+
+    fn made(self) -> Text {
+        let all: String = Algorithm::ALL.into_iter().map(section).collect();
+        let code = match self {
+            Script::Decide(algorithm) => [PRELUDE, section(algorithm), ITEMS, DECIDE].concat(),
+            Script::DecideAll => [PRELUDE, &all, ITEMS, DECIDE].concat(),
+            Script::Renew => [PRELUDE, RENEW].concat(),
+            Script::Settle => [PRELUDE, &all, ITEMS, SETTLE].concat(),
+        };
+        let hash = ::redis::Script::new(&code).get_hash().to_owned();
+        Text { code, hash }
+    }
+}
+
+fn section(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::Bucket => include_str!("scripts/bucket.lua"),
+        Algorithm::Concurrent => include_str!("scripts/concurrent.lua"),
+        Algorithm::Fixed => include_str!("scripts/fixed.lua"),
+        Algorithm::Interval => include_str!("scripts/interval.lua"),
+        Algorithm::Log => include_str!("scripts/log.lua"),
+        Algorithm::Sliding => include_str!("scripts/sliding.lua"),
+    }
+}
+
+/// The name by which scripts call an algorithm.
+pub(super) fn letter(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::Bucket => "b",
+        Algorithm::Concurrent => "c",
+        Algorithm::Fixed => "f",
+        Algorithm::Interval => "i",
+        Algorithm::Log => "l",
+        Algorithm::Sliding => "s",
+    }
+}

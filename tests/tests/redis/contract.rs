@@ -1,0 +1,98 @@
+//! The contract of stores.
+
+use std::time::Duration;
+
+use crate::desk;
+use limiter_core::algorithm::{Algorithm, Params};
+use limiter_core::store::contract::{self, StoreUnderTest};
+use limiter_core::store::front::FleetOptions;
+use limiter_core::store::redis::{RedisStore, RedisStoreBuilder};
+use limiter_core::store::{Answer, BoxFuture, Store, StoreError};
+use limiter_core::testing::ManualClock;
+use limiter_core::time::{Clock, Now};
+use tests::redis::{self, Cluster, Server};
+use tokio::runtime::{Handle, Runtime};
+
+/// A store that goes by a clock that is moved by hand. Its scripts tell time in microseconds.
+struct InManualTime {
+    store: RedisStore,
+    resolution: Duration,
+    clock: ManualClock,
+    runtime: Handle,
+}
+
+impl StoreUnderTest for InManualTime {
+    fn store(&self) -> &dyn Store {
+        &self.store
+    }
+
+    fn now(&self) -> Now {
+        Now { monotonic: self.clock.monotonic(), wall: self.clock.wall() }
+    }
+
+    fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    fn resolution(&self) -> Duration {
+        self.resolution
+    }
+
+    fn wait(&self, answer: BoxFuture<Result<Answer, StoreError>>) -> Result<Answer, StoreError> {
+        self.runtime.block_on(answer)
+    }
+}
+
+fn check(runtime: &Runtime, builder: &RedisStoreBuilder) {
+    // Scripts of a busy machine take their time: what is checked here is what they say.
+    let fleet = FleetOptions::new().deadline(Duration::from_secs(10));
+    // Waits that are told from memory are longer by the time that the server's answer took.
+    let options = [(fleet.without_denial_cache(), Duration::from_micros(1)), (fleet, Duration::from_millis(500))];
+    for (fleet, resolution) in options {
+        let store = runtime.block_on(builder.clone().callers_clock().fleet(fleet).connect()).unwrap();
+        let (clock, runtime) = (ManualClock::new(), runtime.handle().clone());
+        contract::assert_keeps(&InManualTime { store, resolution, clock, runtime });
+    }
+}
+
+#[test]
+fn one_server_keeps_every_promise() {
+    if !redis::there() {
+        return;
+    }
+    let runtime = Runtime::new().unwrap();
+    let server = runtime.block_on(Server::start(&[]));
+    check(&runtime, &RedisStore::builder(server.url()));
+}
+
+#[test]
+fn a_cluster_of_six_keeps_every_promise_under_a_shared_tag() {
+    if !redis::there() {
+        return;
+    }
+    let runtime = Runtime::new().unwrap();
+    let cluster = runtime.block_on(Cluster::start());
+    check(&runtime, RedisStore::builder(cluster.url()).shared_tag("everything"));
+}
+
+#[test]
+fn a_server_with_a_clock_of_its_own_is_exact_under_a_burst() {
+    if !redis::there() {
+        return;
+    }
+    let runtime = Runtime::new().unwrap();
+    let server = runtime.block_on(Server::start(&[]));
+    runtime.block_on(async {
+        let store = RedisStore::builder(server.url()).deadline(Duration::from_secs(10)).connect().await.unwrap();
+        let quota = "50/h".parse().unwrap();
+        for algorithm in Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != Algorithm::Concurrent) {
+            let params = Params::new(algorithm, quota).unwrap();
+            let asked: Vec<_> = (0..200).map(|_| desk::decide(&store, &[desk::item("burst", params, 1)])).collect();
+            let mut passed = 0;
+            for answer in asked {
+                passed += u32::from(answer.await.unwrap().allowed);
+            }
+            assert_eq!(passed, 50, "{algorithm}");
+        }
+    });
+}

@@ -1,0 +1,61 @@
+//! Operations in few words.
+
+use std::sync::Arc;
+
+use limiter_core::algorithm::Params;
+use limiter_core::key::Key;
+use limiter_core::store::{Answer, Charged, Decide, Decided, Item, Mode, Operation, Reply, Store, StoreError, Subject};
+use limiter_core::time::{Clock, Now, SystemClock};
+
+/// The machine's clock: stores that go by one of their own want a steady one to answer on.
+pub fn now() -> Now {
+    static CLOCK: std::sync::LazyLock<SystemClock> = std::sync::LazyLock::new(SystemClock::new);
+    Now { monotonic: CLOCK.monotonic(), wall: CLOCK.wall() }
+}
+
+pub fn subject(key: &str) -> Subject {
+    Subject::Named(Arc::new((format!("rule of {key}"), Key::from(key))))
+}
+
+pub fn item(key: &str, params: Params, cost: u64) -> Item {
+    Item { budget: 1, subject: subject(key), params, cost, mode: Mode::Charge, at_ceiling: Default::default() }
+}
+
+pub async fn answer(reply: Reply<Result<Answer, StoreError>>) -> Result<Answer, StoreError> {
+    match reply {
+        Reply::Now(answer) => answer,
+        Reply::Later(answer) => answer.await,
+    }
+}
+
+/// Under way when this returns.
+pub fn decide(store: &dyn Store, items: &[Item]) -> impl Future<Output = Result<Decided, StoreError>> + use<> {
+    decide_at(store, now(), items)
+}
+
+pub fn decide_at(
+    store: &dyn Store,
+    now: Now,
+    items: &[Item],
+) -> impl Future<Output = Result<Decided, StoreError>> + use<> {
+    let reply = store.submit(Operation::Decide(Decide { now, items: items.iter().cloned().collect() }));
+    async move {
+        match answer(reply).await? {
+            Answer::Decided(decided) => Ok(decided),
+            other => panic!("a decision was answered by {other:?}"),
+        }
+    }
+}
+
+/// What was charged, to be settled or released.
+pub fn charged(item: &Item, decided: &Decided, at: usize, now: Now) -> Charged {
+    Charged {
+        budget: item.budget,
+        subject: item.subject.clone(),
+        params: item.params,
+        cost: item.cost,
+        at: decided.now.unwrap_or(now).monotonic,
+        until: decided.items[at].state.fresh_at,
+        place: decided.items[at].place,
+    }
+}
