@@ -4,6 +4,8 @@
 pub mod browser;
 #[path = "support/client.rs"]
 pub mod client;
+#[path = "support/memcached.rs"]
+pub mod memcached;
 #[path = "support/postgres.rs"]
 pub mod postgres;
 #[path = "support/program.rs"]
@@ -19,3 +21,8 @@ pub mod require;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub mod readme {}
+
+/// So does that of the page for those who come from another limiter.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/porting.md")]
+pub mod porting {}

@@ -15,3 +15,5 @@ mod foreign;
 mod leases;
 #[path = "redis/places.rs"]
 mod places;
+#[path = "redis/waiting.rs"]
+mod waiting;

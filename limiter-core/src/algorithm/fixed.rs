@@ -73,12 +73,12 @@ fn left(params: &Params, open: State, now: Now) -> Nanos {
 }
 
 /// How far the two clocks may drift apart within one aligned window.
-pub(super) fn slack(params: &Params) -> u64 {
+pub(crate) fn slack(params: &Params) -> u64 {
     params.period / 1024
 }
 
 /// Start of the aligned window that holds `wall`, all in nanoseconds since the epoch.
-pub(super) fn window_start(wall: u64, period: u64, offset_secs: i32) -> u64 {
+pub(crate) fn window_start(wall: u64, period: u64, offset_secs: i32) -> u64 {
     // Local time = UTC + offset; windows are multiples of the period in local time.
     let shift = i64::from(offset_secs).saturating_mul(1_000_000_000);
     let local = wall.saturating_add_signed(shift);

@@ -133,6 +133,29 @@ impl Log {
         }
     }
 
+    /// What was taken when, oldest first, for stores that keep logs elsewhere.
+    #[cfg(feature = "memcached")]
+    pub(crate) fn taken(&self) -> impl Iterator<Item = (Nanos, u64)> {
+        let mut before = self.before;
+        self.entries.iter().map(move |entry| {
+            let units = entry.total.saturating_sub(before);
+            before = entry.total;
+            (entry.at, units)
+        })
+    }
+
+    /// The log in which so much was taken when. The times must ascend.
+    #[cfg(feature = "memcached")]
+    pub(crate) fn of(taken: impl IntoIterator<Item = (Nanos, u64)>) -> Self {
+        let mut log = Log::default();
+        let mut total: u64 = 0;
+        for (at, units) in taken {
+            total = total.saturating_add(units);
+            log.entries.push_back(Entry { at, total });
+        }
+        log
+    }
+
     /// Bytes allocated.
     #[must_use]
     pub fn bytes(&self) -> usize {

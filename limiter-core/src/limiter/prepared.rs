@@ -78,7 +78,13 @@ impl Prepared {
             if let Some(what) = lacks(&capabilities, declared, rules.first()) {
                 return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
             }
-            rules.push(rule(limiter, policy, declared, index));
+            let prepared = rule(limiter, policy, declared, index);
+            let (capacity, most) = (prepared.params.capacity(), capabilities.most(algorithm));
+            if capacity > most {
+                let what = format!("count {capacity} units by algorithm `{algorithm}`; accepted: up to {most}");
+                return Err(PolicyError::Unsupported { name: declared.name.clone(), what });
+            }
+            rules.push(prepared);
         }
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
         let holds = rules.iter().any(PreparedRule::holds);

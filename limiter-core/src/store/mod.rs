@@ -33,6 +33,8 @@ pub mod front;
 pub(crate) mod key_text;
 mod lease;
 mod lifetime;
+#[cfg(feature = "memcached")]
+pub mod memcached;
 pub mod memory;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -89,8 +91,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Which of the servers behind this store keeps a key, by number, where there are several that can
     /// fail one by one.
-    fn shard_of(&self, subject: &Subject) -> usize {
-        let _ = subject;
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        let _ = (subject, params);
         0
     }
 
@@ -281,14 +283,22 @@ pub struct Capabilities {
     penalties: bool,
     one_principal: bool,
     largest: (u64, Nanos),
+    most: &'static [(Algorithm, u64)],
 }
 
 impl Capabilities {
     /// Exact algorithms, and how many rules one decision may hold.
     #[must_use]
     pub const fn new(algorithms: &'static [Algorithm], rules_per_decision: usize) -> Self {
-        let largest = (u64::MAX, Nanos::MAX);
-        Capabilities { algorithms, rules_per_decision, local: false, penalties: false, one_principal: false, largest }
+        Capabilities {
+            algorithms,
+            rules_per_decision,
+            local: false,
+            penalties: false,
+            one_principal: false,
+            largest: (u64::MAX, Nanos::MAX),
+            most: &[],
+        }
     }
 
     /// Says that one decision can only be about the keys of one principal: they are kept apart from
@@ -318,6 +328,19 @@ impl Capabilities {
     pub const fn with_penalties(mut self) -> Self {
         self.penalties = true;
         self
+    }
+
+    /// Says that some algorithms are counted up to a capacity only.
+    #[must_use]
+    pub const fn with_most(mut self, most: &'static [(Algorithm, u64)]) -> Self {
+        self.most = most;
+        self
+    }
+
+    /// The largest capacity that this store counts by an algorithm.
+    #[must_use]
+    pub fn most(&self, algorithm: Algorithm) -> u64 {
+        self.most.iter().find(|(limited, _)| *limited == algorithm).map_or(u64::MAX, |(_, most)| *most)
     }
 
     /// The algorithms that this store counts exactly as defined.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::desk;
-use limiter_core::algorithm::{Algorithm, Params};
+use limiter_core::algorithm::{Algorithm, Params, Verdict};
 use limiter_core::store::contract::{self, StoreUnderTest};
 use limiter_core::store::front::FleetOptions;
 use limiter_core::store::redis::{RedisStore, RedisStoreBuilder};
-use limiter_core::store::{Answer, BoxFuture, Store, StoreError};
+use limiter_core::store::{Answer, BoxFuture, Decide, Decided, Item, Mode, Operation, Store, StoreError};
 use limiter_core::testing::ManualClock;
 use limiter_core::time::{Clock, Now};
 use tests::redis::{self, Cluster, Server};
@@ -72,7 +72,7 @@ fn a_cluster_of_six_keeps_every_promise_under_a_shared_tag() {
     }
     let runtime = Runtime::new().unwrap();
     let cluster = runtime.block_on(Cluster::start());
-    check(&runtime, RedisStore::builder(cluster.url()).shared_tag("everything"));
+    check(&runtime, &RedisStore::builder(cluster.url()).shared_tag("everything"));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_server_with_a_clock_of_its_own_is_exact_under_a_burst() {
     let runtime = Runtime::new().unwrap();
     let server = runtime.block_on(Server::start(&[]));
     runtime.block_on(async {
-        let store = RedisStore::builder(server.url()).deadline(Duration::from_secs(10)).connect().await.unwrap();
+        let store = desk::plain(server.url()).deadline(Duration::from_secs(10)).connect().await.unwrap();
         let quota = "50/h".parse().unwrap();
         for algorithm in Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != Algorithm::Concurrent) {
             let params = Params::new(algorithm, quota).unwrap();
@@ -95,4 +95,37 @@ fn a_server_with_a_clock_of_its_own_is_exact_under_a_burst() {
             assert_eq!(passed, 50, "{algorithm}");
         }
     });
+}
+
+#[test]
+fn decisions_in_a_row_are_those_that_would_be_made_one_after_the_other() {
+    if !redis::there() {
+        return;
+    }
+    let runtime = Runtime::new().unwrap();
+    let server = runtime.block_on(Server::start(&[]));
+    let store = runtime.block_on(desk::plain(server.url()).deadline(Duration::from_secs(10)).connect()).unwrap();
+    let timed = Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != Algorithm::Concurrent);
+    for (algorithm, mode) in timed.flat_map(|algorithm| [(algorithm, Mode::Charge), (algorithm, Mode::Penalty)]) {
+        let params = Params::new(algorithm, "7/h".parse().unwrap()).unwrap();
+        let item = Item { mode, ..desk::item(&format!("{algorithm} {mode:?}"), params, 2) };
+        let decide = Decide { now: desk::now(), items: [item].into_iter().collect() };
+        let repeat = |times| {
+            let operation = Operation::Repeat { decide: decide.clone(), times };
+            match runtime.block_on(desk::answer(store.submit(operation))).unwrap() {
+                Answer::Repeated { granted, allowed, refused } => (granted, allowed, refused),
+                other => panic!("{other:?}"),
+            }
+        };
+        let (granted, allowed, refused) = repeat(2);
+        let left = |decided: &Decided| params.remaining(decided.items[0].state, decided.now.unwrap());
+        assert_eq!((granted, left(&allowed.unwrap()), refused.is_none()), (2, 3, true));
+        let (granted, allowed, refused) = repeat(5);
+        assert_eq!((granted, left(&allowed.unwrap())), (1, 1));
+        let refused = refused.unwrap();
+        // A refusal that counts takes what is left.
+        assert_eq!(left(&refused), if mode == Mode::Penalty { 0 } else { 1 }, "{algorithm}");
+        assert!(matches!(refused.items[0].verdict, Verdict::Deny { retry: Some(_) }));
+        assert_eq!(repeat(3).0, 0);
+    }
 }

@@ -4,8 +4,15 @@ use std::sync::Arc;
 
 use limiter_core::algorithm::Params;
 use limiter_core::key::Key;
+use limiter_core::store::front::FleetOptions;
+use limiter_core::store::redis::{RedisStore, RedisStoreBuilder};
 use limiter_core::store::{Answer, Charged, Decide, Decided, Item, Mode, Operation, Reply, Store, StoreError, Subject};
 use limiter_core::time::{Clock, Now, SystemClock};
+
+/// The store without what saves round trips, so that each operation reaches the server.
+pub fn plain(url: impl Into<String>) -> RedisStoreBuilder {
+    RedisStore::builder(url).fleet(FleetOptions::new().without_denial_cache().without_combining())
+}
 
 /// The machine's clock: stores that go by one of their own want a steady one to answer on.
 pub fn now() -> Now {

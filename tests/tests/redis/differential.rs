@@ -227,7 +227,7 @@ fn scripts_and_memory_decide_alike() {
     }
     let runtime = Runtime::new().unwrap();
     let server = runtime.block_on(Server::start(&[]));
-    let builder = RedisStore::builder(server.url()).callers_clock().deadline(Duration::from_secs(10));
+    let builder = desk::plain(server.url()).callers_clock().deadline(Duration::from_secs(10));
     // Slots do not run out on the way.
     let builder = builder.lease(Duration::from_secs(1_000_000));
     let redis = runtime.block_on(builder.connect()).unwrap();

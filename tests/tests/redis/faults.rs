@@ -20,11 +20,11 @@ const DEADLINE: Duration = Duration::from_millis(50);
 const LATE: Duration = Duration::from_millis(400);
 
 async fn store(server: &Server) -> RedisStore {
-    RedisStore::builder(server.url()).deadline(DEADLINE).connect().await.unwrap()
+    desk::plain(server.url()).deadline(DEADLINE).connect().await.unwrap()
 }
 
 async fn patient(server: &Server) -> RedisStore {
-    RedisStore::builder(server.url()).deadline(Duration::from_secs(10)).connect().await.unwrap()
+    desk::plain(server.url()).deadline(Duration::from_secs(10)).connect().await.unwrap()
 }
 
 /// One decision, which must end in time one way or the other.
@@ -201,7 +201,7 @@ async fn an_application_starts_without_its_server_and_uses_it_once_it_is_there()
     let mut server = Server::start(&[]).await;
     server.kill();
     assert!(RedisStore::connect(server.url()).await.is_err());
-    let store = RedisStore::builder(server.url()).deadline(DEADLINE).without_waiting().connect().await.unwrap();
+    let store = desk::plain(server.url()).deadline(DEADLINE).without_waiting().connect().await.unwrap();
     assert!(in_time(&store, "k", bucket("1/s")).await.is_none());
     server.restart().await;
     back_in_use(&store).await;

@@ -16,7 +16,7 @@ fn params(algorithm: Algorithm) -> Params {
 }
 
 async fn store(server: &Server) -> RedisStore {
-    RedisStore::builder(server.url()).deadline(Duration::from_secs(10)).connect().await.unwrap()
+    desk::plain(server.url()).deadline(Duration::from_secs(10)).connect().await.unwrap()
 }
 
 /// The name of the only key there is.
@@ -127,8 +127,7 @@ async fn a_clock_that_was_put_back_locks_nobody_out_for_longer_than_a_period() {
         return;
     }
     let server = Server::start(&[]).await;
-    let store =
-        RedisStore::builder(server.url()).callers_clock().deadline(Duration::from_secs(10)).connect().await.unwrap();
+    let store = desk::plain(server.url()).callers_clock().deadline(Duration::from_secs(10)).connect().await.unwrap();
     let start = desk::now();
     let later = |secs: u64| {
         let nanos = Duration::from_secs(secs).into();

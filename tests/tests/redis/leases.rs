@@ -17,7 +17,7 @@ use crate::desk;
 const TTL: Duration = Duration::from_millis(600);
 
 fn builder(url: &str) -> RedisStoreBuilder {
-    RedisStore::builder(url).deadline(Duration::from_secs(5)).lease(TTL)
+    desk::plain(url).deadline(Duration::from_secs(5)).lease(TTL)
 }
 
 async fn acquire(store: &RedisStore, limit: u64, cost: u64) -> Decided {

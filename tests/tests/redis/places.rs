@@ -11,7 +11,7 @@ use tests::redis::{self, Cluster, Sentinels, Server, until};
 use crate::desk;
 
 fn params() -> Params {
-    Params::new(Algorithm::Bucket, "1000/s".parse().unwrap()).unwrap()
+    Params::new(Algorithm::Bucket, "1000/h".parse().unwrap()).unwrap()
 }
 
 #[tokio::test]
@@ -20,7 +20,7 @@ async fn the_primary_that_sentinels_name_is_used_and_so_is_the_next() {
         return;
     }
     let mut all = Sentinels::start().await;
-    let store = RedisStore::builder(all.url()).deadline(Duration::from_millis(100)).connect().await.unwrap();
+    let store = desk::plain(all.url()).deadline(Duration::from_millis(100)).connect().await.unwrap();
     until("it works", async || desk::decide(&store, &[desk::item("k", params(), 1)]).await.is_ok()).await;
     all.primary.kill();
     until("the replica is used", async || desk::decide(&store, &[desk::item("k", params(), 1)]).await.is_ok()).await;
@@ -33,7 +33,7 @@ async fn a_cluster_is_used_as_a_whole_and_a_slot_is_followed_to_where_it_went() 
         return;
     }
     let cluster = Cluster::start().await;
-    let store = RedisStore::builder(cluster.url()).deadline(Duration::from_secs(5)).connect().await.unwrap();
+    let store = desk::plain(cluster.url()).deadline(Duration::from_secs(5)).connect().await.unwrap();
     for n in 0..200 {
         let decided = desk::decide(&store, &[desk::item(&format!("k{n}"), params(), 1)]).await.unwrap();
         assert!(decided.allowed);
@@ -82,7 +82,7 @@ async fn a_policy_whose_keys_a_cluster_keeps_apart_is_refused_unless_they_share_
     let refused = limiter.prepare(&policy).unwrap_err();
     assert!(matches!(refused, PolicyError::Unsupported { .. }), "{refused}");
     assert!(refused.to_string().contains("shared tag"), "{refused}");
-    let store = RedisStore::builder(cluster.url()).shared_tag("all").connect().await.unwrap();
+    let store = desk::plain(cluster.url()).shared_tag("all").connect().await.unwrap();
     Limiter::builder().store(store).build().prepare(&policy).unwrap();
 }
 

@@ -28,28 +28,27 @@ impl<S: Store> Front<S> {
         if let Some(refused) = inner.refused(&decide, &keys) {
             return Reply::Now(Ok(Answer::Decided(refused)));
         }
-        let subject = decide.items.first().map(|item| &item.subject);
-        match inner.breaker(subject).map_or(Admission::Go, |breaker| breaker.admit(inner.now())) {
+        let shard = inner.shard(&decide.items);
+        match inner.breaker(shard).map_or(Admission::Go, |breaker| breaker.admit(inner.now())) {
             Admission::Go => {}
             Admission::Stop => return Reply::Now(Err(StoreError::left_alone())),
             Admission::Look => {
-                inner.look(decide);
+                inner.look(decide, shard);
                 return Reply::Now(Err(StoreError::left_alone()));
             }
         }
         if inner.stand_in.owes() && inner.owes_for(&decide) {
-            return self.after_paying(decide, keys);
+            return self.after_paying(decide, keys, shard);
         }
         if !inner.options.combine || !combines(&decide) {
-            let subject = subject.cloned();
             let after = After::Learn(Box::new((decide.clone(), keys)));
-            return self.alone(Operation::Decide(decide), subject, after);
+            return self.alone(Operation::Decide(decide), shard, after);
         }
-        self.together(decide, &keys)
+        self.together(decide, &keys, shard)
     }
 
     /// Asks, or waits for the answer to an earlier question about the same keys and asks then.
-    fn together(&self, decide: Decide, keys: &Keys) -> Reply<Told> {
+    fn together(&self, decide: Decide, keys: &Keys, shard: usize) -> Reply<Told> {
         let inner = &self.inner;
         let runtime = match inner.runtime() {
             Ok(runtime) => runtime,
@@ -59,8 +58,8 @@ impl<S: Store> Front<S> {
         let (tell, mut told) = oneshot::channel();
         let waiter = Waiter { decide, tell, arrived: inner.now() };
         let Some(first) = inner.flights.join(at, waiter) else { return later(told) };
-        let under_way = UnderWay { inner: Arc::clone(inner), at, ended: false };
-        match inner.send(vec![first]) {
+        let under_way = UnderWay { inner: Arc::clone(inner), at, shard, ended: false };
+        match inner.send(vec![first], shard) {
             Some(round) => drop(runtime.spawn(under_way.see_through(Some(round)))),
             None => {
                 if let Some(waiters) = under_way.next() {
@@ -83,6 +82,7 @@ impl<S: Store> Front<S> {
 struct UnderWay<S: Store> {
     inner: Arc<Inner<S>>,
     at: u64,
+    shard: usize,
     ended: bool,
 }
 
@@ -92,12 +92,11 @@ impl<S: Store> UnderWay<S> {
     }
 
     fn send(&self, waiters: Vec<Waiter>) -> Option<Round> {
-        let subject = waiters.first().and_then(|waiter| waiter.decide.items.first()).map(|item| &item.subject);
-        if self.inner.breaker(subject).is_some_and(super::Breaker::is_open) {
+        if self.inner.is_open(self.shard) {
             Inner::<S>::turn_away(waiters);
             return None;
         }
-        self.inner.send(waiters)
+        self.inner.send(waiters, self.shard)
     }
 
     fn end(mut self) {

@@ -34,7 +34,8 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError, Subject};
+use super::{Answer, Capabilities, Item, Operation, Reply, StandIn, Store, StoreError, Subject};
+use crate::algorithm::Params;
 use crate::time::{Clock, Nanos, TokioClock};
 use aside::Aside;
 use breaker::Breaker;
@@ -129,16 +130,25 @@ impl<S: Store> Inner<S> {
         here.ok_or_else(|| StoreError::unavailable("a shared store needs a tokio runtime, and there is none here"))
     }
 
-    /// The breaker of the server that keeps a key.
-    fn breaker(&self, subject: Option<&Subject>) -> Option<&Breaker> {
-        let shard = subject.map_or(0, |subject| self.engine.shard_of(subject));
+    /// The number of the server that is asked about these items: that of the first.
+    fn shard(&self, items: &[Item]) -> usize {
+        items.first().map_or(0, |item| self.engine.shard_of(&item.subject, &item.params))
+    }
+
+    fn breaker(&self, shard: usize) -> Option<&Breaker> {
         self.breakers.get(shard % BREAKERS)
     }
 
+    fn is_open(&self, shard: usize) -> bool {
+        self.breaker(shard).is_some_and(Breaker::is_open)
+    }
+
     /// Notes how a call ended.
-    fn note(&self, subject: Option<&Subject>, answer: &Result<Answer, StoreError>) {
+    fn note(&self, shard: usize, answer: &Result<Answer, StoreError>) {
         let worked = !matches!(answer, Err(error) if error.is_outage());
-        if let Some(breaker) = self.breaker(subject) {
+        if self.options.breaker
+            && let Some(breaker) = self.breaker(shard)
+        {
             breaker.note(self.now(), worked);
         }
     }
@@ -156,8 +166,8 @@ impl<S: Store> Store for Front<S> {
         self.inner.engine.capabilities()
     }
 
-    fn shard_of(&self, subject: &Subject) -> usize {
-        self.inner.engine.shard_of(subject)
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        self.inner.engine.shard_of(subject, params)
     }
 
     fn stand_in(&self) -> Arc<StandIn> {

@@ -25,6 +25,7 @@ pub struct FleetOptions {
     pub(super) lease_ttl: Duration,
     pub(super) denials: bool,
     pub(super) combine: bool,
+    pub(super) breaker: bool,
 }
 
 impl FleetOptions {
@@ -37,7 +38,16 @@ impl FleetOptions {
             lease_ttl: DEFAULT_LEASE_TTL,
             denials: true,
             combine: true,
+            breaker: true,
         }
+    }
+
+    /// Nothing but the deadline: every request is asked about by itself, whatever was said before and
+    /// however often the store has failed. For tests of a store.
+    pub const fn bare() -> Self {
+        let mut bare = FleetOptions::new().without_denial_cache().without_combining();
+        bare.breaker = false;
+        bare
     }
 
     /// How long anybody waits for an answer, at least a millisecond. Then the store counts as having

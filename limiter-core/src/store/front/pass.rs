@@ -30,7 +30,7 @@ impl<S: Store> Front<S> {
     pub(super) fn pass(&self, operation: Operation) -> Reply<Told> {
         let inner = &self.inner;
         let fingerprint = |subject: &Subject| inner.stand_in.known().fingerprint(subject);
-        let subject = subject_of(&operation).cloned();
+        let shard = inner.shard_of(&operation);
         let after = match &operation {
             Operation::Reset { charges } => {
                 After::Forget(charges.iter().map(|charge| fingerprint(&charge.subject)).collect())
@@ -45,19 +45,19 @@ impl<S: Store> Front<S> {
         inner.forget(&after);
         // The store renews slots until it is told to let go, so that is told even when it fails.
         let must = matches!(operation, Operation::Release { .. });
-        if !must && inner.breaker(subject.as_ref()).is_some_and(super::Breaker::is_open) {
+        if !must && inner.is_open(shard) {
             return Reply::Now(Err(StoreError::left_alone()));
         }
-        self.alone(operation, subject, after)
+        self.alone(operation, shard, after)
     }
 
     /// One operation, one round trip.
-    pub(super) fn alone(&self, operation: Operation, subject: Option<Subject>, after: After) -> Reply<Told> {
+    pub(super) fn alone(&self, operation: Operation, shard: usize, after: After) -> Reply<Told> {
         let inner = &self.inner;
         let sent = inner.now();
         match inner.engine.submit(operation) {
             Reply::Now(told) => {
-                inner.note(subject.as_ref(), &told);
+                inner.note(shard, &told);
                 inner.follow(&after, &told, sent);
                 Reply::Now(told)
             }
@@ -69,7 +69,7 @@ impl<S: Store> Front<S> {
                 let (tell, told) = oneshot::channel();
                 let inner = Arc::clone(inner);
                 runtime.spawn(async move {
-                    let told = inner.within(inner.deadline(), subject.as_ref(), answer).await;
+                    let told = inner.within(inner.deadline(), shard, answer).await;
                     inner.follow(&after, &told, sent);
                     let held = Held::of(&inner, &after, &told);
                     // Whoever asked may have gone away: then this is dropped, and what is held given back.
@@ -138,10 +138,22 @@ impl<S: Store> Drop for Held<S> {
 }
 
 impl<S: Store> Inner<S> {
+    /// The server that an operation goes to is that of its first key.
+    fn shard_of(&self, operation: &Operation) -> usize {
+        let charge = match operation {
+            Operation::Decide(decide) | Operation::Inspect(decide) | Operation::Repeat { decide, .. } => {
+                return self.shard(&decide.items);
+            }
+            Operation::Release { charges, .. } | Operation::Reset { charges } => charges.first(),
+            Operation::Settle { charges, .. } => charges.first().map(|(charge, _)| charge),
+        };
+        charge.map_or(0, |charge| self.engine.shard_of(&charge.subject, &charge.params))
+    }
+
     /// Waits for an answer, but not for long.
-    pub(super) async fn within(&self, left: Duration, subject: Option<&Subject>, answer: BoxFuture<Told>) -> Told {
+    pub(super) async fn within(&self, left: Duration, shard: usize, answer: BoxFuture<Told>) -> Told {
         let told = tokio::time::timeout(left, answer).await.unwrap_or_else(|_| Err(StoreError::timeout()));
-        self.note(subject, &told);
+        self.note(shard, &told);
         told
     }
 
@@ -165,19 +177,6 @@ impl<S: Store> Inner<S> {
 /// An answer that some task will send.
 pub(super) fn later(told: oneshot::Receiver<Told>) -> Reply<Told> {
     Reply::Later(Box::pin(async move { told.await.unwrap_or_else(|_| Err(StoreError::unavailable(Lost))) }))
-}
-
-/// The server that an operation goes to is that of its first key.
-fn subject_of(operation: &Operation) -> Option<&Subject> {
-    match operation {
-        Operation::Decide(decide) | Operation::Inspect(decide) | Operation::Repeat { decide, .. } => {
-            decide.items.first().map(|item| &item.subject)
-        }
-        Operation::Release { charges, .. } | Operation::Reset { charges } => {
-            charges.first().map(|charge| &charge.subject)
-        }
-        Operation::Settle { charges, .. } => charges.first().map(|(charge, _)| &charge.subject),
-    }
 }
 
 /// The task that was to send an answer has ended without: its runtime was shut down.

@@ -18,13 +18,12 @@ const AT_ONCE: usize = 64;
 
 impl<S: Store> Inner<S> {
     /// Looks whether the store is back by a question that changes nothing; nobody waits for it.
-    pub(super) fn look(self: &Arc<Self>, decide: Decide) {
-        let subject = decide.items.first().map(|item| item.subject.clone());
+    pub(super) fn look(self: &Arc<Self>, decide: Decide, shard: usize) {
         let now = decide.now;
         let reply = self.engine.submit(Operation::Inspect(decide));
         let looked = move |inner: &Self, told: &Told| {
             let worked = !matches!(told, Err(error) if error.is_outage());
-            inner.breaker(subject.as_ref()).is_some_and(|breaker| breaker.looked(inner.now(), worked))
+            inner.breaker(shard).is_some_and(|breaker| breaker.looked(inner.now(), worked))
         };
         match (reply, self.runtime()) {
             (Reply::Later(answer), Ok(runtime)) => {
@@ -75,14 +74,14 @@ impl<S: Store> Inner<S> {
         let charges = SmallVec::from_iter([(debt.charge.clone(), debt.units)]);
         let reply = self.engine.submit(Operation::Settle { now, charges });
         let inner = Arc::clone(self);
+        let shard = inner.engine.shard_of(&debt.charge.subject, &debt.charge.params);
         Box::pin(async move {
-            let subject = Some(&debt.charge.subject);
             let told = match reply {
                 Reply::Now(told) => {
-                    inner.note(subject, &told);
+                    inner.note(shard, &told);
                     told
                 }
-                Reply::Later(answer) => inner.within(inner.deadline(), subject, answer).await,
+                Reply::Later(answer) => inner.within(inner.deadline(), shard, answer).await,
             };
             told.map(drop).inspect_err(|_| inner.stand_in.still_owes(&debt, now))
         })
@@ -91,7 +90,7 @@ impl<S: Store> Inner<S> {
 
 impl<S: Store> Front<S> {
     /// Pays for the keys of a decision before the store decides about them.
-    pub(super) fn after_paying(&self, decide: Decide, keys: Keys) -> Reply<Told> {
+    pub(super) fn after_paying(&self, decide: Decide, keys: Keys, shard: usize) -> Reply<Told> {
         let inner = &self.inner;
         let runtime = match inner.runtime() {
             Ok(runtime) => runtime,
@@ -110,8 +109,7 @@ impl<S: Store> Front<S> {
                 for paying in under_way {
                     paying.await.map_err(|_| StoreError::unavailable(Lost))??;
                 }
-                let subject = decide.items.first().map(|item| item.subject.clone());
-                match front.alone(Operation::Decide(decide), subject, after) {
+                match front.alone(Operation::Decide(decide), shard, after) {
                     Reply::Now(told) => told,
                     Reply::Later(answer) => answer.await,
                 }

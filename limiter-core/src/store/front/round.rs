@@ -22,6 +22,7 @@ struct Group {
 /// The calls of a round that have not been answered yet.
 pub(super) struct Round {
     calls: SmallVec<[(Group, BoxFuture<Told>); 1]>,
+    shard: usize,
     sent: Nanos,
     /// When the first of those who wait came.
     oldest: Nanos,
@@ -29,9 +30,9 @@ pub(super) struct Round {
 
 impl<S: Store> Inner<S> {
     /// Sends a round; `None` if all of it was answered at once.
-    pub(super) fn send(&self, waiters: Vec<Waiter>) -> Option<Round> {
+    pub(super) fn send(&self, waiters: Vec<Waiter>, shard: usize) -> Option<Round> {
         let sent = self.now();
-        let mut round = Round { calls: SmallVec::new(), sent, oldest: sent };
+        let mut round = Round { calls: SmallVec::new(), shard, sent, oldest: sent };
         for group in self.groups(waiters) {
             let ahead = self.ahead(&group.decide, &group.keys);
             let operation = match u32::try_from(group.waiters.len()).map(|waiting| waiting.saturating_add(ahead)) {
@@ -42,7 +43,7 @@ impl<S: Store> Inner<S> {
             let oldest = group.waiters.first().map_or(sent, |waiter| waiter.arrived);
             match self.engine.submit(operation) {
                 Reply::Now(told) => {
-                    self.note(subject(&group), &told);
+                    self.note(shard, &told);
                     self.share_out(group, told, Nanos::ZERO);
                 }
                 Reply::Later(answer) => {
@@ -123,15 +124,11 @@ impl Round {
         for (group, answer) in self.calls {
             // All are under way already; their deadline is the same.
             let left = Duration::from(until.saturating_sub(inner.now()));
-            let told = inner.within(left, subject(&group), answer).await;
+            let told = inner.within(left, self.shard, answer).await;
             let lag = inner.now().saturating_sub(self.sent);
             inner.share_out(group, told, lag);
         }
     }
-}
-
-fn subject(group: &Group) -> Option<&crate::store::Subject> {
-    group.decide.items.first().map(|item| &item.subject)
 }
 
 /// Whether two decisions are the same but for who asked when.

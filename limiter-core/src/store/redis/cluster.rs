@@ -89,6 +89,12 @@ impl Cluster {
         answer
     }
 
+    /// A number for the holder of a slot: the place of the first slot that it holds.
+    pub(super) fn shard_of(&self, slot: u16) -> usize {
+        let Some(holder) = self.holder(slot) else { return 0 };
+        self.map.load().iter().position(|(_, _, node)| Arc::ptr_eq(node, &holder)).unwrap_or(0)
+    }
+
     fn holder(&self, slot: u16) -> Option<Arc<Node>> {
         let map = self.map.load();
         let at = map.partition_point(|(_, last, _)| *last < slot);

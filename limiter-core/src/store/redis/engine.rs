@@ -16,8 +16,10 @@ use super::reply::Said;
 use super::route::Route;
 use super::script::Script;
 use super::settings::Settings;
-use crate::algorithm::Algorithm;
-use crate::store::{Answer, Capabilities, Charged, Decide, Decided, Lease, Mode, Operation, Reply, Store, StoreError};
+use crate::algorithm::{Algorithm, Params};
+use crate::store::{
+    Answer, Capabilities, Charged, Decide, Decided, Lease, Mode, Operation, Reply, Store, StoreError, Subject,
+};
 use crate::time::{Nanos, Now};
 
 /// State in Redis, one round trip an operation. What stands before it is the front's.
@@ -72,6 +74,10 @@ impl Store for RedisEngine {
         } else {
             capabilities
         }
+    }
+
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        self.inner.names.key(subject, params).map_or(0, |key| self.inner.route.shard_of(&key))
     }
 }
 
@@ -150,6 +156,25 @@ impl RedisEngine {
         }))
     }
 
+    /// Runs a script on a task of its own and reads what it says.
+    pub(super) fn answer_later<T: Send + 'static>(
+        &self,
+        call: Call,
+        read: impl FnOnce(::redis::Value) -> Option<T> + Send + 'static,
+    ) -> Reply<Result<T, StoreError>> {
+        if !self.inner.route.keeps_together(&call.keys) {
+            return Reply::Now(Err(StoreError::unsupported()));
+        }
+        let engine = self.clone();
+        let task = self.inner.settings.runtime.spawn(async move {
+            let said = engine.inner.route.script(&call).await;
+            said.and_then(|value| read(value).ok_or(Failure::Unreadable)).map_err(|failure| engine.failed(failure))
+        });
+        Reply::Later(Box::pin(async move {
+            task.await.unwrap_or_else(|_| Err(StoreError::unavailable("the runtime of the store has ended")))
+        }))
+    }
+
     async fn decide(&self, question: &Question) -> Answered {
         let inner = &self.inner;
         let asked = (question.decide.now.monotonic, inner.leases.now());
@@ -187,7 +212,7 @@ impl RedisEngine {
         })
     }
 
-    fn failed(&self, failure: Failure) -> StoreError {
+    pub(super) fn failed(&self, failure: Failure) -> StoreError {
         if matches!(failure, Failure::Foreign(_)) {
             self.inner.settings.counts.foreign.fetch_add(1, Ordering::Relaxed);
         }

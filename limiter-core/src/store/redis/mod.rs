@@ -19,19 +19,24 @@
 //! password go before the hosts. Redis 7.0 and Valkey 8 or later; the user of an ACL needs the
 //! commands `EVALSHA`, `SCRIPT LOAD`, `UNLINK`, `ZREM` and those of the scripts.
 //!
+//! The store keeps [barriers](super::Barriers), [counters and events](super::Counters) as well.
+//!
 //! In a cluster all keys of one principal are on one server, so the rules of one policy must have the
 //! same key; [`RedisStoreBuilder::shared_tag`] lifts that at the price of one server doing all the work.
 
 mod address;
+mod barriers;
 mod builder;
 mod clock;
 mod cluster;
+mod counters;
 mod encode;
 mod engine;
 mod failure;
 mod leases;
 mod names;
 mod node;
+mod polling;
 mod reply;
 mod route;
 mod script;
@@ -48,7 +53,8 @@ use failure::Refused;
 pub use settings::RedisStats;
 
 use super::front::{FleetOptions, Front};
-use super::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError};
+use super::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError, Subject};
+use crate::algorithm::Params;
 
 /// State in Redis or Valkey. Clones are one store. See the [module](self).
 ///
@@ -97,6 +103,10 @@ impl RedisStore {
         self.front.set_nodes(nodes);
     }
 
+    pub(super) fn engine(&self) -> &RedisEngine {
+        self.front.engine()
+    }
+
     /// What the store has met so far.
     #[must_use]
     pub fn stats(&self) -> RedisStats {
@@ -117,6 +127,10 @@ impl Store for RedisStore {
 
     fn capabilities(&self) -> Capabilities {
         self.front.capabilities()
+    }
+
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        self.front.shard_of(subject, params)
     }
 
     fn stand_in(&self) -> Arc<StandIn> {

@@ -34,6 +34,18 @@ impl Names {
     }
 }
 
+impl Names {
+    /// The key of what has a name and is no rule's.
+    pub(super) fn plain(&self, name: &str, what: &str) -> String {
+        // A text holds no secret.
+        let name = key_text::principal(&crate::key::Key::from(name)).unwrap_or_default();
+        match &self.shared_tag {
+            None => format!("{}:{VERSION}:{{{name}}}:{what}", self.namespace),
+            Some(tag) => format!("{}:{VERSION}:{{{tag}}}:{name}:{what}", self.namespace),
+        }
+    }
+}
+
 /// The slot of a cluster that holds a key: of what is in the first pair of braces.
 pub(super) fn slot(key: &str) -> u16 {
     let tagged = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);

@@ -42,6 +42,14 @@ impl Route {
         }
     }
 
+    /// A number for the server that holds a key.
+    pub(super) fn shard_of(&self, key: &str) -> usize {
+        match self {
+            Route::One(_) => 0,
+            Route::Cluster(cluster) => cluster.shard_of(slot(key)),
+        }
+    }
+
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self, Route::Cluster(_))
     }

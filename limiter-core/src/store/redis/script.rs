@@ -12,11 +12,15 @@ const PRELUDE: &str = include_str!("scripts/prelude.lua");
 const ITEMS: &str = include_str!("scripts/items.lua");
 const DECIDE: &str = include_str!("scripts/decide.lua");
 const SETTLE: &str = include_str!("scripts/settle.lua");
+const BARRIER: &str = include_str!("scripts/barrier.lua");
+const COUNTER: &str = include_str!("scripts/counter.lua");
 const RENEW: &str = include_str!("scripts/renew.lua");
 
 /// A script of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Script {
+    Barrier,
+    Counter,
     /// Decides under rules of one algorithm.
     Decide(Algorithm),
     /// Decides under rules of several algorithms.
@@ -26,7 +30,7 @@ pub(super) enum Script {
 }
 
 /// How many there are.
-pub(super) const SCRIPTS: usize = Algorithm::ALL.len() + 3;
+pub(super) const SCRIPTS: usize = Algorithm::ALL.len() + 5;
 
 pub(super) struct Text {
     pub(super) code: String,
@@ -40,13 +44,16 @@ impl Script {
             Script::DecideAll => Algorithm::ALL.len(),
             Script::Renew => Algorithm::ALL.len() + 1,
             Script::Settle => Algorithm::ALL.len() + 2,
+            Script::Barrier => Algorithm::ALL.len() + 3,
+            Script::Counter => Algorithm::ALL.len() + 4,
         }
     }
 
     pub(super) fn text(self) -> &'static Text {
         static TEXTS: LazyLock<Vec<Text>> = LazyLock::new(|| {
             let single = Algorithm::ALL.into_iter().map(Script::Decide);
-            single.chain([Script::DecideAll, Script::Renew, Script::Settle]).map(Script::made).collect()
+            let others = [Script::DecideAll, Script::Renew, Script::Settle, Script::Barrier, Script::Counter];
+            single.chain(others).map(Script::made).collect()
         });
         static NONE: Text = Text { code: String::new(), hash: String::new() };
         TEXTS.get(self.index()).unwrap_or(&NONE)
@@ -57,6 +64,8 @@ impl Script {
         let code = match self {
             Script::Decide(algorithm) => [PRELUDE, section(algorithm), ITEMS, DECIDE].concat(),
             Script::DecideAll => [PRELUDE, &all, ITEMS, DECIDE].concat(),
+            Script::Barrier => [PRELUDE, BARRIER].concat(),
+            Script::Counter => [PRELUDE, COUNTER].concat(),
             Script::Renew => [PRELUDE, RENEW].concat(),
             Script::Settle => [PRELUDE, &all, ITEMS, SETTLE].concat(),
         };

@@ -1,0 +1,141 @@
+//! Keeping a connection: made, driven, and made anew when it was given up.
+
+use core::hash::BuildHasher;
+use core::time::Duration;
+use std::hash::RandomState;
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use super::drive::drive;
+use super::{Address, Line, Shared};
+use crate::store::memcached::fault::Fault;
+use crate::store::memcached::protocol::{Command, Reply, decode};
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store::memcached) struct Patience {
+    /// For a connection, the first reply included.
+    pub(in crate::store::memcached) connect: Duration,
+    /// For the reply to a command that was sent.
+    pub(in crate::store::memcached) reply: Duration,
+}
+
+/// The first pause after a connection was given up; it doubles up to the longest.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+enum Stream {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixStream),
+}
+
+/// Connects, and keeps connected from then on in the background.
+///
+/// # Errors
+///
+/// When the server cannot be reached, or is no Memcached that knows meta commands.
+pub(in crate::store::memcached) async fn open(address: Address, patience: Patience) -> Result<Line, Fault> {
+    let stream = dial(&address, patience).await?;
+    let (line, shared) = Line::new(address);
+    shared.up();
+    tokio::spawn(keep(shared, stream, patience));
+    Ok(line)
+}
+
+/// Nobody drives the line any more: its runtime may have ended before it.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.down("the line was closed".into());
+    }
+}
+
+async fn keep(shared: Arc<Shared>, first: Stream, patience: Patience) {
+    let _ended = Ended(Arc::clone(&shared));
+    let mut stream = Some(first);
+    let mut pause = SHORTEST_PAUSE;
+    while !shared.is_closed() {
+        let next = match stream.take() {
+            Some(stream) => Ok(stream),
+            None => dial(&shared.address, patience).await,
+        };
+        match next {
+            Ok(Stream::Tcp(tcp)) => {
+                shared.up();
+                pause = SHORTEST_PAUSE;
+                let (read, write) = tcp.into_split();
+                drive(read, write, &shared, patience.reply).await;
+            }
+            #[cfg(unix)]
+            Ok(Stream::Unix(unix)) => {
+                shared.up();
+                pause = SHORTEST_PAUSE;
+                let (read, write) = unix.into_split();
+                drive(read, write, &shared, patience.reply).await;
+            }
+            Err(fault) => shared.down(fault.to_string().into()),
+        }
+        sleep(jittered(pause)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Half of it to all of it, so that a fleet does not come back as one.
+fn jittered(pause: Duration) -> Duration {
+    let share = RandomState::new().hash_one(0u8) % 512;
+    pause / 2 + pause / 1024 * u32::try_from(share).unwrap_or(0)
+}
+
+async fn dial(address: &Address, patience: Patience) -> Result<Stream, Fault> {
+    let greeted = async {
+        match address {
+            Address::Tcp(at) => {
+                let mut tcp = TcpStream::connect(at.as_str()).await.map_err(unreachable(address))?;
+                tcp.set_nodelay(true)?;
+                greet(&mut tcp).await?;
+                Ok(Stream::Tcp(tcp))
+            }
+            #[cfg(unix)]
+            Address::Unix(path) => {
+                let mut unix = tokio::net::UnixStream::connect(path).await.map_err(unreachable(address))?;
+                greet(&mut unix).await?;
+                Ok(Stream::Unix(unix))
+            }
+            #[cfg(not(unix))]
+            Address::Unix(_) => Err(Fault::Down("there are no such sockets here".into())),
+        }
+    };
+    timeout(patience.connect, greeted)
+        .await
+        .unwrap_or_else(|_| Err(Fault::Down(format!("{address} did not answer within {:?}", patience.connect).into())))
+}
+
+fn unreachable(address: &Address) -> impl FnOnce(io::Error) -> Fault {
+    let address = address.to_string();
+    move |error| Fault::Down(format!("{address}: {error}").into())
+}
+
+/// Makes sure that there is somebody who speaks the protocol: a stopped server still lets others
+/// connect, and answers nothing.
+async fn greet(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<(), Fault> {
+    let mut bytes = Vec::new();
+    Command::NoOp.encode(&mut bytes);
+    stream.write_all(&bytes).await?;
+    bytes.clear();
+    loop {
+        match decode(&bytes)? {
+            Some((Reply::Done { .. }, taken)) if taken == bytes.len() => return Ok(()),
+            Some(_) => return Err(Fault::unexpected()),
+            None => {}
+        }
+        if stream.read_buf(&mut bytes).await? == 0 {
+            return Err(Fault::Broken("the server closed it".into()));
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! A store at a real server, in time that a test moves.
+
+use std::time::Duration;
+
+use limiter_core::algorithm::{Algorithm, Params};
+use limiter_core::store::contract::{StoreUnderTest, block_on};
+use limiter_core::store::front::FleetOptions;
+use limiter_core::store::memcached::{MemcachedBuilder, MemcachedStore};
+use limiter_core::store::{Answer, Charged, Decide, Decided, Item, Mode, Operation, Reply, Store, StoreError, Subject};
+use limiter_core::testing::ManualClock;
+use limiter_core::time::{Clock, Now};
+use limiter_core::{AtCeiling, Key};
+use smallvec::SmallVec;
+use std::sync::Arc;
+use tests::memcached::Memcached;
+use tokio::runtime::Runtime;
+
+/// The servers as they are: what stands before them has tests of its own.
+pub fn bare() -> MemcachedBuilder {
+    MemcachedStore::builder().fleet(FleetOptions::bare().deadline(Duration::from_secs(10)))
+}
+
+/// A store, the runtime that drives it, and a clock moved by hand.
+pub struct Fixture {
+    pub store: MemcachedStore,
+    pub clock: ManualClock,
+    pub server: Option<Memcached>,
+    pub runtime: Runtime,
+}
+
+impl Fixture {
+    pub fn at(address: &str, server: Option<Memcached>) -> Self {
+        Self::with(&[address.to_owned()], server, |builder| builder)
+    }
+
+    pub fn with(
+        addresses: &[String],
+        server: Option<Memcached>,
+        configured: impl FnOnce(MemcachedBuilder) -> MemcachedBuilder,
+    ) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let clock = ManualClock::new();
+        let builder = configured(bare().clock(clock.clone()));
+        let store = runtime.block_on(builder.connect(addresses)).unwrap();
+        Fixture { store, clock, server, runtime }
+    }
+
+    /// As on a private server, if there is one to be had.
+    pub fn private() -> Option<Self> {
+        let server = Memcached::start(&[])?;
+        Some(Self::at(&server.address.to_string(), Some(server)))
+    }
+
+    pub fn server(&mut self) -> &mut Memcached {
+        self.server.as_mut().unwrap()
+    }
+
+    pub fn operate(&self, operation: Operation) -> Result<Answer, StoreError> {
+        operate(&self.store, operation)
+    }
+
+    pub fn decide(&self, item: Item) -> Result<Decided, StoreError> {
+        let decide = Decide { now: self.now(), items: SmallVec::from_iter([item]) };
+        match self.operate(Operation::Decide(decide))? {
+            Answer::Decided(decided) => Ok(decided),
+            other => panic!("a decision was answered by {other:?}"),
+        }
+    }
+
+    pub fn take(&self, key: &str, params: Params, cost: u64) -> Result<bool, StoreError> {
+        self.decide(item(key, params, cost, Mode::Charge)).map(|decided| decided.allowed)
+    }
+
+    /// Waits until the store is used again after a failure.
+    pub fn recover(&self) -> Duration {
+        let params = params(Algorithm::Fixed, "1000000/h");
+        let mut waited = Duration::ZERO;
+        while self.decide(item("is it there", params, 0, Mode::Peek)).is_err() {
+            assert!(waited < Duration::from_secs(10), "the store is not used again");
+            // Connections are made in the background; there is nobody to ask when.
+            std::thread::sleep(Duration::from_millis(5));
+            waited += Duration::from_millis(5);
+        }
+        waited
+    }
+}
+
+/// Waits for the answer to an operation, on a thread that is not the runtime's.
+pub fn operate(store: &impl Store, operation: Operation) -> Result<Answer, StoreError> {
+    match store.submit(operation) {
+        Reply::Now(answer) => answer,
+        Reply::Later(answer) => block_on(answer),
+    }
+}
+
+pub fn params(algorithm: Algorithm, quota: &str) -> Params {
+    Params::new(algorithm, quota.parse().unwrap()).unwrap()
+}
+
+pub fn subject(key: &str) -> Subject {
+    Subject::Named(Arc::new(("policy test".to_owned(), Key::from(key))))
+}
+
+pub fn item(key: &str, params: Params, cost: u64, mode: Mode) -> Item {
+    Item { budget: 1, subject: subject(key), params, cost, mode, at_ceiling: AtCeiling::default() }
+}
+
+/// What a decision charged, to be settled.
+pub fn charged(item: &Item, decided: &Decided, now: Now) -> Charged {
+    let reply = decided.items.first().unwrap();
+    Charged {
+        budget: item.budget,
+        subject: item.subject.clone(),
+        params: item.params,
+        cost: item.cost,
+        at: now.monotonic,
+        until: reply.state.fresh_at,
+        place: reply.place,
+    }
+}
+
+impl StoreUnderTest for Fixture {
+    fn store(&self) -> &dyn Store {
+        &self.store
+    }
+
+    fn now(&self) -> Now {
+        Now { monotonic: self.clock.monotonic(), wall: self.clock.wall() }
+    }
+
+    fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    fn fail(&self, failing: bool) -> bool {
+        let Some(server) = &self.server else { return false };
+        if failing {
+            server.freeze();
+        } else {
+            server.thaw();
+            self.recover();
+        }
+        true
+    }
+}
