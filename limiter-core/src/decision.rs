@@ -132,12 +132,16 @@ pub enum Source {
 pub enum Outcome {
     /// The rule lets the request pass.
     Allowed,
+    /// As many requests as may be under way are, and none of them has been settled yet.
+    InFlight,
     /// The cost is above what the rule can ever admit.
     NeverFits,
     /// The request lacks the key, and the rule refuses such requests.
     NoKey,
     /// The table of keys is full and the rule turns new keys away.
     NoRoom,
+    /// There is something to be had, but for those who wait for it, and no place among them.
+    Queued,
     /// The quota is spent.
     Spent,
     /// The store failed and the rule closes.
@@ -231,7 +235,7 @@ impl Usage {
     pub fn remaining(&self) -> u64 {
         match self.outcome {
             // Nothing would be, whatever the quota.
-            Outcome::NoRoom | Outcome::StoreFailed => 0,
+            Outcome::InFlight | Outcome::NoRoom | Outcome::Queued | Outcome::StoreFailed => 0,
             _ => self.params.remaining(self.state, self.now),
         }
     }

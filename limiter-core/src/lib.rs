@@ -26,8 +26,13 @@ pub mod key;
 pub mod limiter;
 #[cfg(feature = "std")]
 pub mod policy;
+#[cfg(feature = "wait")]
+pub mod queue;
 #[cfg(feature = "std")]
 pub mod rule;
+#[cfg(feature = "std")]
+pub mod settle;
+mod statuses;
 #[cfg(feature = "std")]
 pub mod store;
 #[cfg(feature = "std")]
@@ -53,7 +58,11 @@ pub use crate::{
     },
     policy::{Declared, Policy, PolicyError},
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},
+    settle::{Reservation, Settle, Settlement, Settling},
     store::{Reply, Store},
 };
 pub use key_notation::KeyNotation;
+#[cfg(feature = "wait")]
+pub use queue::Queue;
 pub use quota::Quota;
+pub use statuses::{Statuses, StatusesError};

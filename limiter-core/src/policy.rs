@@ -200,7 +200,7 @@ fn check(rule: Rule, name: Name, earlier: &[PolicyRule]) -> Result<PolicyRule, P
     if earlier.iter().any(|other| other.name == name) {
         return Err(PolicyError::DuplicateName { name });
     }
-    let params = params_of(rule.algorithm, rule.limit)
+    let params = params_of(&rule, rule.limit)
         .map_err(|mismatch| PolicyError::Quota { name: name.clone(), mismatch })?
         .leased(rule.lease.unwrap_or_default());
     if let Cost::Fixed(cost) = rule.cost
@@ -212,11 +212,14 @@ fn check(rule: Rule, name: Name, earlier: &[PolicyRule]) -> Result<PolicyRule, P
     let mismatch = if rule.lease == Some(Nanos::ZERO) {
         Some(Mismatch::LeaseOfNoTime)
     } else if params.algorithm() != Algorithm::Concurrent {
-        rule.lease.map(|_| Mismatch::LeaseOnRate)
+        let penalty = (rule.penalty && rule.settle.is_some()).then_some(Mismatch::PenaltyOnSettled);
+        rule.lease.map(|_| Mismatch::LeaseOnRate).or(penalty)
     } else if rule.penalty {
         Some(Mismatch::PenaltyOnConcurrent)
     } else if rule.quota_fn.is_some() {
         Some(Mismatch::QuotaOnConcurrent)
+    } else if rule.settle.is_some() {
+        Some(Mismatch::SettleOnConcurrent)
     } else {
         None
     };
@@ -229,10 +232,24 @@ fn check(rule: Rule, name: Name, earlier: &[PolicyRule]) -> Result<PolicyRule, P
     Ok(PolicyRule { rule, name, params })
 }
 
-pub(crate) fn params_of(algorithm: Algorithm, limit: Limit) -> Result<Params, Mismatch> {
+fn params_of(rule: &Rule, limit: Limit) -> Result<Params, Mismatch> {
     match limit {
+        Limit::Concurrent(_) if rule.is_spaced() => Err(Mismatch::SpacedWithoutRate),
         Limit::Concurrent(limit) => Ok(Params::concurrent(limit)),
-        Limit::Rate(quota) => Params::new(algorithm, quota),
+        Limit::Rate(_) if rule.is_spaced() && (rule.algorithm != Algorithm::Bucket || rule.spacing().is_none()) => {
+            Err(Mismatch::SpacedWithoutRate)
+        }
+        Limit::Rate(quota) => Params::new(rule.algorithm, spaced(quota, rule.spacing())?),
+    }
+}
+
+/// A quota whose burst is one request, where requests are evenly spaced.
+pub(crate) fn spaced(quota: Quota, spacing: Option<u32>) -> Result<Quota, Mismatch> {
+    match spacing {
+        Some(cost) if quota.count() > 0 && !quota.is_unlimited() => {
+            quota.with_burst(u64::from(cost)).map_err(|_| Mismatch::SpacedWithoutRate)
+        }
+        _ => Ok(quota),
     }
 }
 
@@ -305,6 +322,8 @@ pub enum PolicyError {
         /// Its key.
         key: String,
     },
+    /// A notation of statuses that does not parse.
+    Statuses(crate::statuses::StatusesError),
     /// More rules than one policy holds.
     TooManyRules {
         /// How many.
@@ -345,6 +364,7 @@ impl fmt::Display for PolicyError {
                 "rule `{name}`: callers choose the key `{key}` and can rotate it to get around the limit; \
                  add a rule by `ip` beside it, or say `trusted_key` if something in front has checked it"
             ),
+            PolicyError::Statuses(error) => error.fmt(f),
             PolicyError::TooManyRules { found } => write!(f, "a policy of {found} rules; accepted: up to {MOST_RULES}"),
             PolicyError::Unsupported { name, what } => write!(f, "rule `{name}`: the store cannot {what}"),
         }
@@ -359,6 +379,12 @@ impl From<crate::key::KeyError> for PolicyError {
     }
 }
 
+impl From<crate::statuses::StatusesError> for PolicyError {
+    fn from(error: crate::statuses::StatusesError) -> Self {
+        PolicyError::Statuses(error)
+    }
+}
+
 impl From<crate::quota::NotationError> for PolicyError {
     fn from(error: crate::quota::NotationError) -> Self {
         PolicyError::Notation(error)
@@ -367,6 +393,6 @@ impl From<crate::quota::NotationError> for PolicyError {
 
 /// A quota by another name: what an override puts in a rule's place.
 pub(crate) fn overridden(rule: &PolicyRule, quota: Quota) -> Result<Params, PolicyError> {
-    params_of(rule.rule.algorithm, Limit::Rate(quota))
+    params_of(&rule.rule, Limit::Rate(quota))
         .map_err(|mismatch| PolicyError::Quota { name: rule.name.clone(), mismatch })
 }

@@ -10,7 +10,10 @@ use http::{HeaderMap, Method, Version};
 use crate::algorithm::Algorithm;
 use crate::decision::Name;
 use crate::key::{Global, Ip, KeySource, Missing};
+#[cfg(feature = "wait")]
+use crate::queue::Queue;
 use crate::quota::Quota;
+use crate::settle::Settle;
 use crate::time::Nanos;
 
 /// Which requests a rule counts.
@@ -174,6 +177,9 @@ pub struct Rule {
     pub(crate) cost: Cost,
     pub(crate) penalty: bool,
     pub(crate) shadow: bool,
+    pub(crate) settle: Option<Arc<Settle>>,
+    #[cfg(feature = "wait")]
+    pub(crate) queue: Option<Queue>,
     pub(crate) quota_fn: Option<QuotaFn>,
     pub(crate) class: MethodClass,
     pub(crate) on_store_error: OnStoreError,
@@ -196,6 +202,9 @@ impl Rule {
             cost: Cost::Fixed(1),
             penalty: false,
             shadow: false,
+            settle: None,
+            #[cfg(feature = "wait")]
+            queue: None,
             quota_fn: None,
             class: MethodClass::Any,
             on_store_error: OnStoreError::default(),
@@ -338,6 +347,35 @@ impl Rule {
         self
     }
 
+    /// Settles the charge once the outcome of a request is known: counts failures alone, or takes what
+    /// the answer turns out to have cost. See [`settle`](crate::settle) for what is promised while
+    /// requests are under way.
+    ///
+    /// ```
+    /// use limiter_core::{Rule, settle::Settle};
+    ///
+    /// let logins = Rule::new("5/15min".parse()?).settle(Settle::failed());
+    /// let pages = Rule::new("100/min".parse()?).settle(Settle::count("not 304, 5xx".parse()?).lenient(16));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn settle(mut self, settle: Settle) -> Self {
+        self.settle = Some(Arc::new(settle));
+        self
+    }
+
+    /// Holds requests that find no room, instead of refusing them. See [`queue`](crate::queue).
+    ///
+    /// The answer of [`Limiter::decide`](crate::Limiter::decide) and
+    /// [`Limiter::decide_key`](crate::Limiter::decide_key) then comes later; what answers at once,
+    /// such as [`Limiter::check`](crate::Limiter::check), holds nobody.
+    #[cfg(feature = "wait")]
+    #[must_use]
+    pub fn queue(mut self, queue: Queue) -> Self {
+        self.queue = Some(queue);
+        self
+    }
+
     /// Gives each caller a quota of its own, such as that of a plan, worked out from the head of the
     /// request. The declared quota is the default: it holds where there is no request, where the
     /// function returns it, and, with a warning, where the one returned does not fit the algorithm.
@@ -388,6 +426,30 @@ impl Rule {
         self
     }
 
+    /// By what requests are held: the rule's own queue, or that of its way to settle.
+    #[cfg(feature = "wait")]
+    pub(crate) fn queue_in_force(&self) -> Option<Queue> {
+        self.queue.or_else(|| self.settle.as_ref().and_then(|settle| settle.queue()))
+    }
+
+    #[cfg(feature = "wait")]
+    pub(crate) fn is_spaced(&self) -> bool {
+        self.queue.is_some_and(|queue| queue.spaced)
+    }
+
+    #[cfg(not(feature = "wait"))]
+    pub(crate) fn is_spaced(&self) -> bool {
+        false
+    }
+
+    /// The burst that even spacing leaves: the cost of one request.
+    pub(crate) fn spacing(&self) -> Option<u32> {
+        match self.cost {
+            Cost::Fixed(cost) if self.is_spaced() => Some(cost.max(1)),
+            _ => None,
+        }
+    }
+
     /// The public name, if one was given.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
@@ -413,6 +475,7 @@ impl fmt::Debug for Rule {
             .field("class", &self.class)
             .field("penalty", &self.penalty)
             .field("shadow", &self.shadow)
+            .field("settle", &self.settle)
             .field("quota_fn", &self.quota_fn.is_some())
             .finish_non_exhaustive()
     }

@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, GenericParam, ReturnType, Type};
 
 use crate::item::{Item, is_named};
-use crate::model::{Class, Cost, Key, Limit, Model, Rule, Shape};
+use crate::model::{By, Class, Cost, Key, Limit, Model, Outcome, Queue, Rule, Settling, Shape};
 
 /// Told to attributes below: a `#[rate_limit]` that reads this goes by another name and could not
 /// be merged.
@@ -226,12 +226,34 @@ fn spec(rule: &Rule, private: &TokenStream) -> TokenStream {
     let quota = rule.quota.as_ref().map(|path| quote!(.quota_fn(#path)));
     let penalty = rule.is_penalised.then(|| quote!(.penalty()));
     let shadow = rule.is_shadow.then(|| quote!(.shadow()));
+    let outcome = rule.outcome.as_ref().map(|outcome| settled(outcome, private));
+    let queue = rule.queue.map(|Queue { places, max_wait, is_spaced }| {
+        let name = if is_spaced { quote!(spaced) } else { quote!(queue) };
+        quote!(.#name(#places, #max_wait))
+    });
     let on_store_error = rule.on_store_error.map(|choice| {
         let variant = Ident::new(&format!("{choice:?}"), Span::call_site());
         quote!(.on_store_error(#private::OnStoreError::#variant))
     });
     let scope = rule.scope.as_ref().map(|scope| quote!(.scope(#scope)));
-    quote!(#private::Spec::#limit #quota #class #algorithm #key #trusted #missing #cost #penalty #shadow #on_store_error #scope)
+    quote!(#private::Spec::#limit #quota #class #algorithm #key #trusted #missing #cost #penalty #shadow #outcome #queue #on_store_error #scope)
+}
+
+fn settled(outcome: &Outcome, private: &TokenStream) -> TokenStream {
+    let by = match &outcome.by {
+        By::Counts(path) => quote!(count_fn(#path)),
+        By::Cost(path) => quote!(cost_fn(#path)),
+        By::Handler => quote!(by_handler()),
+        By::Statuses(text) => quote!(count(#text)),
+    };
+    let settling = match outcome.settling {
+        Settling::Lenient(in_flight) => Some(quote!(.lenient(#in_flight))),
+        Settling::Strict => None,
+        Settling::Wait(Queue { places, max_wait, .. }) => Some(quote!(.wait(#places, #max_wait))),
+    };
+    let within = outcome.within.map(|nanos| quote!(.within(#nanos)));
+    let refund = outcome.is_refunded.then(|| quote!(.refund()));
+    quote!(.settled(#private::Settled::#by #settling #within #refund))
 }
 
 /// Names and types of a group's arguments.

@@ -213,7 +213,7 @@ fn stacked() {
 #[test]
 fn a_mistake_leaves_the_function_as_it_was() {
     check(
-        quote!("100/minuts", queue = 3),
+        quote!("100/minuts", tier = 3),
         quote! {
             async fn sessions() -> String {
                 half_typed()
@@ -221,7 +221,7 @@ fn a_mistake_leaves_the_function_as_it_was() {
         },
         expect![[r#"
             ::core::compile_error! {
-                "`queue` is not supported yet"
+                "`tier` is not supported yet"
             }
             ::core::compile_error! {
                 "unknown unit `minuts` at byte 4 in `100/minuts`; did you mean `100/min`? accepted: ms, s, min, h, d, w"

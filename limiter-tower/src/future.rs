@@ -96,8 +96,10 @@ where
                     let response = match answer {
                         Ok(response) => response,
                         Err(error) => {
-                            // The charge stands, and the slots are free.
-                            *pass = None;
+                            // The charge stands or is settled, and the slots are free.
+                            if let Some(mut pass) = pass.take() {
+                                pass.fail();
+                            }
                             return Poll::Ready(Err(error));
                         }
                     };

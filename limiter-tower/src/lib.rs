@@ -60,6 +60,7 @@ mod layer;
 mod limiter_layer;
 #[cfg(feature = "utoipa")]
 pub mod openapi;
+mod outcome;
 mod peer;
 pub mod response;
 #[cfg(feature = "axum")]
@@ -79,6 +80,7 @@ pub use crate::{
     future::ResponseFuture,
     layer::RateLimitLayer,
     limiter_layer::{LimiterLayer, WithLimiter},
+    outcome::Settlement,
     peer::{PeerAddr, PeerUnix},
     service::RateLimit,
     slots::Slots,
@@ -94,10 +96,11 @@ pub use limiter_core::store::memcached::MemcachedStore;
 pub use limiter_core::store::redis::RedisStore;
 pub use limiter_core::{
     AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Enforcement, Key, KeySource, Limiter, LimiterBuilder,
-    MethodClass, Missing, Observer, OnStoreError, Policy, PolicyError, Quota, Refusal, Reply, Rule, Usage, Warning,
+    MethodClass, Missing, Observer, OnStoreError, Policy, PolicyError, Queue, Quota, Refusal, Reply, Rule, Settle,
+    Usage, Warning,
 };
 pub use limiter_core::{Barrier, Claim, Exceeded, Held, RateLimitExceeded};
-pub use limiter_core::{access, event, key, limiter, quota, store, time};
+pub use limiter_core::{access, event, key, limiter, queue, quota, settle, store, time};
 
 #[cfg(feature = "axum")]
 pub use crate::axum::{
@@ -161,6 +164,12 @@ pub use crate::axum::{
 /// | `algorithm = "bucket"` | or `interval`, `fixed`, `sliding`, `log` |
 /// | `cost = 5` | what a request takes, 1 unless stated; or a function `fn(&http::request::Parts) -> u32` |
 /// | `quota = plan_of` | each caller's own quota, by a function `fn(&http::request::Parts) ->` [`Quota`]; the one written beside it is the default |
+/// | `count = "failed"` | which answers count, once they are there: `failed` (400 and above), `success`, statuses such as `"401, 5xx"` or `"not 304, 5xx"`; or a function `fn(&http::response::Parts) -> bool`. The others are given back |
+/// | `settle = tokens_of` | what an answer has cost, in the place of what was charged: a function `fn(&http::response::Parts) -> u32`; or `"handler"`: the handler says it, by [`Settlement`] |
+/// | `mode = "strict"` | requests under way take their cost until they are settled; or `wait`: who finds no room waits for those under way, beside up to `queue` others (32 unless stated) and for `max_wait` at most (a second); or `lenient`: requests take their cost when they are settled, and up to `in_flight` of one key (32 unless stated) are let in while there is room for one |
+/// | `settle_within = "5min"` | for so long a request may stay unsettled; then `unsettled = "charge"` lets it count, and `"refund"` gives it back |
+/// | `queue = 32, max_wait = "250ms"` | requests that find no room are held, in the order in which they came: so many of one key, each for so long at most. A client that goes away leaves its place |
+/// | `spaced` | beside `queue`: lets requests through one by one, evenly spaced at the quota's rate, with no burst |
 /// | `penalty` | refused requests count too: who keeps asking stays out |
 /// | `shadow` | refuses nothing: what it would refuse is counted and told to the [`Observer`], until [`Limiter::enforce_rule`] says otherwise |
 /// | `on_store_error = "local"` | when the store fails, a limiter in this process decides (default); or `open`: every request passes; or `closed`: none does |

@@ -8,5 +8,6 @@ mod attribute {
     pub mod groups;
     pub mod handlers;
     pub mod keys;
+    pub mod outcomes;
     pub mod policies;
 }

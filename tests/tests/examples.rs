@@ -159,3 +159,34 @@ fn outgoing_calls_wait_for_their_turn_and_the_api_never_sees_more_than_it_allows
     let most = text.lines().find(|line| line.starts_with("the API saw at most")).unwrap();
     assert!(most.ends_with("most 1 at once") || most.ends_with("most 2 at once"), "{text}");
 }
+
+#[test]
+fn login_counts_failures_and_keeps_the_bound_of_each_mode() {
+    let text = printed("login");
+    let row = |mode: &str| -> Vec<&str> {
+        text.lines().find(|line| line.starts_with(mode)).unwrap().split_whitespace().collect()
+    };
+    assert_eq!(row("strict"), ["strict", "3", "in", "3", "in", "refused"], "{text}");
+    assert_eq!(row("lenient"), ["lenient", "10", "in", "10", "in", "refused"], "{text}");
+    assert!(text.contains("welcome, welcome, wrong, welcome, wrong, wrong, refused"), "{text}");
+    assert!(text.contains("Twenty seconds later: welcome"), "{text}");
+}
+
+#[test]
+fn hierarchy_charges_every_level_or_none() {
+    let text = printed("hierarchy");
+    let lines = under(&text, "10/s for the shop");
+    assert!(lines[0].contains("4 pass, 1 refused by the endpoint; left 6 of 10 in the shop, 2 of 6"), "{text}");
+    assert!(lines[1].contains("2 pass, 3 refused by the service; left 4 of 10 in the shop, 0 of 6"), "{text}");
+    assert!(lines[2].contains("3 pass, none refused; left 1 of 10 in the shop, 3 of 6"), "{text}");
+    assert!(lines[3].contains("1 pass, 2 refused by the shop; left 0 of 10 in the shop, 2 of 6"), "{text}");
+}
+
+#[test]
+fn workers_meet_at_the_barrier_and_enter_the_ledger_one_at_a_time() {
+    let text = printed("workers");
+    assert!(text.contains("100 words in all; at most 1 at the ledger at a time"), "{text}");
+    let at = |ms: &str| text.lines().filter(|line| line.trim_start().starts_with(&format!("{ms} ms"))).count();
+    // All wait for the slowest, and each of the four takes its turn of 5 ms.
+    assert_eq!([at("40"), at("45"), at("50"), at("55"), at("60")], [1; 5], "{text}");
+}

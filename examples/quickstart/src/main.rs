@@ -30,7 +30,7 @@ use crate::settings::Settings;
 async fn main() -> ExitCode {
     let served = match Settings::from_env() {
         Ok(settings) => serve(settings).await,
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error.to_string().into()),
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,

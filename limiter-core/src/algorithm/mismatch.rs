@@ -25,8 +25,14 @@ pub enum Mismatch {
     },
     /// A refusal holds no slot that could be counted.
     PenaltyOnConcurrent,
+    /// A rule that counts what it refuses settles by outcome, and a refused request has none.
+    PenaltyOnSettled,
     /// A concurrent limit counts slots, not requests per time.
     QuotaOnConcurrent,
+    /// A slot is free when its request ends, whatever came of it.
+    SettleOnConcurrent,
+    /// Even spacing is a bucket that holds one request of a known cost.
+    SpacedWithoutRate,
 }
 
 impl fmt::Display for Mismatch {
@@ -47,6 +53,9 @@ impl fmt::Display for Mismatch {
             Mismatch::LeaseOnRate => "only slots of a concurrent limit run out; leave `lease` out",
             Mismatch::LeaseOfNoTime => "a lease of 0 holds nothing; accepted: 1 ns or more",
             Mismatch::PenaltyOnConcurrent => "a concurrent limit counts slots held, and a refusal holds none; leave `penalty` out",
+            Mismatch::PenaltyOnSettled => "a rule that settles by outcome never counts what it refuses; leave `penalty` out",
+            Mismatch::SettleOnConcurrent => "a slot is free when its request ends, whatever came of it; leave what is settled out",
+            Mismatch::SpacedWithoutRate => "requests are evenly spaced by algorithm `bucket` with a quota per time and a constant cost alone; leave the spacing out",
             Mismatch::QuotaOnConcurrent => "a concurrent limit takes a number of slots, not a quota per time",
         })
     }

@@ -110,6 +110,7 @@ impl Alone<'_> {
             decision: self.made(single, now, allowed, &reply),
             receipt: Receipt { charges: Few::new(), local: false },
             permit: Some(Permit::new(self.limiter.clone(), slots, lease, false)),
+            reservation: None,
         })
     }
 
@@ -122,6 +123,7 @@ impl Alone<'_> {
             decision: self.made(single, now, allowed, reply),
             receipt: Receipt { charges, local: false },
             permit: None,
+            reservation: None,
         })
     }
 

@@ -13,6 +13,7 @@ use crate::policy::Policy;
 use crate::store::{Answer, Charged, Decide, Item, Mode, Operation, Place, Reply, StoreError};
 
 /// One rule that applies, and who asks how much of it.
+#[derive(Clone)]
 pub(super) struct Asked {
     pub(super) rule: usize,
     pub(super) key: Key,
@@ -33,6 +34,9 @@ impl Limiter {
         mode: Mode,
         request: Option<&KeyContext<'_>>,
     ) -> Reply<Ruling> {
+        if prepared.outlasts && mode == Mode::Charge {
+            return self.ask_outlasting(policy, prepared, asked, request);
+        }
         if let [one] = asked.as_slice()
             && let StoreHandle::Memory(store) = &self.inner.store
             && let Some(rule) = prepared.rules.get(one.rule)
@@ -48,6 +52,34 @@ impl Limiter {
             return Reply::Now(Ruling::without_rules());
         }
         let op = self.operation(prepared, asked, mode);
+        self.submit(policy, prepared, op, asked, request)
+    }
+
+    /// Under rules whose requests are not done with when they are decided about.
+    #[cold]
+    fn ask_outlasting(
+        &self,
+        policy: &Policy,
+        prepared: &Prepared,
+        asked: &mut Questions,
+        request: Option<&KeyContext<'_>>,
+    ) -> Reply<Ruling> {
+        #[cfg(feature = "wait")]
+        if prepared.holds {
+            return self.ask_holding(policy, prepared, asked, request);
+        }
+        self.ask_reserving(policy, prepared, asked, request)
+    }
+
+    /// Has the store decide.
+    pub(super) fn submit(
+        &self,
+        policy: &Policy,
+        prepared: &Prepared,
+        op: Decide,
+        asked: &mut Questions,
+        request: Option<&KeyContext<'_>>,
+    ) -> Reply<Ruling> {
         let store = match &self.inner.store {
             StoreHandle::Memory(store) => {
                 let mut ruling = Ruling::default();

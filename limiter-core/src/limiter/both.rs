@@ -91,7 +91,7 @@ impl Both<'_> {
             }
         }
         let receipt = Receipt { charges, local: false };
-        Some(Ruling { decision: self.made(now, allowed, &replies), receipt, permit: None })
+        Some(Ruling { decision: self.made(now, allowed, &replies), receipt, permit: None, reservation: None })
     }
 
     #[inline(always)]

@@ -234,12 +234,19 @@ impl Limiter {
             (Some(permit), Some(more)) => Some(permit.with(more)),
             (permit, more) => permit.or(more),
         };
+        joined.reservation = match (joined.reservation.take(), part.ruling.reservation) {
+            (Some(reservation), Some(more)) => Some(reservation.with(more)),
+            (reservation, more) => reservation.or(more),
+        };
         whole.keys.extend(part.keys);
     }
 
     /// Gives back what a ruling took; the decision stays.
     pub(super) fn undo(&self, ruling: &mut Ruling) {
         ruling.permit = None;
+        if let Some(reservation) = ruling.reservation.take() {
+            reservation.cancel();
+        }
         self.refund(core::mem::take(&mut ruling.receipt));
     }
 

@@ -140,7 +140,8 @@ impl Limiter {
         self.decision(policy, key, Some(cost), Mode::Peek)
     }
 
-    /// Decides about one key and hands out what was charged, so that it can be released or refunded.
+    /// Decides about one key and hands out what was charged, so that it can be released, refunded, or
+    /// settled once the outcome is known.
     pub fn decide_key(&self, policy: &Policy, key: &Key, cost: u64) -> Reply<Ruling> {
         let Ok(prepared) = self.prepared(policy) else { return Reply::Now(Ruling::default()) };
         if let Some(alone) = self.alone(prepared, key) {
@@ -181,7 +182,7 @@ impl Limiter {
             let op = self.operation(prepared, &asked, mode);
             let mut ruling = Ruling::default();
             self.rule(prepared, &op, &asked, &store.decide(&op), Source::Store, None, &mut ruling);
-            return ruling.decision;
+            return self.alone_decided(prepared, &asked, ruling, mode);
         }
         let ruling = match self.ask(policy, prepared, &mut questions(prepared, key, cost), mode, None) {
             Reply::Now(ruling) => ruling,
@@ -191,6 +192,15 @@ impl Limiter {
                 self.without_store(prepared, &op, &asked, &StoreError::unsupported(), None)
             }
         };
+        self.alone_decided(prepared, &questions(prepared, key, cost), ruling, mode)
+    }
+
+    /// The decision alone, without what the caller would hold.
+    fn alone_decided(&self, prepared: &Prepared, asked: &Questions, ruling: Ruling, mode: Mode) -> Decision {
+        let ruling = if mode == Mode::Peek { ruling.untaken() } else { ruling };
+        if prepared.holds {
+            self.tell_at_last(asked, &ruling.decision, None);
+        }
         ruling.decision
     }
 

@@ -6,6 +6,7 @@ mod alone;
 mod applied;
 mod ask;
 mod both;
+mod changes;
 mod claim;
 mod decide;
 mod doors;
@@ -14,12 +15,15 @@ mod exceeded;
 mod explain;
 mod held;
 #[cfg(feature = "wait")]
+mod hold;
+#[cfg(feature = "wait")]
 mod line;
 #[cfg(feature = "wait")]
 mod obstacle;
 mod outage;
 mod permit;
 mod prepared;
+mod reservation;
 mod ruling;
 mod slots;
 mod terms;
@@ -42,6 +46,7 @@ use crate::key::client_ip::ClientIp;
 use crate::key::{Fingerprints, Key};
 use crate::policy::{Policy, PolicyError};
 use crate::quota::Quota;
+use crate::settle::OpenRequests;
 use crate::store::memory::MemoryStore;
 use crate::store::{Capabilities, StandIn, Store, Subject};
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
@@ -102,6 +107,8 @@ pub(crate) struct Inner {
     switches: Mutex<Switches>,
     require: bool,
     fingerprints: Fingerprints,
+    /// Requests that are yet to be settled.
+    open: OpenRequests,
     /// How many leases were granted in this process.
     leases: AtomicU64,
     #[cfg(feature = "wait")]
@@ -376,6 +383,7 @@ impl LimiterBuilder {
                 switches: Mutex::new(self.switches),
                 require: self.require,
                 fingerprints: Fingerprints::new(),
+                open: OpenRequests::default(),
                 leases: AtomicU64::new(0),
                 #[cfg(feature = "wait")]
                 lines: Arc::new(line::Lines::new()),

@@ -183,15 +183,20 @@ impl Limiter {
             .collect();
         #[cfg(feature = "wait")]
         let lines = self.lines_of(charges.iter().map(|(charge, _)| charge));
+        self.settle_charges(charges, receipt.local);
+        #[cfg(feature = "wait")]
+        lines.into_iter().for_each(|line| self.inner.lines.ring(line));
+    }
+
+    /// Changes charges after the fact. Submitted is under way; nobody waits for the answer.
+    pub(super) fn settle_charges(&self, charges: SmallVec<[(Charged, i64); 2]>, local: bool) {
         let now = self.inner.clock.read(charges.iter().any(|(charge, _)| charge.params.needs_wall()));
         match (&self.inner.store, self.inner.stand_in.get()) {
-            (_, Some(local)) if receipt.local => local.settle(now, &charges),
+            (_, Some(stand_in)) if local => stand_in.settle(now, &charges),
             (StoreHandle::Memory(store), _) => store.settle(now, &charges),
             (StoreHandle::Other(store), _) => {
                 let _: Reply<_> = store.submit(Operation::Settle { now, charges });
             }
         }
-        #[cfg(feature = "wait")]
-        lines.into_iter().for_each(|line| self.inner.lines.ring(line));
     }
 }

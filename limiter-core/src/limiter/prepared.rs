@@ -11,9 +11,12 @@ use crate::algorithm::{Algorithm, Params};
 use crate::decision::{Name, Shown};
 use crate::event::Warning;
 use crate::key::{Key, KeySource, Missing};
-use crate::policy::{Policy, PolicyError, PolicyRule, overridden};
+use crate::policy::{self, Policy, PolicyError, PolicyRule, overridden};
+#[cfg(feature = "wait")]
+use crate::queue::Queue;
 use crate::quota::Quota;
 use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
+use crate::settle::Settle;
 use crate::store::memory::Single;
 use crate::store::{Capabilities, Mode};
 
@@ -21,12 +24,17 @@ pub(crate) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
     /// Where it was declared.
     pub(super) policy: Name,
-    /// Whether there is one rule, in force and for everybody.
+    /// Whether there is one rule, in force and for everybody, whose requests are done with when they
+    /// are decided about.
     alone: AtomicBool,
-    /// Whether there are two, both so, and neither holds slots.
+    /// Whether there are two such rules, and neither holds slots.
     paired: AtomicBool,
     /// Whether some rule counts by the wall clock.
     pub(super) wall: bool,
+    /// Whether some rule settles by outcome or holds requests.
+    pub(super) outlasts: bool,
+    /// Whether some rule holds requests.
+    pub(super) holds: bool,
 }
 
 pub(super) struct PreparedRule {
@@ -49,6 +57,11 @@ pub(super) struct PreparedRule {
     pub(super) missing: Missing,
     pub(super) cost: Cost,
     pub(super) penalty: bool,
+    pub(super) settle: Option<Arc<Settle>>,
+    #[cfg(feature = "wait")]
+    pub(super) queue: Option<Queue>,
+    /// The burst that even spacing leaves.
+    spacing: Option<u32>,
     pub(super) tiers: Option<Tiers>,
     pub(super) class: MethodClass,
     pub(super) on_store_error: OnStoreError,
@@ -85,8 +98,10 @@ impl Prepared {
             rules.push(prepared);
         }
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
+        let holds = rules.iter().any(PreparedRule::holds);
+        let outlasts = holds || rules.iter().any(|rule| rule.settle.is_some());
         let (alone, paired) = (AtomicBool::new(false), AtomicBool::new(false));
-        let prepared = Prepared { rules, policy: policy.identity().into(), alone, paired, wall };
+        let prepared = Prepared { rules, policy: policy.identity().into(), alone, paired, wall, outlasts, holds };
         prepared.switch(&limiter.inner.switches.lock());
         Ok(prepared)
     }
@@ -100,7 +115,7 @@ impl Prepared {
             full &= enforced.is_full();
             rule.enforced.store(enforced.bits(), Ordering::Relaxed);
         }
-        let in_force = full && !self.rules.iter().any(|rule| rule.lifted);
+        let in_force = full && !self.outlasts && !self.rules.iter().any(|rule| rule.lifted);
         let slots = |rule: &PreparedRule| rule.params.algorithm() == Algorithm::Concurrent;
         self.alone.store(in_force && self.rules.len() == 1, Ordering::Relaxed);
         let paired = in_force && self.rules.len() == 2 && !self.rules.iter().any(slots);
@@ -198,6 +213,10 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         missing: declared.rule.missing,
         cost: declared.rule.cost.clone(),
         penalty: declared.rule.penalty,
+        settle: declared.rule.settle.clone(),
+        #[cfg(feature = "wait")]
+        queue: declared.rule.queue_in_force(),
+        spacing: declared.rule.spacing(),
         tiers: tiers(declared),
         class: declared.rule.class,
         on_store_error: declared.rule.on_store_error,
@@ -241,7 +260,7 @@ impl PreparedRule {
         cost: u64,
         mode: Mode,
     ) -> Single<'a> {
-        let mode = if self.penalty && mode == Mode::Charge { Mode::Penalty } else { mode };
+        let mode = self.mode(mode, false);
         Single { budget, fingerprint, params, cost, mode, at_ceiling: self.at_ceiling }
     }
 
@@ -258,13 +277,27 @@ impl PreparedRule {
         !enforced.is_full() && !enforced.includes(self.shown.name.as_str(), key)
     }
 
-    /// How the rule's cost is asked of a store, if `mode` is what the caller wants.
+    /// How the rule's cost is asked of a store, if `mode` is what the caller wants. In shadow the cost
+    /// is taken at once even if it is settled later: a question that is refused would keep the other
+    /// rules from being charged.
+    #[inline]
     pub(super) fn mode(&self, mode: Mode, shadow: bool) -> Mode {
-        match mode {
-            Mode::Charge if shadow => Mode::Shadow,
-            Mode::Charge if self.penalty => Mode::Penalty,
-            mode => mode,
+        match (mode, &self.settle) {
+            (Mode::Charge, _) if shadow => Mode::Shadow,
+            (Mode::Charge, Some(settle)) if settle.is_lenient() => Mode::Peek,
+            (Mode::Charge, None) if self.penalty => Mode::Penalty,
+            (mode, _) => mode,
         }
+    }
+
+    #[cfg(feature = "wait")]
+    fn holds(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    #[cfg(not(feature = "wait"))]
+    fn holds(&self) -> bool {
+        false
     }
 
     /// The quota where nothing is known of the caller.
@@ -277,7 +310,8 @@ impl PreparedRule {
         if quota.is_unlimited() {
             return None;
         }
-        let params = match Params::new(self.params.algorithm(), quota) {
+        let spaced = policy::spaced(quota, self.spacing);
+        let params = match spaced.and_then(|quota| Params::new(self.params.algorithm(), quota)) {
             Ok(params) => params,
             Err(mismatch) => {
                 limiter.warn(Warning::CallerQuota { rule: self.shown.name.clone(), reason: mismatch.to_string() });

@@ -7,12 +7,14 @@ use super::Limiter;
 use super::ask::{Asked, Questions};
 use super::permit::{Permit, Receipt};
 use super::prepared::{Prepared, PreparedRule};
+use super::reservation;
 use crate::algorithm::{Algorithm, Params, State, Verdict};
 use crate::decision::{Decision, Outcome, Source, Usage};
 use crate::event::{Event, StoreFailure};
 use crate::few::Few;
 use crate::key::{Key, KeyContext, Part};
 use crate::rule::OnStoreError;
+use crate::settle::Reservation;
 use crate::store::memory::Single;
 use crate::store::{Charged, Decide, Decided, Item, ItemReply, Mode, Place, StoreError, Subject};
 use crate::time::{Nanos, Now};
@@ -27,6 +29,8 @@ pub struct Ruling {
     pub receipt: Receipt,
     /// Slots of concurrent limits, if the policy has any.
     pub permit: Option<Permit>,
+    /// What is settled once the outcome is known, if the policy has such rules.
+    pub reservation: Option<Reservation>,
 }
 
 impl Ruling {
@@ -49,7 +53,7 @@ impl Limiter {
         ruling: &mut Ruling,
     ) {
         self.fill(prepared, op, asked, decided, source, ruling);
-        self.tell(asked, &ruling.decision, request);
+        self.tell(prepared, asked, &ruling.decision, request);
     }
 
     /// Turns a store's numbers into a ruling: into one that is there, since a ruling is large.
@@ -71,7 +75,7 @@ impl Limiter {
         ruling.decision.degraded = !matches!(source, Source::Store | Source::DenialCache | Source::Lease);
         ruling.receipt.local = source == Source::Local;
         let now = decided.now.unwrap_or(op.now);
-        let mut slots = Few::new();
+        let (mut slots, mut reserved) = (Few::new(), SmallVec::new());
         for ((one, item), reply) in asked.iter().zip(&op.items).zip(&decided.items) {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
             let mut usage = usage(rule, &item.params, item.cost, item.subject.clone(), reply, now);
@@ -80,7 +84,9 @@ impl Limiter {
             }
             ruling.decision.usages.push(usage);
             let passed = decided.allowed && reply.verdict == Verdict::Allow && (!one.shadow || whole);
-            if passed && item.mode != Mode::Peek && item.cost > 0 {
+            if let Some(settle) = rule.settle.as_ref().filter(|_| passed) {
+                reserved.push(reservation::reserved(rule, settle, item, reply, now, ruling.receipt.local));
+            } else if passed && item.mode != Mode::Peek && item.cost > 0 {
                 // Charges on one budget wear off one after the other, the last one last.
                 let one_cell = |earlier: &Charged| match (earlier.place, reply.place) {
                     (Place::Shared, Place::Shared) => earlier.budget == item.budget,
@@ -100,6 +106,9 @@ impl Limiter {
         if !slots.is_empty() {
             let lease = decided.lease.clone().or_else(|| self.lease_of(&slots));
             ruling.permit = Some(Permit::new(self.clone(), slots, lease, ruling.receipt.local));
+        }
+        if !reserved.is_empty() {
+            ruling.reservation = Some(Reservation::new(self.clone(), reserved));
         }
     }
 
@@ -131,7 +140,7 @@ impl Limiter {
                     closed.push(Asked { key: one.key.clone(), ..*one });
                 }
             }
-            self.tell(&closed, &ruling.decision, request);
+            self.tell(prepared, &closed, &ruling.decision, request);
             ruling
         } else {
             let (mut local_op, mut local_asked) = (Decide { now: op.now, items: SmallVec::new() }, Questions::new());
@@ -143,7 +152,7 @@ impl Limiter {
                 let mut ruling = Ruling::without_rules();
                 ruling.decision.source = Source::Open;
                 ruling.decision.degraded = true;
-                self.tell(&Questions::new(), &ruling.decision, request);
+                self.tell(prepared, &Questions::new(), &ruling.decision, request);
                 ruling
             } else {
                 let stand_in = self.inner.stand_in.get_or_init(|| self.inner.store.stand_in());
@@ -186,13 +195,28 @@ impl Limiter {
             usage.outcome = Outcome::NoKey;
             ruling.decision.usages.push(usage);
         }
-        self.tell(&asked, &ruling.decision, request);
+        self.tell_at_last(&asked, &ruling.decision, request);
         ruling
     }
 
-    pub(super) fn tell(&self, asked: &Questions, decision: &Decision, request: Option<&KeyContext<'_>>) {
+    /// Tells the observer, unless the request may be held: then it is told when that is over.
+    pub(super) fn tell(
+        &self,
+        prepared: &Prepared,
+        asked: &Questions,
+        decision: &Decision,
+        request: Option<&KeyContext<'_>>,
+    ) {
+        if !prepared.holds {
+            self.tell_at_last(asked, decision, request);
+        }
+    }
+
+    /// Tells the observer, with one key for each usage.
+    pub(super) fn tell_at_last(&self, asked: &Questions, decision: &Decision, request: Option<&KeyContext<'_>>) {
         if self.inner.observer.is_some() {
-            let keys: SmallVec<[Key; 2]> = asked.iter().map(|one| one.key.clone()).collect();
+            let key = |usage: &Usage| asked.iter().find(|one| one.rule == usage.index()).map(|one| one.key.clone());
+            let keys: SmallVec<[Key; 2]> = decision.usages.iter().filter_map(key).collect();
             self.tell_keys(&keys, decision, request);
         }
     }
@@ -209,7 +233,7 @@ impl Limiter {
     }
 }
 
-fn unknown_reply() -> ItemReply {
+pub(super) fn unknown_reply() -> ItemReply {
     ItemReply { verdict: Verdict::Deny { retry: None }, state: State::default(), place: Place::Own }
 }
 

@@ -5,6 +5,8 @@ mod answer;
 mod choices;
 mod function;
 mod naming;
+mod outcome;
+mod queue;
 mod quotas;
 mod rule;
 
@@ -20,6 +22,8 @@ use crate::item::Item;
 use crate::names::Argument;
 use crate::parse::{Arguments, Value, unfit};
 use crate::path;
+pub(crate) use outcome::{By, Outcome, Settling};
+pub(crate) use queue::Queue;
 
 /// A valid use of the attribute.
 pub(crate) struct Model {
@@ -67,6 +71,9 @@ pub(crate) struct Rule {
     pub(crate) cost: Option<Cost>,
     pub(crate) is_penalised: bool,
     pub(crate) is_shadow: bool,
+    /// How the charge is settled once the outcome is known.
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) queue: Option<Queue>,
     pub(crate) on_store_error: Option<OnStoreError>,
 }
 

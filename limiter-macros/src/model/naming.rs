@@ -40,6 +40,8 @@ pub(super) fn settle(drafts: Vec<Draft>, item: &Item, errors: &mut Errors) -> Ve
             cost: draft.cost,
             is_penalised: draft.is_penalised,
             is_shadow: draft.is_shadow,
+            outcome: draft.outcome,
+            queue: draft.queue,
             on_store_error: draft.on_store_error,
         });
     }

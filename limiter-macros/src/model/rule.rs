@@ -6,6 +6,8 @@ use proc_macro2::Span;
 use syn::{LitStr, Path};
 
 use super::choices::{missing, on_store_error};
+use super::outcome::{self, Outcome};
+use super::queue::{self, Queue};
 use super::quotas::{Amount, amounts, by_caller, is_tried};
 use super::{Algorithm, Class, Cost, Key, Limit, Missing, OnStoreError};
 use crate::errors::Errors;
@@ -26,6 +28,8 @@ pub(super) struct Draft {
     pub(super) cost: Option<Cost>,
     pub(super) is_penalised: bool,
     pub(super) is_shadow: bool,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) queue: Option<Queue>,
     pub(super) on_store_error: Option<OnStoreError>,
     pub(super) name: Option<LitStr>,
     pub(super) scope: Option<LitStr>,
@@ -44,6 +48,8 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
     let cost = cost(arguments, &amounts, errors);
     let is_penalised = penalised(arguments, &amounts, errors);
     let is_shadow = arguments.switch(Argument::Shadow, errors).is_some();
+    queue::check_spacing(arguments, &amounts, algorithm, cost.as_ref(), errors);
+    let (outcome, queue) = outcome::outcome(arguments, &amounts, errors);
     let on_store_error = on_store_error(arguments, errors);
     let name = wire_word(arguments, Argument::Name, errors);
     let scope = wire_word(arguments, Argument::Scope, errors);
@@ -71,6 +77,8 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
             cost: cost.clone(),
             is_penalised,
             is_shadow,
+            outcome: outcome.clone(),
+            queue,
             on_store_error,
             name: name.clone(),
             scope: scope.clone(),

@@ -6,6 +6,7 @@
 //! | `site.rs` | one annotated function, and the layer that is made of its rules once |
 //! | `spec.rs` | one of its rules as data |
 //! | `refusal.rs` | what its `on_limited` may answer with |
+//! | `settled.rs` | how a rule's charges are settled |
 //! | `call.rs` | one call of an annotated handler: the layer around "extract, then call" |
 //! | `arguments.rs` | 0 to 16 extractors as one tuple |
 //! | `group.rs` | an annotated function's router |
@@ -20,6 +21,7 @@ mod group;
 mod refusal;
 pub(crate) mod router;
 mod routes;
+mod settled;
 mod site;
 mod spec;
 
@@ -34,5 +36,6 @@ pub use call::Call;
 pub use group::{Group, limited};
 pub use refusal::{Answer, answer};
 pub(crate) use routes::Routes;
+pub use settled::Settled;
 pub use site::Site;
 pub use spec::{Spec, key_source};

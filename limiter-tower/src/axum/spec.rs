@@ -1,12 +1,15 @@
 //! One rule of an annotated function, as data that a static can hold.
 
 use core::fmt;
+use core::time::Duration;
 use std::sync::Arc;
 
 use http::request::Parts;
 use limiter_core::decision::Name;
 use limiter_core::key::parse_source;
-use limiter_core::{Algorithm, KeySource, MethodClass, Missing, OnStoreError, PolicyError, Quota, Rule};
+use limiter_core::{Algorithm, KeySource, MethodClass, Missing, OnStoreError, PolicyError, Queue, Quota, Rule};
+
+use super::settled::Settled;
 
 /// One rule as data.
 #[derive(Clone, Copy)]
@@ -23,6 +26,8 @@ pub struct Spec {
     cost: Cost,
     penalty: bool,
     shadow: bool,
+    settled: Option<Settled>,
+    queue: Option<(u32, u64, bool)>,
     on_store_error: Option<OnStoreError>,
 }
 
@@ -78,6 +83,8 @@ impl Spec {
             cost: Cost::Fixed(1),
             penalty: false,
             shadow: false,
+            settled: None,
+            queue: None,
             on_store_error: None,
         }
     }
@@ -166,6 +173,27 @@ impl Spec {
         self
     }
 
+    /// Settles charges once the outcome is known.
+    #[must_use]
+    pub const fn settled(mut self, settled: Settled) -> Self {
+        self.settled = Some(settled);
+        self
+    }
+
+    /// Holds so many requests of a key that find no room, for so many nanoseconds each.
+    #[must_use]
+    pub const fn queue(mut self, places: u32, max_wait: u64) -> Self {
+        self.queue = Some((places, max_wait, false));
+        self
+    }
+
+    /// The same, and lets them through evenly spaced.
+    #[must_use]
+    pub const fn spaced(mut self, places: u32, max_wait: u64) -> Self {
+        self.queue = Some((places, max_wait, true));
+        self
+    }
+
     /// What to do when the store fails.
     #[must_use]
     pub const fn on_store_error(mut self, choice: OnStoreError) -> Self {
@@ -211,6 +239,13 @@ impl Spec {
         }
         if self.shadow {
             rule = rule.shadow();
+        }
+        if let Some(settled) = self.settled {
+            rule = rule.settle(settled.settle()?);
+        }
+        if let Some((places, max_wait, is_spaced)) = self.queue {
+            let queue = Queue::new(places, Duration::from_nanos(max_wait));
+            rule = rule.queue(if is_spaced { queue.spaced() } else { queue });
         }
         if let Some(choice) = self.on_store_error {
             rule = rule.on_store_error(choice);

@@ -1,10 +1,10 @@
 //! Checks everything and makes the layer.
 
-use std::sync::Arc;
+use core::mem;
 
 use limiter_core::{Name, Policy, Rule};
 
-use super::{LayerError, Planned, RateLimitBuilder};
+use super::{LayerError, RateLimitBuilder};
 #[cfg(feature = "axum")]
 use crate::axum::Routes;
 use crate::gate::Gate;
@@ -17,7 +17,7 @@ impl RateLimitBuilder {
     ///
     /// When a quota, a key or a path could not be read, when there are no rules, when the rules do
     /// not make a policy, or when the limiter's store cannot count them.
-    pub fn build(self) -> Result<RateLimitLayer, LayerError> {
+    pub fn build(mut self) -> Result<RateLimitLayer, LayerError> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
@@ -28,12 +28,8 @@ impl RateLimitBuilder {
             Some(policy) => policy,
             None if self.rules.is_empty() => return Err(LayerError::NoRules),
             None => {
-                let rules = self.rules.into_iter().map(|planned| match (planned, &self.key) {
-                    (Planned::Quota(rule), Some(key)) => rule.key_source(Arc::clone(key)),
-                    (Planned::Quota(rule) | Planned::Own(rule), _) => rule,
-                });
-                let trusted = self.trusted_key;
-                let rules: Vec<Rule> = rules.map(|rule| if trusted { rule.trusted_key() } else { rule }).collect();
+                let planned = mem::take(&mut self.rules);
+                let rules: Vec<Rule> = planned.into_iter().map(|planned| self.planned(planned)).collect();
                 #[cfg(feature = "axum")]
                 if self.per_route {
                     routes = Some(Routes::new(self.name.clone(), rules.clone()));

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `rules.rs` | what is counted, by whom and by which limiter |
 //! | `exemptions.rs` | who is not |
+//! | `outcomes.rs` | what becomes of requests without room, and of charges once the outcome is known |
 //! | `answers.rs` | what answers say |
 //! | `build.rs` | makes the layer |
 //! | `error.rs` | what can be wrong |
@@ -12,13 +13,14 @@ mod answers;
 mod build;
 mod error;
 mod exemptions;
+mod outcomes;
 mod rules;
 
 use core::fmt;
 use std::sync::Arc;
 
 use limiter_core::key::KeySource;
-use limiter_core::{AccessList, Limiter, Name, Policy, Rule};
+use limiter_core::{AccessList, Limiter, Name, Policy, Queue, Rule, Settle};
 
 use crate::exempt::Exempt;
 use crate::headers::{Family, Legacy, Wire};
@@ -72,6 +74,8 @@ pub struct RateLimitBuilder {
     rules: Vec<Planned>,
     key: Option<Arc<dyn KeySource>>,
     trusted_key: bool,
+    settle: Option<Settle>,
+    queue: Option<Queue>,
     limiter: Option<Limiter>,
     exempt: Exempt,
     access: Option<AccessList>,

@@ -24,6 +24,7 @@ use crate::denied;
 use crate::exempt::Exempt;
 use crate::headers::{Family, Legacy, Shelf, Told, Wire};
 use crate::limiter_layer::{self, Fallback};
+use crate::outcome;
 use crate::peer::peer_of;
 use crate::response::{self, Body};
 #[cfg(feature = "axum")]
@@ -253,12 +254,14 @@ impl Gate {
         if self.is_shared(parts) {
             current::share(ruling.decision.clone(), parts);
         }
+        let open = outcome::open(ruling, parts);
         let wire = self.wire(parts);
         let said = wire.as_deref().unwrap_or(&DEFAULT);
         Ok(Pass {
             gate: Arc::clone(self),
             told: Told::of(said, &mut ruling.decision, shelf, limiter),
             receipt: mem::take(&mut ruling.receipt),
+            open,
             held: ruling.permit.take().map(|permit| Slots::of(permit, parts)),
             exposed: said.exposes_to(&parts.headers),
             // The gate's own goes along with the gate.

@@ -4,11 +4,12 @@ use core::mem;
 use std::sync::Arc;
 
 use http::Response;
-use limiter_core::Receipt;
+use limiter_core::{Receipt, Ruling};
 
 use super::{DEFAULT, Gate, Travelled};
 use crate::body::ResponseBody;
 use crate::headers::{self, Refused, Told, Wire};
+use crate::outcome;
 use crate::slots::Slots;
 
 /// What an admitted request holds until it is answered: of its ruling as much as is needed then, since all of it is
@@ -18,6 +19,8 @@ pub(crate) struct Pass {
     pub(super) told: Told,
     pub(super) receipt: Receipt,
     pub(super) held: Option<Slots>,
+    /// What its outcome settles, with the numbers that this changes.
+    pub(super) open: Option<Box<Ruling>>,
     pub(super) travelled: Travelled,
     /// What travelled with the request, where the gate has none.
     pub(super) wire: Option<Arc<Wire>>,
@@ -26,18 +29,31 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
+    /// There is no answer: the inner service failed.
+    pub(crate) fn fail(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.failed();
+        }
+    }
+
     /// Puts the numbers on the answer, and hands slots on to its body.
     pub(crate) fn leave<B>(&mut self, mut response: Response<B>) -> Response<ResponseBody<B>>
     where
         B: http_body::Body,
     {
         let gate = &self.gate;
-        // Any other answer lets the charge stand.
-        if response.extensions().get::<Refused>().is_some() {
-            gate.own_or(self.travelled.limiter.as_ref()).refund(mem::take(&mut self.receipt));
-        }
+        let limiter = gate.own_or(self.travelled.limiter.as_ref());
         let wire = self.wire.as_deref().or(gate.wire.as_deref()).unwrap_or(&DEFAULT);
-        self.told.write(wire, self.travelled.shelf(gate), &mut response);
+        let shelf = self.travelled.shelf(gate);
+        // Any other answer lets the charge stand, or settles it.
+        if response.extensions().get::<Refused>().is_some() {
+            limiter.refund(mem::take(&mut self.receipt));
+            outcome::cancel(self.open.take());
+        } else if let Some(mut open) = self.open.take() {
+            response = outcome::settle(&mut open, response);
+            self.told = Told::of(wire, &mut open.decision, shelf, limiter);
+        }
+        self.told.write(wire, shelf, &mut response);
         if self.exposed {
             headers::expose(wire, response.headers_mut());
         }

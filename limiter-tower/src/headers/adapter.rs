@@ -76,7 +76,7 @@ pub(super) fn whole(window: Duration, limit: u64) -> Duration {
 pub(super) fn numbers(wire: &Wire, usage: &Usage) -> Option<Numbers> {
     match usage.outcome() {
         // Nobody's budget was read: there is nothing to tell.
-        Outcome::NoKey | Outcome::NoRoom | Outcome::StoreFailed => None,
+        Outcome::InFlight | Outcome::NoKey | Outcome::NoRoom | Outcome::Queued | Outcome::StoreFailed => None,
         _ => {
             let remaining = usage.remaining();
             // Two divisions, for the one family that tells it.

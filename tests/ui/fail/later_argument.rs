@@ -1,6 +1,0 @@
-use limiter_tower::rate_limit;
-
-#[rate_limit(concurrent = 8, queue = 32)]
-async fn sessions() {}
-
-fn main() {}

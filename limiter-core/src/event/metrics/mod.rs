@@ -16,7 +16,7 @@
 //! | name | kind | labels | meaning |
 //! |---|---|---|---|
 //! | `limiter_requests_total` | counter | `outcome`, `source` | decisions: allowed or denied, and who decided |
-//! | `limiter_decisions_total` | counter | `rule`, `outcome` | what each rule said: `allowed`, `spent`, `never_fits`, `no_key`, `no_room`, `store_failed`, or in shadow `shadow_denied` |
+//! | `limiter_decisions_total` | counter | `rule`, `outcome` | what each rule said: `allowed`, `spent`, `never_fits`, `no_key`, `no_room`, `store_failed`, `in_flight`, `queued`, or in shadow `shadow_denied` |
 //! | `limiter_near_limit_total` | counter | `rule` | allowed requests that left a fifth of the quota or less |
 //! | `limiter_remaining_ratio` | histogram | `rule` | what allowed requests left of the quota, 0 to 1 |
 //! | `limiter_retry_after_seconds` | histogram | `rule` | the wait that refused requests were told |
@@ -60,7 +60,8 @@ struct RuleMetrics {
 }
 
 /// In the order of [`place`].
-const OUTCOMES: [&str; 7] = ["allowed", "spent", "never_fits", "no_key", "no_room", "store_failed", "shadow_denied"];
+const OUTCOMES: [&str; 9] =
+    ["allowed", "spent", "never_fits", "no_key", "no_room", "store_failed", "shadow_denied", "in_flight", "queued"];
 
 /// The place of what a rule in shadow would have refused.
 const SHADOW_DENIED: usize = 6;
@@ -120,6 +121,8 @@ fn place(outcome: Outcome) -> usize {
         Outcome::NoKey => 3,
         Outcome::NoRoom => 4,
         Outcome::StoreFailed => 5,
+        Outcome::InFlight => 7,
+        Outcome::Queued => 8,
     }
 }
 

@@ -82,7 +82,7 @@ impl ByHand {
         if !self.may_decide {
             return Err(self.refusal(Decision::default()));
         }
-        let Ruling { decision, receipt, permit: _ } = match self.limiter.decide_key(policy, key, cost) {
+        let Ruling { decision, receipt, .. } = match self.limiter.decide_key(policy, key, cost) {
             Reply::Now(ruling) => ruling,
             Reply::Later(ruling) => ruling.await,
         };

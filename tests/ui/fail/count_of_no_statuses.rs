@@ -1,0 +1,6 @@
+use limiter_tower::rate_limit;
+
+#[rate_limit("5/15min", count = "wrong")]
+async fn login() {}
+
+fn main() {}

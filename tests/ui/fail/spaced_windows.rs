@@ -1,0 +1,6 @@
+use limiter_tower::rate_limit;
+
+#[rate_limit("10/s", algorithm = "fixed", queue = 8, max_wait = "1s", spaced)]
+async fn search() {}
+
+fn main() {}
