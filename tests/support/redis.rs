@@ -135,7 +135,8 @@ impl Cluster {
         let mut servers = Vec::new();
         for _ in 0..6 {
             let bus = free_port().port().to_string();
-            let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", &bus];
+            let mut arguments = vec!["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
+            arguments.extend(["--cluster-port", &bus, "--repl-diskless-sync-delay", "0"]);
             servers.push(Server::start(&arguments).await);
         }
         let mut create = Command::new(require::program("redis-cli").expect("it comes with the server"));
@@ -146,8 +147,10 @@ impl Cluster {
         let cluster = Cluster { servers };
         for server in &cluster.servers {
             until("the cluster is complete", async || {
-                let info: String = server.command("CLUSTER INFO").await;
-                info.contains("cluster_state:ok")
+                // A replica that never had all the data does not take its primary's place.
+                let info: String = server.command("INFO replication").await;
+                let follows = info.contains("role:master") || info.contains("master_link_status:up");
+                follows && server.command::<String>("CLUSTER INFO").await.contains("cluster_state:ok")
             })
             .await;
         }

@@ -64,9 +64,39 @@ async fn a_cluster_is_used_as_a_whole_and_a_slot_is_followed_to_where_it_went() 
     }
     let output = moving.await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    assert_eq!(cluster.servers[0].command::<i64>("DBSIZE").await, 0);
+    // What the first has now it has as somebody's replica, if anything.
+    assert!(cluster.servers[1].command::<i64>("DBSIZE").await > 100);
     for n in 0..200 {
         assert!(desk::decide(&store, &[desk::item(&format!("k{n}"), params(), 1)]).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_primary_that_stands_still_is_left_for_the_replica_that_took_its_place() {
+    if !redis::there() {
+        return;
+    }
+    let cluster = Cluster::start().await;
+    let store = desk::plain(cluster.url()).deadline(Duration::from_millis(100)).connect().await.unwrap();
+    let all_work = async || {
+        let asked: Vec<_> =
+            (0..60).map(|n| desk::decide(&store, &[desk::item(&format!("k{n}"), params(), 1)])).collect();
+        let mut worked = true;
+        for answer in asked {
+            worked &= answer.await.is_ok();
+        }
+        worked
+    };
+    until("all keys work", all_work).await;
+    let frozen = &cluster.servers[0];
+    frozen.signal("-STOP");
+    let since = tokio::time::Instant::now();
+    assert!(!all_work().await, "some keys were there");
+    until("all keys work again", all_work).await;
+    assert!(since.elapsed() < Duration::from_secs(10), "after {:?}", since.elapsed());
+    frozen.signal("-CONT");
+    for _ in 0..20 {
+        assert!(all_work().await, "the one that comes back is a replica");
     }
 }
 

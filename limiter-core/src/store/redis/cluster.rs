@@ -31,20 +31,23 @@ pub(super) struct Cluster {
     settings: Arc<Settings>,
     nodes: DashMap<String, Arc<Node>>,
     map: ArcSwap<Ranges>,
-    refreshing: AtomicBool,
+    /// Whether a call has met what does not go with the map.
+    stale: AtomicBool,
 }
 
 impl Cluster {
     pub(super) fn new(seeds: Vec<ConnectionInfo>, tls: bool, settings: Arc<Settings>) -> Arc<Self> {
         let seeds = seeds.into_iter().map(|seed| Node::new(Target::Fixed(seed), Arc::clone(&settings))).collect();
-        Arc::new(Cluster {
+        let cluster = Arc::new(Cluster {
             seeds,
             tls,
             settings,
             nodes: DashMap::new(),
             map: ArcSwap::from_pointee(Vec::new()),
-            refreshing: AtomicBool::new(false),
-        })
+            stale: AtomicBool::new(false),
+        });
+        cluster.watch();
+        cluster
     }
 
     pub(super) async fn connect(&self) -> Result<(), Failure> {
@@ -108,22 +111,24 @@ impl Cluster {
         Some(Arc::clone(&node))
     }
 
-    /// Looks at the map again in the background, until every slot has a holder that is connected.
-    fn refresh(self: &Arc<Self>) {
-        if self.refreshing.swap(true, Ordering::AcqRel) {
-            return;
-        }
+    /// Has the map looked at again soon.
+    fn refresh(&self) {
+        self.stale.store(true, Ordering::Release);
+    }
+
+    /// Looks at the map in the background while it may be out of date, or some slot has no holder that is
+    /// connected. This goes on whether or not anybody calls: who stands before the store may hold calls
+    /// back until it works again.
+    fn watch(self: &Arc<Self>) {
         let cluster = Arc::downgrade(self);
         self.settings.runtime.spawn(async move {
             loop {
-                let Some(cluster) = cluster.upgrade() else { return };
-                let found = cluster.look().await.is_ok() && cluster.is_live();
-                if found {
-                    cluster.refreshing.store(false, Ordering::Release);
-                    return;
-                }
-                drop(cluster);
                 sleep(PAUSE).await;
+                let Some(cluster) = cluster.upgrade() else { return };
+                if (cluster.stale.swap(false, Ordering::AcqRel) || !cluster.is_live()) && cluster.look().await.is_err()
+                {
+                    cluster.refresh();
+                }
             }
         });
     }
