@@ -309,6 +309,26 @@ whole!(
     |limiter, policy, ip| limiter.check(policy, &Key::from(*ip)).is_allowed()
 );
 whole!(
+    /// Sliding windows.
+    OurSliding, IpAddr, |refuse| vec![Rule::new(window(refuse)).algorithm(Algorithm::Sliding)],
+    |limiter, policy, ip| limiter.check(policy, &Key::from(*ip)).is_allowed()
+);
+whole!(
+    /// At the ceiling, giving up the cell nearest to idle.
+    OurEvict, IpAddr, |refuse| vec![Rule::new(ours(refuse)).at_ceiling(AtCeiling::Evict)],
+    |limiter, policy, ip| limiter.check(policy, &Key::from(*ip)).is_allowed()
+);
+whole!(
+    /// At the ceiling, sharing one cell.
+    OurOverflow, IpAddr, |refuse| vec![Rule::new(ours(refuse)).at_ceiling(AtCeiling::Overflow)],
+    |limiter, policy, ip| limiter.check(policy, &Key::from(*ip)).is_allowed()
+);
+whole!(
+    /// At the ceiling, turning new keys away.
+    OurRefuse, IpAddr, |refuse| vec![Rule::new(ours(refuse)).at_ceiling(AtCeiling::Refuse)],
+    |limiter, policy, ip| limiter.check(policy, &Key::from(*ip)).is_allowed()
+);
+whole!(
     /// A slot taken and given back.
     OurConcurrent, IpAddr, |_refuse| vec![Rule::concurrent(1000)],
     |limiter, policy, _ip| passed(&limiter.decide_key(policy, &Key::everyone(), 1))

@@ -23,3 +23,8 @@ pub mod tcp_proxy;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub mod readme {}
+
+/// So does that of the page for those who come from another limiter.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/porting.md")]
+pub mod porting {}

@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod layer;
 mod measure;
 mod memory;
 mod report;
@@ -45,6 +46,23 @@ const SLOTS: &[Contender] = &[
     Contender::new::<OurConcurrentByKey>("**ours, concurrent, by address**", 0),
 ];
 
+/// What the more than common cases cost beside the common one.
+const OURS: &[Contender] = &[
+    Contender::new::<OurCheck>("**check, a bucket**", 0),
+    Contender::new::<OurTwoRules>("**check, two buckets**", 0),
+    Contender::new::<OurSliding>("**check, sliding window**", 0),
+    Contender::new::<OurFixed>("**check, fixed window**", 0),
+    Contender::new::<OurDecideKey>("**decide_key, a bucket**", 0),
+    Contender::new::<OurConcurrentByKey>("**decide_key, a slot taken and given back**", 4),
+];
+/// Two million keys where a hundred thousand have room; the rival has no ceiling and grows.
+const AT_CEILING: &[Contender] = &[
+    Contender::new::<Governor<IpAddr, RandomState>>("governor, dashmap", 0),
+    Contender::new::<OurEvict>("**ours, check, evict**", 0),
+    Contender::new::<OurOverflow>("**ours, check, overflow**", 0),
+    Contender::new::<OurRefuse>("**ours, check, refuse**", 0),
+];
+
 struct Options {
     quick: bool,
     write: bool,
@@ -62,6 +80,7 @@ fn main() {
             "--only" => options.only = words.next(),
             "--date" => options.date = words.next(),
             "--bench" => {}
+            "--resident" => return memory::resident_of(words.next().as_deref().unwrap_or_default()),
             other => eprintln!("`{other}` is not known; accepted: --quick, --write, --only WORD, --date DATE"),
         }
     }
@@ -86,8 +105,28 @@ fn main() {
             report.lines(&title, measure::compare(hot, SLOTS));
         }
     }
+    for at in [0, 2] {
+        let scenario = &scenarios(1, options.quick)[at];
+        let title = format!("ours beside ours, {}", scenario.name);
+        if wanted(&title) {
+            report.lines(&title, measure::compare(scenario, OURS));
+        }
+    }
+    if wanted("new keys at the ceiling") {
+        let flood = scenarios(1, options.quick).pop();
+        let full = flood.map(|flood| Scenario { room: 100_000, ..flood });
+        if let Some(full) = full {
+            report.lines("2M new keys at the ceiling of 100k", measure::compare(&full, AT_CEILING));
+        }
+    }
+    if wanted("layer") {
+        layer::layers(&mut report, options.quick);
+    }
     if wanted("memory") {
         memory::bytes(&mut report);
+    }
+    if wanted("resident") {
+        memory::resident(&mut report);
     }
     if wanted("pauses") {
         memory::pauses(&mut report);

@@ -62,6 +62,45 @@ fn bytes_of<R: Rival>(report: &mut Report, name: &str, keys: &Keys) {
     ));
 }
 
+/// What the operating system gives, each limiter in a process of its own.
+pub(crate) fn resident(report: &mut Report) {
+    report.table("memory, resident bytes a key at 1M keys", "| | resident |\n|---|---|");
+    for name in ["governor, dashmap", "axum_gcra", "gcra", "**ours, store**"] {
+        let program = std::env::current_exe().unwrap_or_default();
+        let told = std::process::Command::new(program).args(["--resident", name]).output();
+        let told = told.map_or_else(|_| String::new(), |output| String::from_utf8_lossy(&output.stdout).into_owned());
+        report.say(&format!("| {name} | {} |", told.trim()));
+    }
+}
+
+/// The same of one limiter, for this process.
+pub(crate) fn resident_of(name: &str) {
+    match name {
+        "governor, dashmap" => say_resident::<Governor<IpAddr, std::hash::RandomState>>(),
+        "axum_gcra" => say_resident::<AxumGcra>(),
+        "gcra" => say_resident::<Gcra>(),
+        _ => say_resident::<OurStore>(),
+    }
+}
+
+fn say_resident<R: Rival>() {
+    let keys = Keys::each(MILLION);
+    let keys = R::Key::of(&keys);
+    let before = pages();
+    let rival = R::new(false);
+    for key in keys {
+        black_box(rival.check(key));
+    }
+    let bytes = pages().saturating_sub(before) * 4096;
+    println!("{:.1}", bytes as f64 / keys.len() as f64);
+}
+
+/// Resident pages of this process.
+fn pages() -> usize {
+    let told = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    told.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default()
+}
+
 pub(crate) fn pauses(report: &mut Report) {
     for count in [MILLION, 4 * MILLION] {
         let keys = Keys::each(count);

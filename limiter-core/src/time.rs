@@ -104,7 +104,7 @@ const STRETCH: u32 = 40;
 /// One for all clocks of the process, so that limiters which share a store mean the same by an instant.
 static ORIGIN: OnceLock<u64> = OnceLock::new();
 
-/// Where the machine's monotonic time begins: 146 years on, so that what a store remembers from
+/// Where the machine's monotonic time begins: 146 years on, so that what a shared store remembers from
 /// before this process was started has an instant too.
 const BEGINNING: u64 = 1 << 62;
 
@@ -137,7 +137,8 @@ impl Clock for SystemClock {
     fn monotonic(&self) -> Nanos {
         // Counters of two cores may differ a little: never before the origin.
         let ticks = self.clock.raw().saturating_sub(self.origin);
-        Nanos(BEGINNING.saturating_add(((u128::from(ticks) * u128::from(self.scale)) >> STRETCH) as u64))
+        let passed = ((u128::from(ticks) * u128::from(self.scale)) >> STRETCH) as u64;
+        Nanos(BEGINNING.saturating_add(passed))
     }
 
     fn wall(&self) -> Nanos {

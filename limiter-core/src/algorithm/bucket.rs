@@ -8,18 +8,36 @@
 use super::{Params, State, Step, Verdict};
 use crate::time::{Nanos, Now};
 
-#[inline]
-pub(super) fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
-    let now = now.monotonic;
-    let debt = state.fresh_at.saturating_sub(now).get();
-    // cost <= capacity, so the product is at most tau.
-    let after = debt.saturating_add(cost.saturating_mul(params.interval));
-    match after.checked_sub(params.tau()) {
-        None | Some(0) if cost == 0 => Step { verdict: Verdict::Allow, state },
-        None | Some(0) => {
-            Step { verdict: Verdict::Allow, state: State { fresh_at: now.saturating_add(Nanos::new(after)), ..state } }
+/// What a cost comes to under a bucket: worked out before a lock is taken, so that it is not held for
+/// that long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Charge {
+    /// Debt that the cost adds.
+    weight: u64,
+    /// The most debt there may be. No interval is 0, so a cost above the capacity weighs more.
+    tau: u64,
+}
+
+impl Charge {
+    #[inline(always)]
+    pub(crate) fn new(params: &Params, cost: u64) -> Self {
+        Charge { weight: cost.saturating_mul(params.interval), tau: params.tau() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn decide(self, state: State, now: Now) -> Step {
+        let now = now.monotonic;
+        let after = state.fresh_at.saturating_sub(now).get().saturating_add(self.weight);
+        if after > self.tau {
+            let retry = Some(Nanos::new(after - self.tau));
+            let verdict = if self.weight > self.tau { Verdict::TooBig } else { Verdict::Deny { retry } };
+            return Step { verdict, state };
         }
-        Some(excess) => Step { verdict: Verdict::Deny { retry: Some(Nanos::new(excess)) }, state },
+        if self.weight == 0 {
+            return Step { verdict: Verdict::Allow, state };
+        }
+        let fresh_at = now.saturating_add(Nanos::new(after));
+        Step { verdict: Verdict::Allow, state: State { fresh_at, ..state } }
     }
 }
 

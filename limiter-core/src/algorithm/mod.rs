@@ -265,22 +265,13 @@ impl Params {
             return Step { verdict: Verdict::TooBig, state };
         }
         match self.algorithm {
-            Algorithm::Bucket => bucket::decide(self, state, now, cost),
+            Algorithm::Bucket => bucket::Charge::new(self, cost).decide(state, now),
             Algorithm::Concurrent => concurrent::decide(self, state, now, cost),
             Algorithm::Fixed => fixed::decide(self, state, now, cost),
             Algorithm::Interval => interval::decide(self, state, now, cost),
             Algorithm::Log => log::decide_summary(self, state, now, cost),
             Algorithm::Sliding => sliding::decide(self, state, now, cost),
         }
-    }
-
-    /// As [`decide`](Self::decide) for a bucket: in line, without asking which algorithm it is.
-    #[inline]
-    pub(crate) fn decide_bucket(&self, state: State, now: Now, cost: u64) -> Step {
-        if cost > self.capacity {
-            return Step { verdict: Verdict::TooBig, state };
-        }
-        bucket::decide(self, state, now, cost)
     }
 
     /// Counts a refused cost, up to the capacity, and answers as of then. Where units come back one

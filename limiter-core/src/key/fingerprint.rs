@@ -67,11 +67,22 @@ impl Fingerprints {
     /// The fingerprint of a key under the budget that `start` was made of.
     #[inline]
     pub(crate) fn under(&self, start: u128, key: &Key) -> u64 {
-        let sum = match key.parts() {
+        finish(self.sum(start, key))
+    }
+
+    /// The same under two budgets.
+    #[inline]
+    pub(crate) fn under_both(&self, starts: [u128; 2], key: &Key) -> [u64; 2] {
+        let sum = self.sum(0, key);
+        [finish(starts[0].wrapping_add(sum)), finish(starts[1].wrapping_add(sum))]
+    }
+
+    #[inline]
+    fn sum(&self, start: u128, key: &Key) -> u128 {
+        match key.parts() {
             [Part::Ip(ip)] => self.address(0, start, ip.network(), ip.prefix_len()),
             parts => self.parts(start, parts),
-        };
-        mix((sum >> 64) as u64)
+        }
     }
 
     /// A number for a value that is not a key, such as a budget in words.
@@ -139,6 +150,12 @@ impl fmt::Debug for Fingerprints {
     }
 }
 
+/// The high half of a sum is what is strongly universal.
+#[inline]
+const fn finish(sum: u128) -> u64 {
+    mix((sum >> 64) as u64)
+}
+
 /// A multilinear hash keeps arithmetic progressions, such as a scanned network, and linear probing
 /// dislikes them. This breaks them up and is a bijection, so what was apart stays apart.
 #[inline]
@@ -195,6 +212,15 @@ mod tests {
         }
         // 256 expected in each, with a deviation of 16.
         assert!(shards.iter().all(|count| (128..=384).contains(count)), "{shards:?}");
+    }
+
+    #[test]
+    fn two_budgets_at_once_are_two_budgets() {
+        let fingerprints = Fingerprints::new();
+        for key in [Key::from("alice"), Key::from(7u64), Key::from(IpAddr::from([203, 0, 113, 7]))] {
+            let both = fingerprints.under_both([1, 2].map(|budget| fingerprints.start(budget)), &key);
+            assert_eq!(both, [fingerprints.of(1, &key), fingerprints.of(2, &key)]);
+        }
     }
 
     #[test]

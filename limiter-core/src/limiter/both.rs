@@ -33,18 +33,24 @@ pub(super) struct Side<'a> {
 
 impl Limiter {
     /// The two rules of a policy, asked about one key without a request.
-    #[inline]
+    #[inline(always)]
     pub(super) fn both<'a>(&'a self, prepared: &'a Prepared, key: &'a Key, cost: Option<u64>) -> Option<Both<'a>> {
         let (StoreHandle::Memory(store), Some(rules)) = (&self.inner.store, prepared.pair()) else { return None };
-        let side = |rule: &'a PreparedRule| Side {
+        let prints = self.inner.fingerprints.under_both([rules[0].start, rules[1].start], key);
+        let side = |rule: &'a PreparedRule, fingerprint| Side {
             rule,
             params: &rule.params,
             budget: rule.budget,
             key,
-            fingerprint: self.inner.fingerprints.under(rule.start, key),
+            fingerprint,
             cost: cost.unwrap_or_else(|| rule.cost.constant()),
         };
-        Some(Both { limiter: self, store, sides: [side(rules[0]), side(rules[1])], request: None })
+        Some(Both {
+            limiter: self,
+            store,
+            sides: [side(rules[0], prints[0]), side(rules[1], prints[1])],
+            request: None,
+        })
     }
 }
 
@@ -58,7 +64,7 @@ impl Side<'_> {
 impl Both<'_> {
     /// Decides, and forgets what was charged. `None` if the case is not common, and then nothing has
     /// happened.
-    #[inline]
+    #[inline(always)]
     pub(super) fn decision(&self, mode: Mode) -> Option<Decision> {
         let pair = self.pair(mode);
         let now = self.now();
@@ -70,7 +76,7 @@ impl Both<'_> {
     }
 
     /// Decides, and hands out what was charged; `None` as above.
-    #[inline]
+    #[inline(always)]
     pub(super) fn ruling(&self, mode: Mode) -> Option<Ruling> {
         let pair = self.pair(mode);
         let now = self.now();
@@ -88,7 +94,7 @@ impl Both<'_> {
         Some(Ruling { decision: self.made(now, allowed, &replies), receipt, permit: None })
     }
 
-    #[inline]
+    #[inline(always)]
     fn pair(&self, mode: Mode) -> [Single<'_>; 2] {
         [self.sides[0].single(mode), self.sides[1].single(mode)]
     }

@@ -1,15 +1,14 @@
 //! Deciding: evaluate everything, then write everything or nothing.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 
-use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use super::lock::Guard;
 use super::shard::{Shard, Victim};
 use super::single::Single;
-use super::{MemoryStore, fingerprint};
+use super::sync::{MutexGuard, Ordering};
+use super::{MemoryStore, Padded, fingerprint};
 use crate::algorithm::{Algorithm, State, Step, Verdict};
 use crate::rule::AtCeiling;
 use crate::store::{Decide, Decided, Item, ItemReply, Mode, Place};
@@ -95,8 +94,12 @@ impl MemoryStore {
         let mut order: SmallVec<[usize; 4]> = fingerprints.iter().map(|f| self.shard_of(*f)).collect();
         order.sort_unstable();
         order.dedup();
-        let mut guards: SmallVec<[Guard<'_, Shard>; 4]> =
-            order.iter().filter_map(|at| self.shards.get(*at)).map(|shard| shard.0.lock()).collect();
+        let touched = order.iter().filter_map(|at| self.shards.get(*at));
+        let mut guards: SmallVec<[Guard<'_, Shard>; 4]> = if write {
+            touched.map(Padded::lock_and_wipe).collect()
+        } else {
+            touched.map(|shard| shard.lock.lock()).collect()
+        };
 
         let mut overflow: Overflow<'_> = None;
         let mut evaluated: SmallVec<[Evaluated; 4]> = SmallVec::new();

@@ -4,23 +4,32 @@
 //! lock costs that others may sleep on. Who finds it taken looks again for about a microsecond, and
 //! then lets others run: the holder may have been sent away by the scheduler.
 
+#[cfg(not(all(test, limiter_loom)))]
 use std::thread;
 
-use spinning_top::RawSpinlock;
-use spinning_top::lock_api;
-use spinning_top::relax::Relax;
+#[cfg(not(all(test, limiter_loom)))]
+use spinning_top::{RawSpinlock, lock_api, relax::Relax};
 
+#[cfg(not(all(test, limiter_loom)))]
 pub(super) type Lock<T> = lock_api::Mutex<RawSpinlock<SpinThenYield>, T>;
+#[cfg(not(all(test, limiter_loom)))]
 pub(super) type Guard<'a, T> = lock_api::MutexGuard<'a, RawSpinlock<SpinThenYield>, T>;
 
+/// A model tries every order of threads, so how they wait is nothing to it.
+#[cfg(all(test, limiter_loom))]
+pub(super) use super::sync::{Mutex as Lock, MutexGuard as Guard};
+
+#[cfg(not(all(test, limiter_loom)))]
 const SPINS: u32 = 100;
 
 /// How a thread waits.
+#[cfg(not(all(test, limiter_loom)))]
 #[derive(Default)]
 pub(super) struct SpinThenYield {
     spins: u32,
 }
 
+#[cfg(not(all(test, limiter_loom)))]
 impl Relax for SpinThenYield {
     #[inline]
     fn relax(&mut self) {
@@ -34,6 +43,7 @@ impl Relax for SpinThenYield {
 }
 
 #[cfg(test)]
+#[cfg(not(limiter_loom))]
 mod tests {
     use super::*;
 

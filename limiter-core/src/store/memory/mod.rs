@@ -21,28 +21,33 @@ mod decide;
 mod expiring;
 mod lock;
 mod logs;
+#[cfg(test)]
+#[cfg(limiter_loom)]
+mod model;
 mod pair;
+mod refusal;
 mod shard;
 mod single;
+mod sync;
 mod table;
 #[cfg(test)]
+#[cfg(not(limiter_loom))]
 mod tests;
 
 use core::fmt;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-
-use parking_lot::Mutex;
 
 use super::{Answer, Capabilities, Charged, Decide, Operation, Place, Reply, Store, StoreError, Subject};
 use crate::algorithm::{Algorithm, State, concurrent};
 use crate::time::{Nanos, Now};
-use lock::Lock;
+use lock::{Guard, Lock};
 use logs::Allowance;
+use refusal::Refusal;
 use shard::Shard;
 pub use single::Single;
 pub(crate) use single::{Unknown, again};
+use sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
 
 #[cfg(feature = "wait")]
 pub use barriers::{DEFAULT_BARRIERS, MOST_PARTY_NAMES, MemoryBarriers};
@@ -89,7 +94,27 @@ pub struct MemoryStore {
 
 /// Two locks never share a cache line, nor the pair that the processor fetches together.
 #[repr(align(128))]
-struct Padded(Lock<Shard>);
+struct Padded {
+    lock: Lock<Shard>,
+    refusal: Refusal,
+}
+
+impl Padded {
+    /// For those who change or give up cells of whatever key.
+    #[inline]
+    fn lock_and_wipe(&self) -> Guard<'_, Shard> {
+        let mut shard = self.lock.lock();
+        self.wipe(&mut shard);
+        shard
+    }
+
+    #[cold]
+    fn wipe(&self, shard: &mut Shard) {
+        if core::mem::take(&mut shard.refused) != 0 {
+            self.refusal.wipe();
+        }
+    }
+}
 
 #[derive(Default)]
 struct Counters {
@@ -139,7 +164,9 @@ impl MemoryStore {
         let swift = keys.div_ceil(MOST_KEYS_PER_SHARD).next_power_of_two().min(MOST_SHARDS);
         let shards = even.max(swift);
         MemoryStore {
-            shards: (0..shards).map(|_| Padded(Lock::new(Shard::new(Arc::clone(&log_bytes))))).collect(),
+            shards: (0..shards)
+                .map(|_| Padded { lock: Lock::new(Shard::new(Arc::clone(&log_bytes))), refusal: Refusal::default() })
+                .collect(),
             per_shard: keys.div_ceil(shards),
             overflow: Mutex::new(HashMap::new()),
             sharing: AtomicBool::new(false),
@@ -168,13 +195,13 @@ impl MemoryStore {
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats {
-            keys: self.shards.iter().map(|shard| shard.0.lock().len()).sum(),
+            keys: self.shards.iter().map(|shard| shard.lock.lock().len()).sum(),
             log_bytes: self.log_bytes.taken(),
             evicted: self.counters.evicted.load(Ordering::Relaxed),
             shared: self.counters.shared.load(Ordering::Relaxed),
             turned_away: self.counters.turned_away.load(Ordering::Relaxed),
             pruned: self.counters.pruned.load(Ordering::Relaxed)
-                + self.shards.iter().map(|shard| shard.0.lock().reused()).sum::<u64>(),
+                + self.shards.iter().map(|shard| shard.lock.lock().reused()).sum::<u64>(),
         }
     }
 
@@ -197,7 +224,7 @@ impl MemoryStore {
         }
         let fingerprint = fingerprint(&charge.subject);
         if let Some(shard) = self.shard(fingerprint) {
-            let table = &mut shard.lock().wide;
+            let table = &mut shard.lock.lock().wide;
             // A cell that is gone held no slots.
             if let Ok(cell) = table.own(fingerprint) {
                 *cell = concurrent::give_back(*cell, charge.cost);
@@ -220,7 +247,7 @@ impl MemoryStore {
         for charge in charges.iter().filter(|charge| charge.params.algorithm() != Algorithm::Concurrent) {
             let fingerprint = fingerprint(&charge.subject);
             if let Some(shard) = self.shard(fingerprint) {
-                shard.lock().remove(&charge.params, fingerprint);
+                shard.lock_and_wipe().remove(&charge.params, fingerprint);
             }
         }
     }
@@ -237,7 +264,7 @@ impl MemoryStore {
             Place::Own => {
                 let fingerprint = fingerprint(&charge.subject);
                 let Some(shard) = self.shard(fingerprint) else { return };
-                let mut shard = shard.lock();
+                let mut shard = shard.lock_and_wipe();
                 if charge.params.grows() {
                     match u64::try_from(units) {
                         Ok(more) if shard.logs.contains(fingerprint) || shard.len() < self.per_shard => {
@@ -287,7 +314,7 @@ impl MemoryStore {
             self.sharing.store(!shared.is_empty(), Ordering::Relaxed);
         }
         if let Some(shard) = self.shards.get(turn)
-            && let Some(mut shard) = shard.0.try_lock()
+            && let Some(mut shard) = shard.lock.try_lock()
         {
             let pruned = shard.sweep(now);
             self.counters.pruned.fetch_add(pruned as u64, Ordering::Relaxed);
@@ -295,8 +322,8 @@ impl MemoryStore {
     }
 
     #[inline]
-    fn shard(&self, fingerprint: u64) -> Option<&Lock<Shard>> {
-        self.shards.get(self.shard_of(fingerprint)).map(|padded| &padded.0)
+    fn shard(&self, fingerprint: u64) -> Option<&Padded> {
+        self.shards.get(self.shard_of(fingerprint))
     }
 
     /// The high bits choose the shard; there are a power of two of them.

@@ -4,6 +4,7 @@ use super::MemoryStore;
 use super::shard::Shard;
 use super::single::{Single, is_counted, takes};
 use super::table::{Seat, Value};
+use crate::algorithm::bucket::Charge;
 use crate::algorithm::{Params, State, Step, Verdict};
 use crate::store::{ItemReply, Mode, Place};
 use crate::time::{Nanos, Now};
@@ -27,11 +28,12 @@ impl MemoryStore {
         }
     }
 
-    /// Two buckets whose keys are known, in line; `None` for anything else.
+    /// Two buckets whose keys are known and that charge, in line; `None` for anything else.
     #[inline(always)]
     fn decide_known_pair(&self, pair: &[Single<'_>; 2], now: Now) -> Option<(bool, [ItemReply; 2])> {
         let [one, two] = pair;
-        if one.params.is_wide() || two.params.is_wide() {
+        let charges = |single: &Single<'_>| matches!(single.mode, Mode::Charge | Mode::Penalty);
+        if one.params.is_wide() || two.params.is_wide() || !charges(one) || !charges(two) {
             return None;
         }
         let prints = [one.fingerprint.max(1), two.fingerprint.max(1)];
@@ -41,35 +43,35 @@ impl MemoryStore {
         }
         // One global order: ascending by shard.
         let locks = (self.shard(prints[0])?, self.shard(prints[1])?);
+        let charges = (Charge::new(one.params, one.cost), Charge::new(two.params, two.cost));
         let (mut first, mut second);
         if shards.0 < shards.1 {
-            first = locks.0.lock();
-            second = locks.1.lock();
+            first = locks.0.lock.lock();
+            second = locks.1.lock.lock();
         } else {
-            second = locks.1.lock();
-            first = locks.0.lock();
+            second = locks.1.lock.lock();
+            first = locks.0.lock.lock();
         }
         let (Ok(left), Ok(right)) = (first.narrow.own(prints[0]), second.narrow.own(prints[1])) else { return None };
-        let (stored_left, stored_right) = (left.unpack(), right.unpack());
-        let step_left = one.params.decide_bucket(stored_left, now, one.cost);
-        let step_right = two.params.decide_bucket(stored_right, now, two.cost);
-        if is_counted(&step_left, one.mode) || is_counted(&step_right, two.mode) {
+        let step = charges.0.decide(left.unpack(), now);
+        let other = charges.1.decide(right.unpack(), now);
+        let reply = |verdict, state| ItemReply { verdict, state, place: Place::Own };
+        if step.verdict == Verdict::Allow && other.verdict == Verdict::Allow {
+            (*left, *right) = (Nanos::pack(step.state), Nanos::pack(other.state));
+            first.narrow.note(step.state.fresh_at);
+            second.narrow.note(other.state.fresh_at);
+            if first.refused == prints[0] {
+                locks.0.wipe(&mut first);
+            }
+            if second.refused == prints[1] {
+                locks.1.wipe(&mut second);
+            }
+            return Some((true, [reply(Verdict::Allow, step.state), reply(Verdict::Allow, other.state)]));
+        }
+        if is_counted(&step, one.mode) || is_counted(&other, two.mode) {
             return None;
         }
-        let (take_left, take_right) = (takes(&step_left, one.mode), takes(&step_right, two.mode));
-        let allowed = passes(&step_left, one.mode) && passes(&step_right, two.mode);
-        if allowed && take_left && one.cost > 0 {
-            *left = Nanos::pack(step_left.state);
-            first.narrow.note(step_left.state.fresh_at);
-        }
-        if allowed && take_right && two.cost > 0 {
-            *right = Nanos::pack(step_right.state);
-            second.narrow.note(step_right.state.fresh_at);
-        }
-        let left = if allowed && take_left { step_left.state } else { stored_left };
-        let right = if allowed && take_right { step_right.state } else { stored_right };
-        let reply = |step: Step, state| ItemReply { verdict: step.verdict, state, place: Place::Own };
-        Some((allowed, [reply(step_left, left), reply(step_right, right)]))
+        Some((false, [reply(step.verdict, left.unpack()), reply(other.verdict, right.unpack())]))
     }
 
     #[inline(never)]
@@ -84,11 +86,11 @@ impl MemoryStore {
         }
         // One global order: ascending by shard.
         let mut shards = if first < second {
-            let lower = self.shard(prints[0])?.lock();
-            [lower, self.shard(prints[1])?.lock()]
+            let lower = self.shard(prints[0])?.lock_and_wipe();
+            [lower, self.shard(prints[1])?.lock_and_wipe()]
         } else {
-            let lower = self.shard(prints[1])?.lock();
-            [self.shard(prints[0])?.lock(), lower]
+            let lower = self.shard(prints[1])?.lock_and_wipe();
+            [self.shard(prints[0])?.lock_and_wipe(), lower]
         };
         let looks = [
             self.look_at(&shards[0], 0, &pair[0], prints[0], now)?,
@@ -110,7 +112,7 @@ impl MemoryStore {
     #[cold]
     #[inline(never)]
     fn decide_neighbours(&self, pair: &[Single<'_>; 2], prints: [u64; 2], now: Now) -> Option<(bool, [ItemReply; 2])> {
-        let mut shard = self.shard(prints[0])?.lock();
+        let mut shard = self.shard(prints[0])?.lock_and_wipe();
         let looks =
             [self.look_at(&shard, 0, &pair[0], prints[0], now)?, self.look_at(&shard, 1, &pair[1], prints[1], now)?];
         let allowed = both_pass(pair, &looks);
@@ -134,11 +136,7 @@ impl MemoryStore {
         {
             return None;
         }
-        let step = if single.params.is_wide() {
-            single.params.decide(stored, now, single.cost)
-        } else {
-            single.params.decide_bucket(stored, now, single.cost)
-        };
+        let step = single.params.decide(stored, now, single.cost);
         if single.mode == Mode::Penalty && matches!(step.verdict, Verdict::Deny { .. }) {
             return None;
         }

@@ -11,6 +11,8 @@ use super::table::Table;
 /// Two tables: buckets need one number a key, everything else three. What grows lives apart.
 pub(super) struct Shard {
     pub(super) narrow: Table<Nanos>,
+    /// Whose refusal is noted beside the lock; 0 for nobody's.
+    pub(super) refused: u64,
     pub(super) wide: Table<State>,
     pub(super) logs: Logs,
 }
@@ -38,7 +40,7 @@ impl Home {
 
 impl Shard {
     pub(super) fn new(allowance: Arc<Allowance>) -> Self {
-        Shard { narrow: Table::new(), wide: Table::new(), logs: Logs::new(allowance) }
+        Shard { narrow: Table::new(), refused: 0, wide: Table::new(), logs: Logs::new(allowance) }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -3,14 +3,14 @@
 //! Whatever is not common (no room, exact logs, refusals that are counted) is left to the general
 //! way, which gives the same answers.
 
-use core::sync::atomic::Ordering;
-
 use smallvec::SmallVec;
 
 use super::lock::Guard;
 use super::shard::Shard;
+use super::sync::Ordering;
 use super::table::{Seat, Value};
 use super::{MemoryStore, fingerprint};
+use crate::algorithm::bucket::Charge;
 use crate::algorithm::{Algorithm, Params, State, Step, Verdict};
 use crate::rule::AtCeiling;
 use crate::store::{Decide, Item, ItemReply, Mode, Place, Subject};
@@ -71,23 +71,37 @@ impl MemoryStore {
             return Err(Unknown(None));
         }
         let fingerprint = single.fingerprint.max(1);
-        let Some(shard) = self.shard(fingerprint) else { return Err(Unknown(None)) };
-        let mut shard = shard.lock();
+        let Some(padded) = self.shard(fingerprint) else { return Err(Unknown(None)) };
+        let charge = Charge::new(single.params, single.cost);
+        if let Some(fresh_at) = padded.refusal.of(fingerprint) {
+            let stored = fresh_at.unpack();
+            let step = charge.decide(stored, now);
+            if step.verdict != Verdict::Allow && !is_counted(&step, single.mode) {
+                return Ok(told(single.mode, &step, stored));
+            }
+        }
+        let mut shard = padded.lock.lock();
         let cell = match shard.narrow.own(fingerprint) {
             Ok(cell) => cell,
             Err(free) => return Err(Unknown(Some((shard, free)))),
         };
         let stored = cell.unpack();
-        let step = single.params.decide_bucket(stored, now, single.cost);
+        let step = charge.decide(stored, now);
         if takes(&step, single.mode) {
-            if single.cost > 0 {
-                *cell = Nanos::pack(step.state);
-                shard.narrow.note(step.state.fresh_at);
+            // A question about a known key writes what is there.
+            *cell = Nanos::pack(step.state);
+            shard.narrow.note(step.state.fresh_at);
+            if shard.refused == fingerprint {
+                padded.wipe(&mut shard);
             }
             return Ok(told(single.mode, &step, step.state));
         }
         if is_counted(&step, single.mode) {
             return Err(Unknown(None));
+        }
+        if step.verdict != Verdict::Allow {
+            padded.refusal.note(fingerprint, stored.fresh_at);
+            shard.refused = fingerprint;
         }
         Ok(told(single.mode, &step, stored))
     }
@@ -107,7 +121,7 @@ impl MemoryStore {
             return self.decide_rare(single, now);
         }
         let Some(shard) = self.shard(single.fingerprint) else { return self.decide_rare(single, now) };
-        let mut shard = shard.lock();
+        let mut shard = shard.lock.lock();
         let cell = match shard.wide.own(single.fingerprint) {
             Ok(cell) => cell,
             Err(free) => return self.decide_new::<State>(shard, free, single, now),
@@ -137,6 +151,12 @@ impl MemoryStore {
         now: Now,
     ) -> (bool, ItemReply) {
         let room = shard.len() < self.per_shard;
+        // The key may have been refused before its cell was dropped for being stale.
+        if shard.refused == single.fingerprint
+            && let Some(padded) = self.shard(single.fingerprint)
+        {
+            padded.wipe(&mut shard);
+        }
         let table = V::table(&mut shard);
         let seat = table.vacancy(single.fingerprint, free, now.monotonic);
         if self.may_sit(seat, room, single.at_ceiling) {

@@ -5,6 +5,7 @@
 //! it is gone.
 
 use super::shard::Shard;
+use crate::algorithm::bucket::Charge;
 use crate::algorithm::{Params, State, Step};
 use crate::time::{Nanos, Now};
 
@@ -44,7 +45,7 @@ impl Value for Nanos {
 
     #[inline]
     fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
-        params.decide_bucket(state, now, cost)
+        Charge::new(params, cost).decide(state, now)
     }
 
     fn loss(self, now: Nanos) -> u128 {

@@ -1,11 +1,10 @@
 //! What the layer costs: nanoseconds and allocations of one request, over a bare service that is always ready,
-//! beside tower_governor in the same run. `cargo bench -p benches --bench layer`.
+//! beside tower_governor and tower's ConcurrencyLimit in the same run.
 //!
 //! Rounds of all contenders take turns, so that whatever else the machine does meets all of them; what is told is
 //! the median round, less that of the bare service. Allocations are counted, not measured. They are told with those
 //! that a header section makes which is made for so many fields.
 
-use std::alloc::System;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::hint::black_box;
@@ -19,13 +18,14 @@ use axum::extract::ConnectInfo;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use limiter_tower::headers::{Family, Legacy, Wire};
 use limiter_tower::{Limiter, RateLimitLayer};
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, service_fn};
 use tower_governor::GovernorLayer;
 use tower_governor::governor::GovernorConfigBuilder;
 
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+use benches::allocations;
+
+use crate::report::Report;
 
 /// Requests in a round, each from one of so many clients.
 const REQUESTS: u32 = 2_000;
@@ -49,16 +49,9 @@ struct Seen {
     fields: HeaderMap,
 }
 
-fn main() {
-    // Under `cargo test --benches` it is enough that it runs.
-    let words = || std::env::args().skip(1);
-    let stated = words().find_map(|word| word.parse().ok());
-    let rounds = stated.unwrap_or(if words().any(|word| word == "--bench") { ROUNDS } else { 1 });
+pub(crate) fn layers(report: &mut Report, quick: bool) {
+    let rounds = if quick { ROUNDS / 3 } else { ROUNDS };
     let mut contenders = contenders();
-    // A part of a name: that one alone, for an instruction counter, and for so many rounds.
-    if let Some(part) = words().find(|word| !word.starts_with('-') && word.parse::<usize>().is_err()) {
-        contenders.retain(|contender| contender.name.contains(&part));
-    }
     for contender in &mut contenders {
         // All clients become known, and quotas of one are spent.
         (contender.round)();
@@ -73,7 +66,7 @@ fn main() {
             contender.nanos.push(took.as_nanos() as f64 / f64::from(REQUESTS));
         }
     }
-    print(&mut contenders);
+    say(report, &mut contenders);
 }
 
 fn contenders() -> Vec<Contender> {
@@ -90,18 +83,27 @@ fn contenders() -> Vec<Contender> {
         let config = builder.period(period).burst_size(burst).use_headers().finish();
         GovernorLayer::new(config.expect("a quota"))
     };
+    let silent = || {
+        let mut builder = GovernorConfigBuilder::default();
+        let config = builder.period(Duration::from_micros(10)).burst_size(100_000).finish();
+        GovernorLayer::new(config.expect("a quota"))
+    };
     let interval = Duration::from_micros(10);
     let hour = Duration::from_secs(3600);
     let (ok, refused) = (StatusCode::OK, StatusCode::TOO_MANY_REQUESTS);
+    let slots = ConcurrencyLimitLayer::new(1000);
+    // Each is measured against the last of theirs before it.
     vec![
         contender("bare service", ok, bare()),
-        contender("ours, allowed, default fields", ok, ours(plenty, Wire::new()).layer(bare())),
-        contender("ours, allowed, legacy fields alone", ok, ours(plenty, legacy()).layer(bare())),
-        contender("ours, allowed, no fields", ok, ours(plenty, Wire::new().private()).layer(bare())),
+        contender("tower ConcurrencyLimit", ok, slots.layer(bare())),
+        contender("tower_governor, allowed", ok, silent().layer(bare())),
+        contender("**ours, allowed, no fields**", ok, ours(plenty, Wire::new().private()).layer(bare())),
         contender("tower_governor, allowed, use_headers", ok, theirs(100_000, interval).layer(bare())),
-        contender("ours, refused, default fields", refused, ours(none, Wire::new()).layer(bare())),
-        contender("ours, refused, legacy fields alone", refused, ours(none, legacy()).layer(bare())),
+        contender("**ours, allowed, default fields**", ok, ours(plenty, Wire::new()).layer(bare())),
+        contender("**ours, allowed, legacy fields alone**", ok, ours(plenty, legacy()).layer(bare())),
         contender("tower_governor, refused, use_headers", refused, theirs(1, hour).layer(bare())),
+        contender("**ours, refused, default fields**", refused, ours(none, Wire::new()).layer(bare())),
+        contender("**ours, refused, legacy fields alone**", refused, ours(none, legacy()).layer(bare())),
     ]
 }
 
@@ -161,11 +163,6 @@ fn now() -> Instant {
     Instant::now()
 }
 
-fn allocations() -> usize {
-    let stats = ALLOCATOR.stats();
-    stats.allocations + stats.reallocations
-}
-
 /// Allocations of a header section that is made for so many fields.
 fn growth(fields: usize) -> usize {
     let before = allocations();
@@ -173,14 +170,20 @@ fn growth(fields: usize) -> usize {
     allocations() - before
 }
 
-fn print(contenders: &mut [Contender]) {
-    println!("{:40} {:>8} {:>8} {:>12} {:>8} {:>7}", "", "ns", "over", "allocations", "map", "fields");
-    let mut bare = None;
+fn say(report: &mut Report, contenders: &mut [Contender]) {
+    let head = "| | ns | over the bare service | ratio of that | to | allocations | of these the fields' own |\n\
+                |---|---|---|---|---|---|---|";
+    report.table("layer, one request", head);
+    let (mut bare, mut theirs) = (None, ("-", f64::NAN));
     for Contender { name, nanos, allocations, fields, .. } in contenders {
         nanos.sort_by(f64::total_cmp);
         let median = nanos[nanos.len() / 2];
         let over = median - *bare.get_or_insert(median);
+        if name.starts_with("tower_governor") {
+            theirs = (*name, over);
+        }
+        let (to, ratio) = (theirs.0, over / theirs.1);
         let growth = growth(fields.len());
-        println!("{name:40} {median:8.1} {over:8.1} {allocations:12.3} {growth:8} {:7}", fields.len());
+        report.say(&format!("| {name} | {median:.1} | {over:.1} | {ratio:.2} | {to} | {allocations:.3} | {growth} |"));
     }
 }
