@@ -10,6 +10,8 @@ mod outage;
 #[path = "fleet/processes.rs"]
 mod processes;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use limiter_core::key::Key;
@@ -22,6 +24,32 @@ async fn ask(limiter: &Limiter, policy: &Policy, key: u64, cost: u64) -> Ruling 
     match limiter.decide_key(policy, &Key::from(key), cost) {
         Reply::Now(ruling) => ruling,
         Reply::Later(ruling) => ruling.await,
+    }
+}
+
+/// Tests that measure time run one after the other.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// How late this machine wakes those who sleep: what is late by as much is not the limiter's fault.
+struct Hiccups(Arc<AtomicU64>);
+
+impl Hiccups {
+    fn watch() -> Self {
+        let worst = Arc::new(AtomicU64::new(0));
+        let noted = Arc::downgrade(&worst);
+        tokio::spawn(async move {
+            while let Some(worst) = noted.upgrade() {
+                let began = now();
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                worst.fetch_max(began.elapsed().as_millis() as u64, Ordering::SeqCst);
+            }
+        });
+        Hiccups(worst)
+    }
+
+    /// What may be added to any deadline.
+    fn slack(&self) -> Duration {
+        SLACK + Duration::from_millis(2 * self.0.load(Ordering::SeqCst))
     }
 }
 

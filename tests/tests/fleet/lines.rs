@@ -1,5 +1,6 @@
 //! What networks do to the connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use limiter_core::store::front::FleetOptions;
@@ -10,7 +11,7 @@ use tests::memcached::Memcached;
 use tests::redis::{self, Server};
 use tests::tcp_proxy::{Line, Proxy};
 
-use super::{SLACK, ask, now};
+use super::{ALONE, Hiccups, SLACK, ask, now};
 
 /// Each key asks for a cost of its own, a prime: an answer that belongs to another key shows.
 const COSTS: [u64; 12] = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37];
@@ -32,11 +33,12 @@ const CAPACITY: u64 = 1_000_000;
 async fn endure(limiter: Limiter, proxy: &Proxy, deadline: Duration) {
     let rule = Rule::new(format!("{CAPACITY}/day").parse().unwrap()).algorithm(Algorithm::Fixed);
     let policy = Policy::new("lines", [rule]).unwrap();
+    let hiccups = Arc::new(Hiccups::watch());
     for line in LINES {
         proxy.set(Line::Clear);
         back_in_use(&limiter, &policy).await;
         let asking = COSTS.map(|cost| {
-            let (limiter, policy) = (limiter.clone(), policy.clone());
+            let (limiter, policy, hiccups) = (limiter.clone(), policy.clone(), Arc::clone(&hiccups));
             tokio::spawn(async move {
                 let (mut stored, mut used) = (0, 0);
                 for turn in 0..40 {
@@ -53,7 +55,7 @@ async fn endure(limiter: Limiter, proxy: &Proxy, deadline: Duration) {
                         asked.await
                     };
                     let took = began.elapsed();
-                    assert!(took <= deadline + SLACK, "{line:?}: {took:?}");
+                    assert!(took <= deadline + hiccups.slack(), "{line:?}: {took:?}");
                     assert!(ruling.decision.is_allowed(), "{line:?}");
                     if ruling.decision.source() == Source::Store {
                         let now_used = CAPACITY - ruling.decision.usages()[0].remaining();
@@ -97,6 +99,7 @@ async fn at_redis_no_answer_is_taken_for_another_and_none_is_waited_for_too_long
     if !redis::there() {
         return;
     }
+    let _alone = ALONE.lock().await;
     let server = Server::start(&[]).await;
     let proxy = Proxy::before(server.address).await;
     let url = format!("redis://{}", proxy.address);
@@ -107,6 +110,7 @@ async fn at_redis_no_answer_is_taken_for_another_and_none_is_waited_for_too_long
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_at_memcached() {
     let Some(server) = Memcached::start(&[]) else { return };
+    let _alone = ALONE.lock().await;
     let proxy = Proxy::before(server.address).await;
     let builder = MemcachedStore::builder().fleet(FleetOptions::new());
     let store = builder.connect([proxy.address.to_string()]).await.unwrap();

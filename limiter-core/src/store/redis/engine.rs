@@ -75,6 +75,9 @@ impl Store for RedisEngine {
     }
 
     fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        if !self.inner.route.is_cluster() {
+            return 0;
+        }
         self.inner.names.key(subject, params).map_or(0, |key| self.inner.route.shard_of(&key))
     }
 }
