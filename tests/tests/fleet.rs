@@ -1,26 +1,31 @@
-//! The example that README's section about fleets names.
-
+//! Several processes, one store, and what lies between: limits hold whatever the network and the servers do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use tests::program::{build, run};
-use tests::redis;
+#[path = "fleet/failover.rs"]
+mod failover;
+#[path = "fleet/lines.rs"]
+mod lines;
+#[path = "fleet/outage.rs"]
+mod outage;
+#[path = "fleet/processes.rs"]
+mod processes;
 
-#[test]
-fn three_processes_share_one_budget_and_outlive_their_redis() {
-    if !redis::there() {
-        return;
+use std::time::{Duration, Instant};
+
+use limiter_core::key::Key;
+use limiter_core::{Limiter, Policy, Reply, Ruling};
+
+/// What a busy machine may add to any time.
+const SLACK: Duration = Duration::from_millis(150);
+
+async fn ask(limiter: &Limiter, policy: &Policy, key: u64, cost: u64) -> Ruling {
+    match limiter.decide_key(policy, &Key::from(key), cost) {
+        Reply::Now(ruling) => ruling,
+        Reply::Later(ruling) => ruling.await,
     }
-    build("fleet", "fleet-node");
-    let output = run(&build("fleet", "fleet"), &[]);
-    let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}\n{errors}");
-    for expected in [
-        "three processes on ports",
-        "admitted: 12 of 15",
-        "90 reads: 90 answered 200, 0 answered 429",
-        "writes, spent before, on each port: 429, 429, 429",
-        "the ports count together again",
-    ] {
-        assert!(said.contains(expected), "{expected:?} is not in\n{said}");
-    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long real servers take is measured")]
+fn now() -> Instant {
+    Instant::now()
 }
