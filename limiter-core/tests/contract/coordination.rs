@@ -1,7 +1,6 @@
 //! The suites of barriers and counters accept what keeps its promises and catch what does not.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use limiter_core::store::contract::{Broken, InPausedTime, barriers, counters};
@@ -40,17 +39,12 @@ enum Wrong {
 struct BrokenBarriers {
     inner: MemoryBarriers,
     wrong: Wrong,
-    generations: AtomicU64,
 }
 
 impl Barriers for BrokenBarriers {
     fn create(&self, barrier: &str, parties: NonZeroU32, lifetime: Lifetime) -> Reply<Result<bool, StoreError>> {
         match (self.inner.create(barrier, parties, lifetime), self.wrong) {
             (Reply::Now(_), Wrong::AlwaysCreates) => Reply::Now(Ok(true)),
-            (Reply::Now(Ok(true)), Wrong::OneGeneration) => {
-                self.generations.fetch_add(1, Ordering::Relaxed);
-                Reply::Now(Ok(true))
-            }
             (reply, _) => reply,
         }
     }
@@ -102,11 +96,7 @@ fn broken_barriers_are_caught_by_the_promise_they_break() {
         (Wrong::SleepsThrough, &[6]),
         (Wrong::MissingIsCleared, &[5]),
     ] {
-        let make = |clock: TokioClock| BrokenBarriers {
-            inner: MemoryBarriers::with_clock(clock, 100),
-            wrong,
-            generations: AtomicU64::new(0),
-        };
+        let make = |clock: TokioClock| BrokenBarriers { inner: MemoryBarriers::with_clock(clock, 100), wrong };
         let caught = numbers(barriers::check(&InPausedTime::new(make).unwrap()));
         assert!(promises.iter().all(|promise| caught.contains(promise)), "{wrong:?}: {caught:?}");
     }
