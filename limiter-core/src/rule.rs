@@ -124,12 +124,18 @@ pub enum OnStoreError {
 pub enum AtCeiling {
     /// Give up the cell nearest to idle among a few. A flood then forgets the flood, not the
     /// abuser. The only case in which more than the rule's promise may be admitted: at most the
-    /// debt of the cells given up.
+    /// debt of the cells given up, which [`Stats::evicted`](crate::store::memory::Stats) counts. A
+    /// key used once is one unit in debt and goes before one that is a burst in debt, so a flood has
+    /// to spend about a burst for each key before abusers are forgotten: one of fifty times more keys
+    /// than there is room for, each used once, gains them at most a quarter.
     #[default]
     Evict,
-    /// New keys share one budget.
+    /// New keys share one budget. Nobody is admitted above the quota, and all who share together
+    /// are admitted no more than one of them: in a flood who is new may be refused for what others
+    /// asked.
     Overflow,
-    /// New keys are refused until a cell is free.
+    /// New keys are refused until a cell is free. Nobody is admitted above the quota, and the keys
+    /// that are known go on as if there were no flood.
     Refuse,
 }
 

@@ -149,3 +149,13 @@ fn reschedule_does_the_same_work_with_the_fewest_attempts_when_it_heeds_the_wait
     assert!(attempts("put back for as long as told") < attempts("tried again every") / 5, "{text}");
     assert_eq!(text.matches("after 16.0 s").count(), 2, "{text}");
 }
+
+#[test]
+fn outgoing_calls_wait_for_their_turn_and_the_api_never_sees_more_than_it_allows() {
+    let text = printed("outgoing");
+    let calls = under(&text, "twelve calls at once");
+    assert_eq!(calls.iter().filter(|line| line.ends_with("is found")).count(), 9, "{text}");
+    assert_eq!(calls.last(), Some(&"3 found the queue full"), "{text}");
+    let most = text.lines().find(|line| line.starts_with("the API saw at most")).unwrap();
+    assert!(most.ends_with("most 1 at once") || most.ends_with("most 2 at once"), "{text}");
+}

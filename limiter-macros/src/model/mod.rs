@@ -8,6 +8,9 @@ mod naming;
 mod quotas;
 mod rule;
 
+pub(crate) use naming::is_wire_name;
+pub(crate) use rule::{ALGORITHMS, mismatch};
+
 use limiter_core::quota::Quota;
 use proc_macro2::TokenStream;
 use syn::{Ident, Path, Type};

@@ -109,7 +109,7 @@ fn algorithm(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> 
     chosen
 }
 
-const ALGORITHMS: [(&str, Algorithm); 5] = [
+pub(crate) const ALGORITHMS: [(&str, Algorithm); 5] = [
     ("bucket", Algorithm::Bucket),
     ("interval", Algorithm::Interval),
     ("fixed", Algorithm::Fixed),
@@ -121,7 +121,7 @@ const ALGORITHMS: [(&str, Algorithm); 5] = [
 const MAX_LOG_UNITS: u64 = 10_000;
 
 /// Why an algorithm cannot count a quota. Mirrors what a policy checks when it is built.
-fn mismatch(algorithm: Algorithm, quota: Quota) -> Option<&'static str> {
+pub(crate) fn mismatch(algorithm: Algorithm, quota: Quota) -> Option<&'static str> {
     let is_aligned = quota.alignment() != Alignment::FirstHit;
     let has_burst = quota.has_burst() && quota.burst() != quota.count();
     match algorithm {
