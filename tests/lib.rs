@@ -16,6 +16,8 @@ pub mod proxies;
 pub mod redis;
 #[path = "support/require.rs"]
 pub mod require;
+#[path = "support/tcp_proxy.rs"]
+pub mod tcp_proxy;
 
 /// The README's code compiles and runs.
 #[cfg(doctest)]

@@ -53,6 +53,7 @@ fn main() {
         "two-rules" => work::<OurTwoRules>(&hot, n, false),
         "text" => work::<OurText>(&hot, n, false),
         "fixed" => work::<OurFixed>(&hot, n, false),
+        "sliding" => work::<OurSliding>(&hot, n, false),
         "slot" => work::<OurConcurrent>(&hot, n, false),
         "peer" => {
             let policy = ClientIp::peer_only();

@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod http;
 mod layer;
 mod measure;
 mod memory;
@@ -121,6 +122,9 @@ fn main() {
     }
     if wanted("layer") {
         layer::layers(&mut report, options.quick);
+    }
+    if wanted("HTTP") {
+        http::http(&mut report, options.quick);
     }
     if wanted("memory") {
         memory::bytes(&mut report);

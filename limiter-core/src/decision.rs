@@ -84,11 +84,12 @@ impl fmt::Display for Name {
 
 /// What is the same in every usage of a rule. Each is kept once, for as long as the process lives, so
 /// that a usage points to it and a clone touches no counter that other threads touch.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Shown {
     pub(crate) name: Name,
     pub(crate) per_client: bool,
     pub(crate) index: u16,
+    pub(crate) shadow: bool,
 }
 
 impl Shown {
@@ -180,10 +181,22 @@ impl Usage {
         self.outcome
     }
 
-    /// Whether this rule refused.
+    /// Whether this rule refused. A rule in shadow never does.
     #[must_use]
     pub fn is_violated(&self) -> bool {
-        self.outcome != Outcome::Allowed
+        self.outcome != Outcome::Allowed && !self.shown.shadow
+    }
+
+    /// Whether the rule is in shadow for this key: counted, told to observers, and not enforced.
+    #[must_use]
+    pub fn is_shadow(&self) -> bool {
+        self.shown.shadow
+    }
+
+    /// Whether this rule is in shadow and would have refused.
+    #[must_use]
+    pub fn would_refuse(&self) -> bool {
+        self.outcome != Outcome::Allowed && self.shown.shadow
     }
 
     /// How the rule counts.

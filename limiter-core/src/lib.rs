@@ -53,8 +53,8 @@ pub use crate::{
     event::{Observer, Warning},
     key::{Key, KeySource, Missing},
     limiter::{
-        Applied, AppliedWatch, Claim, Exceeded, Held, Limiter, LimiterBuilder, Permit, RateLimitExceeded, Receipt,
-        Ruling, Terms,
+        Applied, AppliedWatch, Claim, Enforcement, Exceeded, Held, Limiter, LimiterBuilder, Permit, RateLimitExceeded,
+        Receipt, Ruling, Terms,
     },
     policy::{Declared, Policy, PolicyError},
     rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, Rule},

@@ -127,12 +127,18 @@ pub enum OnStoreError {
 pub enum AtCeiling {
     /// Give up the cell nearest to idle among a few. A flood then forgets the flood, not the
     /// abuser. The only case in which more than the rule's promise may be admitted: at most the
-    /// debt of the cells given up.
+    /// debt of the cells given up, which [`Stats::evicted`](crate::store::memory::Stats) counts. A
+    /// key used once is one unit in debt and goes before one that is a burst in debt, so a flood has
+    /// to spend about a burst for each key before abusers are forgotten: one of fifty times more keys
+    /// than there is room for, each used once, gains them at most a quarter.
     #[default]
     Evict,
-    /// New keys share one budget.
+    /// New keys share one budget. Nobody is admitted above the quota, and all who share together
+    /// are admitted no more than one of them: in a flood who is new may be refused for what others
+    /// asked.
     Overflow,
-    /// New keys are refused until a cell is free.
+    /// New keys are refused until a cell is free. Nobody is admitted above the quota, and the keys
+    /// that are known go on as if there were no flood.
     Refuse,
 }
 
@@ -173,6 +179,7 @@ pub struct Rule {
     pub(crate) settle: Option<Arc<Settle>>,
     #[cfg(feature = "wait")]
     pub(crate) queue: Option<Queue>,
+    pub(crate) shadow: bool,
     pub(crate) quota_fn: Option<QuotaFn>,
     pub(crate) class: MethodClass,
     pub(crate) on_store_error: OnStoreError,
@@ -197,6 +204,7 @@ impl Rule {
             settle: None,
             #[cfg(feature = "wait")]
             queue: None,
+            shadow: false,
             quota_fn: None,
             class: MethodClass::Any,
             on_store_error: OnStoreError::default(),
@@ -357,6 +365,17 @@ impl Rule {
         self
     }
 
+    /// Counts and tells what it would refuse, and refuses nothing, until
+    /// [`Limiter::enforce_rule`](crate::Limiter::enforce_rule) says otherwise. A request that lacks the
+    /// key passes such a rule by. A rule in shadow is not shown to callers, and is charged as if it were
+    /// enforced: only when every rule lets the request pass. [`penalty`](Self::penalty) waits until it
+    /// is enforced.
+    #[must_use]
+    pub fn shadow(mut self) -> Self {
+        self.shadow = true;
+        self
+    }
+
     /// Gives each caller a quota of its own, such as that of a plan, worked out from the head of the
     /// request. The declared quota is the default: it holds where there is no request, where the
     /// function returns it, and, with a warning, where the one returned does not fit the algorithm.
@@ -456,6 +475,7 @@ impl fmt::Debug for Rule {
             .field("class", &self.class)
             .field("penalty", &self.penalty)
             .field("settle", &self.settle)
+            .field("shadow", &self.shadow)
             .field("quota_fn", &self.quota_fn.is_some())
             .finish_non_exhaustive()
     }

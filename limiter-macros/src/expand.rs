@@ -230,12 +230,13 @@ fn spec(rule: &Rule, private: &TokenStream) -> TokenStream {
         let name = if is_spaced { quote!(spaced) } else { quote!(queue) };
         quote!(.#name(#places, #max_wait))
     });
+    let shadow = rule.is_shadow.then(|| quote!(.shadow()));
     let on_store_error = rule.on_store_error.map(|choice| {
         let variant = Ident::new(&format!("{choice:?}"), Span::call_site());
         quote!(.on_store_error(#private::OnStoreError::#variant))
     });
     let scope = rule.scope.as_ref().map(|scope| quote!(.scope(#scope)));
-    quote!(#private::Spec::#limit #quota #class #algorithm #key #trusted #missing #cost #penalty #outcome #queue #on_store_error #scope)
+    quote!(#private::Spec::#limit #quota #class #algorithm #key #trusted #missing #cost #penalty #shadow #outcome #queue #on_store_error #scope)
 }
 
 fn settled(outcome: &Outcome, private: &TokenStream) -> TokenStream {

@@ -1,4 +1,4 @@
-//! The attribute `#[rate_limit]`. Use it through `limiter-tower`, which documents it and has the
+//! The attributes `#[rate_limit]` and `#[throttle]`. Use them through `limiter-tower`, which documents them and has the
 //! runtime that generated code calls.
 //!
 //! | file | role |
@@ -10,6 +10,7 @@
 //! | `path.rs` | the path of the runtime crate |
 //! | `expand.rs` | a valid model to code |
 //! | `errors.rs` | mistakes, collected |
+//! | `throttle/` | the same for `#[throttle]`, whose arguments are about calls instead of requests |
 
 mod errors;
 mod expand;
@@ -22,6 +23,7 @@ mod path;
 mod scraps;
 #[cfg(test)]
 mod snapshots;
+mod throttle;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -36,6 +38,13 @@ use crate::parse::Arguments;
 #[proc_macro_attribute]
 pub fn rate_limit(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expansion(arguments.into(), item.into()).into()
+}
+
+// As above.
+#[allow(missing_docs)]
+#[proc_macro_attribute]
+pub fn throttle(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    throttle::expansion(arguments.into(), item.into()).into()
 }
 
 fn expansion(arguments: TokenStream, tokens: TokenStream) -> TokenStream {

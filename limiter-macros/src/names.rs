@@ -28,6 +28,7 @@ pub(crate) enum Argument {
     Scope,
     Settle,
     SettleWithin,
+    Shadow,
     Spaced,
     TrustedKey,
     Unsettled,
@@ -47,6 +48,7 @@ const KNOWN: &[(Argument, &str, &str)] = &[
     (Argument::Concurrent, "concurrent", "`concurrent = 8`"),
     (Argument::Quota, "quota", "a function of the request's head, beside the default: `\"100/min\", quota = plan_of`"),
     (Argument::Penalty, "penalty", "the bare word `penalty`"),
+    (Argument::Shadow, "shadow", "the bare word `shadow`"),
     (Argument::OnStoreError, "on_store_error", r#"`on_store_error = "local"`, `"open"`, `"closed"`"#),
     (Argument::Cost, "cost", "`cost = 5`, or a function of the request's head: `cost = query_cost`"),
     (
@@ -72,7 +74,7 @@ const KNOWN: &[(Argument, &str, &str)] = &[
 ];
 
 /// Arguments that are planned, so that nobody hunts for a misspelling.
-const LATER: &[&str] = &["at_ceiling", "ban", "inherit", "policy", "retry", "shadow", "tier"];
+const LATER: &[&str] = &["at_ceiling", "ban", "inherit", "policy", "retry", "tier"];
 
 /// What the same thing is called elsewhere.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -80,6 +82,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("by", "key"),
     ("capacity", "burst"),
     ("concurrency", "concurrent"),
+    ("dry_run", "shadow"),
     ("error_handler", "on_limited"),
     ("extractor", "key"),
     ("fail_open", "on_store_error"),

@@ -174,7 +174,7 @@ impl Arguments {
 }
 
 impl Value {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+    pub(crate) fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let mut expression: Expr = input.parse()?;
         // A macro's fragments arrive in invisible groups.
         while let Expr::Group(group) = expression {
@@ -246,11 +246,11 @@ fn unknown(word: &Ident, meant: Option<&str>, input: ParseStream<'_>) -> syn::Er
 }
 
 /// The next token, for messages.
-fn found(input: ParseStream<'_>) -> String {
+pub(crate) fn found(input: ParseStream<'_>) -> String {
     input.cursor().token_tree().map(|(token, _)| token.to_string()).unwrap_or_default()
 }
 
-fn skip_to_comma(input: ParseStream<'_>) {
+pub(crate) fn skip_to_comma(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) {
         // A token tree can always be read where the input is not empty.
         if input.parse::<proc_macro2::TokenTree>().is_err() {

@@ -32,6 +32,7 @@ const ARGUMENTS: &[&str] = &[
     "quota = \"\"",
     "quota = a::<T>::b, penalty = = , on_store_error = \"\"",
     "\"penalty\", penalty",
+    "\"5/min\", shadow, shadow = ",
     "\"\"",
     "\",\"",
     "\"10/s,\"",

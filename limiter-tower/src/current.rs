@@ -69,10 +69,11 @@ impl CurrentDecision {
     }
 
     /// The quota that is nearest to its end, of all the limiters: the one with the fewest units left.
-    /// Slots of concurrent limits are not compared with units.
+    /// Slots of concurrent limits are not compared with units, and rules in shadow limit nobody.
     #[must_use]
     pub fn tightest(&self) -> Option<&Usage> {
-        let here = self.decision.usages().iter().filter(|usage| usage.algorithm() != Algorithm::Concurrent);
+        let counts = |usage: &&Usage| usage.algorithm() != Algorithm::Concurrent && !usage.is_shadow();
+        let here = self.decision.usages().iter().filter(counts);
         let outside = self.outer().and_then(CurrentDecision::tightest);
         here.chain(outside).min_by_key(|usage| (usage.remaining(), Reverse(usage.reset_after())))
     }

@@ -69,6 +69,8 @@ mod service;
 mod slots;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "throttle")]
+pub mod throttle;
 
 pub use crate::{
     body::ResponseBody,
@@ -84,15 +86,18 @@ pub use crate::{
     slots::Slots,
 };
 
+#[cfg(feature = "throttle")]
+pub use limiter_core::Wait;
 pub use limiter_core::key::client_ip::{ClientIp, Peer};
 pub use limiter_core::key::{Global, Header, Ip};
 #[cfg(feature = "redis")]
 pub use limiter_core::store::redis::RedisStore;
 pub use limiter_core::{
-    AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Key, KeySource, Limiter, MethodClass, Missing,
-    Observer, OnStoreError, Policy, PolicyError, Queue, Quota, Refusal, Rule, Settle, Usage, Warning,
+    AccessList, Algorithm, AtCeiling, Decision, Denied, DeniedBy, Enforcement, Key, KeySource, Limiter, MethodClass,
+    Missing, Observer, OnStoreError, Policy, PolicyError, Queue, Quota, Refusal, Reply, Rule, Settle, Usage, Warning,
 };
-pub use limiter_core::{access, event, key, queue, quota, settle, store, time};
+pub use limiter_core::{Barrier, Claim, Exceeded, Held, RateLimitExceeded};
+pub use limiter_core::{access, event, key, limiter, queue, quota, settle, store, time};
 
 #[cfg(feature = "axum")]
 pub use crate::axum::{
@@ -163,6 +168,7 @@ pub use crate::axum::{
 /// | `queue = 32, max_wait = "250ms"` | requests that find no room are held, in the order in which they came: so many of one key, each for so long at most. A client that goes away leaves its place |
 /// | `spaced` | beside `queue`: lets requests through one by one, evenly spaced at the quota's rate, with no burst |
 /// | `penalty` | refused requests count too: who keeps asking stays out |
+/// | `shadow` | refuses nothing: what it would refuse is counted and told to the [`Observer`], until [`Limiter::enforce_rule`] says otherwise |
 /// | `on_store_error = "local"` | when the store fails, a limiter in this process decides (default); or `open`: every request passes; or `closed`: none does |
 /// | `name = "search"` | the name on the wire and in metrics; the function's unless stated. `read` and `write` get `-read` and `-write` |
 /// | `scope = "search"` | shares the budget with other rules of this scope and quota |
@@ -218,9 +224,76 @@ pub use crate::axum::{
 #[cfg(feature = "axum")]
 pub use limiter_macros::rate_limit;
 
-/// What the code of [`rate_limit`] calls; it changes with the attribute.
-#[cfg(feature = "axum")]
+/// Limits an async function: each call waits for its turn, or returns an error.
+///
+/// The rules are those of [`rate_limit`], but for what is about requests. The function's error type
+/// converts from [`RateLimitExceeded`](throttle::RateLimitExceeded), which says when to try again.
+///
+/// ```
+/// use limiter_tower::throttle;
+/// use limiter_tower::throttle::RateLimitExceeded;
+///
+/// struct User { id: u64 }
+///
+/// #[derive(Debug)]
+/// enum MailError { TooMany(RateLimitExceeded) }
+///
+/// impl From<RateLimitExceeded> for MailError {
+///     fn from(refused: RateLimitExceeded) -> Self {
+///         MailError::TooMany(refused)
+///     }
+/// }
+///
+/// #[throttle("2/min", key = |user, ..| user.id)]
+/// async fn remind(user: &User, text: &str) -> Result<usize, MailError> {
+///     Ok(text.len())
+/// }
+///
+/// #[throttle("100/s burst 1", concurrent = 4, max_wait = "2s", queue = 32)]
+/// async fn geocode(place: &str) -> Result<(f64, f64), RateLimitExceeded> {
+///     Ok((52.5, 13.4))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (alice, bob) = (User { id: 1 }, User { id: 2 });
+/// assert!(remind(&alice, "tea").await.is_ok() && remind(&alice, "tea").await.is_ok());
+/// let Err(MailError::TooMany(refused)) = remind(&alice, "tea").await else { panic!("a third reminder") };
+/// assert!(refused.retry_after().is_some());
+/// assert!(remind(&bob, "tea").await.is_ok());
+/// for place in ["Berlin", "Potsdam"] {
+///     geocode(place).await?; // the second after ten milliseconds
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Arguments
+///
+/// | argument | meaning |
+/// |---|---|
+/// | `"10/s burst 20, 1000/h"` | quotas that must all let a call pass |
+/// | `concurrent = 8` | so many at the same time: a slot is held until the function has ended |
+/// | `key = user_id` | who is limited: an argument; or `\|user, ..\| user.id`, over references to the first arguments; or a function of references to all of them. Everybody together unless stated |
+/// | `max_wait = "250ms"` | waits for so long before it refuses; without it a call is refused at once |
+/// | `queue = 32` | how many calls of one key wait at most; 1024 unless stated |
+/// | `newest_first` | while more than half of the queue is taken, the newest goes first |
+/// | `burst = 20`, `algorithm = "log"`, `penalty`, `name`, `scope`, `on_store_error`, `crate` | as for [`rate_limit`] |
+/// | `cost = 5` | what a call takes; or an argument or function of the arguments, as for `key`: `\|text, ..\| text.len()` |
+/// | `lease = "30s"` | a slot is free again after so long, even if the function has not ended |
+/// | `limiter = self.limiter` | the [`Limiter`] that counts, an expression over the arguments; the process's own in memory unless stated |
+///
+/// The function stays as it is: its name, its arguments, be it a method, generic or borrowing. It
+/// returns a `Result`, and needs a tokio runtime with a timer if it waits.
+#[cfg(feature = "throttle")]
+pub use limiter_macros::throttle;
+
+/// What the code of [`rate_limit`] and [`throttle`](macro@throttle) calls; it changes with them.
+#[cfg(any(feature = "axum", feature = "throttle"))]
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(feature = "axum")]
     pub use crate::axum::*;
+    #[cfg(feature = "throttle")]
+    pub use crate::throttle::private as throttle;
 }

@@ -3,7 +3,7 @@ if missing redis-server; then
     echo "tests/run.sh: installing redis-server"
     $([ "$(id -u)" -eq 0 ] || echo sudo) apt-get update -qq
     DEBIAN_FRONTEND=noninteractive $([ "$(id -u)" -eq 0 ] || echo sudo) \
-        apt-get install -y -qq --no-install-recommends redis-server redis-sentinel >/dev/null
+        apt-get install -y -qq --no-install-recommends redis-server >/dev/null
 fi
 redis_port="$(free_port)"
 mkdir -p "$SERVERS/redis"

@@ -60,7 +60,7 @@ pub struct Server {
 impl Server {
     /// A new server; `None` where there is no PostgreSQL.
     pub async fn start() -> Option<Server> {
-        let programs = require::there_or_skipped("PostgreSQL", programs())?;
+        let programs = programs_or_skipped()?;
         let (address, folder) = (free_port(), Folder::new());
         // It refuses to run as root.
         let mut owner = None;
@@ -133,6 +133,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.command("pg_ctl").args(["stop", "-w", "-s", "-m", "immediate"]).stderr(Stdio::null()).status();
     }
+}
+
+/// Where the programs are; as for others, a test says so if it is skipped for want of them.
+pub fn programs_or_skipped() -> Option<PathBuf> {
+    require::there_or_skipped("PostgreSQL", programs())
 }
 
 /// Where the programs of the newest version are. Debian keeps them off everybody's path.

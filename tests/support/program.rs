@@ -15,11 +15,17 @@ pub struct Server {
 
 /// Builds a program of the workspace and says where it is.
 pub fn build(package: &str, bin: &str) -> PathBuf {
+    build_with(package, bin, &[])
+}
+
+/// The same, with features that the program has not by default. Tests of one file agree on them, since
+/// each build takes the place of the one before.
+pub fn build_with(package: &str, bin: &str, features: &[&str]) -> PathBuf {
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", package, "--bin", bin])
+        .args(["build", "--quiet", "--package", package, "--bin", bin, "--features", &features.join(",")])
         .status()
         .expect("cargo runs");
-    assert!(status.success(), "{bin} does not build");
+    assert!(status.success(), "{bin} does not build with {features:?}");
     // This test stands in target/PROFILE/deps; programs stand one folder up.
     let mut path = std::env::current_exe().expect("this test has a path");
     path.pop();

@@ -180,3 +180,13 @@ fn workers_meet_at_the_barrier_and_enter_the_ledger_one_at_a_time() {
     // All wait for the slowest, and each of the four takes its turn of 5 ms.
     assert_eq!([at("40"), at("45"), at("50"), at("55"), at("60")], [1; 5], "{text}");
 }
+
+#[test]
+fn outgoing_calls_wait_for_their_turn_and_the_api_never_sees_more_than_it_allows() {
+    let text = printed("outgoing");
+    let calls = under(&text, "twelve calls at once");
+    assert_eq!(calls.iter().filter(|line| line.ends_with("is found")).count(), 9, "{text}");
+    assert_eq!(calls.last(), Some(&"3 found the queue full"), "{text}");
+    let most = text.lines().find(|line| line.starts_with("the API saw at most")).unwrap();
+    assert!(most.ends_with("most 1 at once") || most.ends_with("most 2 at once"), "{text}");
+}

@@ -2,23 +2,31 @@
 //!
 //! `cargo run --bin quickstart` serves it on 127.0.0.1. Environment: `PORT` (default 3000, 0 picks
 //! one), `API_RATE_LIMIT_READ`, `API_RATE_LIMIT_WRITE`, `API_RATE_LIMIT_WINDOW_SEC`,
-//! `TRUSTED_PROXIES` (comma-separated CIDRs).
+//! `TRUSTED_PROXIES` (comma-separated CIDRs), `LIMITER_ENFORCE` (`on`, `shadow` or a percentage of clients).
+//!
+//! With `--features postgres`: who was limited goes to the database that `DATABASE_URL` names, every
+//! `VIOLATIONS_INTERVAL_SEC` (default 60). With `--features metrics`: numbers for Prometheus at `/metrics`.
 
 mod api;
+mod numbers;
+mod recording;
 mod settings;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
+use axum::Router;
 use limiter_tower::LimiterLayer;
 use tokio::net::TcpListener;
 
+use crate::numbers::Numbers;
+use crate::recording::Recording;
 use crate::settings::Settings;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let served = match Settings::from_env() {
-        Ok(settings) => serve(settings).await.map_err(|error| error.to_string()),
+        Ok(settings) => serve(settings).await,
         Err(error) => Err(error.to_string()),
     };
     match served {
@@ -30,10 +38,26 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(settings: Settings) -> std::io::Result<()> {
-    let limiter = settings.limiter;
-    let app = api::app().layer(LimiterLayer::new(limiter));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port)).await?;
+async fn serve(settings: Settings) -> Result<(), String> {
+    let (mut builder, numbers) = (settings.limiter, Numbers::start()?);
+    builder = numbers.observe(builder);
+    let mut recording = None;
+    if let Some(database) = &settings.database {
+        let started = Recording::start(database, settings.flush_every).await?;
+        builder = started.observe(builder);
+        recording = Some(started);
+    }
+    let limiter = builder.build();
+    let app = api::app().layer(LimiterLayer::new(limiter.clone())).merge(numbers.route(&limiter));
+    let served = listen(app, settings.port).await.map_err(|error| error.to_string());
+    if let Some(recording) = recording {
+        recording.end().await;
+    }
+    served
+}
+
+async fn listen(app: Router, port: u16) -> std::io::Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let at = listener.local_addr()?;
     println!("quickstart: listening on http://{at}");
     println!("try:");

@@ -5,12 +5,15 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use limiter_tower::limiter::LimiterBuilder;
 use limiter_tower::{ClientIp, Limiter, Quota};
 
 /// What the environment says.
 pub struct Settings {
     pub port: u16,
-    pub limiter: Limiter,
+    pub limiter: LimiterBuilder,
+    pub database: Option<String>,
+    pub flush_every: Duration,
 }
 
 /// A variable with a value that cannot be used.
@@ -63,7 +66,17 @@ impl Settings {
                 reason: error.to_string(),
             })?);
         }
-        Ok(Settings { port, limiter: builder.build() })
+        builder = builder.enforce_from_env().map_err(|error| SettingError {
+            variable: "LIMITER_ENFORCE",
+            value: env::var("LIMITER_ENFORCE").unwrap_or_default(),
+            reason: error.to_string(),
+        })?;
+        let seconds =
+            number("VIOLATIONS_INTERVAL_SEC", "a whole number of seconds from 1 to 86400", |seconds: &u64| {
+                (1..=86_400).contains(seconds)
+            })?;
+        let flush_every = Duration::from_secs(seconds.unwrap_or(60));
+        Ok(Settings { port, limiter: builder, database: text("DATABASE_URL")?, flush_every })
     }
 }
 

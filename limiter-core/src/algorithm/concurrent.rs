@@ -1,7 +1,7 @@
 //! At most so many at the same time: a counter of slots held. There is no time to wait for, since
 //! a slot may come back at any moment.
 //!
-//! Slots with a lease run out by themselves: see [`leases`](super::leases). What is here knows of
+//! Slots with a lease run out by themselves: see `algorithm::leases`. What is here knows of
 //! them in sum alone, and lets them all run out together, with the last of them.
 
 use super::{Params, State, Step, Verdict};

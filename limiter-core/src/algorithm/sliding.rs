@@ -116,8 +116,12 @@ impl Windows {
 
     /// Units that fit. Rounded down: a unit that fits in part does not fit.
     fn room(self, params: &Params, now: Now) -> u64 {
-        let weight = self.weight(params, now).div_ceil(u128::from(params.period.max(1)));
-        let weight = u64::try_from(weight).unwrap_or(u64::MAX);
+        let (weight, period) = (self.weight(params, now), params.period.max(1));
+        // A division of 128 bits takes longer than all the rest of a decision.
+        let weight = match u64::try_from(weight) {
+            Ok(weight) => weight.div_ceil(period),
+            Err(_) => u64::try_from(weight.div_ceil(u128::from(period))).unwrap_or(u64::MAX),
+        };
         params.capacity.saturating_sub(self.current).saturating_sub(weight)
     }
 

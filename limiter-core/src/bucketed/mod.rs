@@ -6,6 +6,7 @@
 //! callback when a bucket runs dry, and has a [parity](Settings::parity) mode for programs that
 //! moved here from limiters in which the call that takes the last token is itself limited.
 
+mod kind;
 mod map;
 mod settings;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
+pub use kind::{Cause, kind};
 use map::Buckets;
 pub use settings::{Correction, LenientSettings, Settings, SettingsError};
 

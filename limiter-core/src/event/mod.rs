@@ -2,7 +2,13 @@
 
 pub(crate) mod doctor;
 mod fanout;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod observer;
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+mod per_rule;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 #[cfg(feature = "violations")]
 pub mod violation;
 mod warning;

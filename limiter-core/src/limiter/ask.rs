@@ -19,6 +19,8 @@ pub(super) struct Asked {
     pub(super) key: Key,
     pub(super) cost: u64,
     pub(super) tier: Tier,
+    /// Whether the rule is not enforced for this key.
+    pub(super) shadow: bool,
 }
 
 pub(super) type Questions = SmallVec<[Asked; 2]>;
@@ -38,6 +40,7 @@ impl Limiter {
         if let [one] = asked.as_slice()
             && let StoreHandle::Memory(store) = &self.inner.store
             && let Some(rule) = prepared.rules.get(one.rule)
+            && !one.shadow
         {
             let Asked { key, tier, .. } = one;
             let fingerprint = self.inner.fingerprints.of(tier.budget, key);
@@ -116,7 +119,7 @@ impl Limiter {
                 subject: self.subject(one.tier.budget, rule, &one.tier.params, &one.key),
                 params: one.tier.params,
                 cost: one.cost,
-                mode: rule.mode(mode),
+                mode: rule.mode(mode, one.shadow),
                 at_ceiling: rule.at_ceiling,
             });
         }

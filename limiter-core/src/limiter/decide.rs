@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::alone::Alone;
 use super::ask::{Asked, Questions};
 use super::prepared::{Prepared, PreparedRule};
 use super::ruling::Ruling;
@@ -32,6 +33,23 @@ impl Limiter {
             return Reply::Now(ruling);
         }
         let class = MethodClass::of(request.parts());
+        let mut extracted = None;
+        if let (Some(rule), StoreHandle::Memory(store)) = (prepared.only(), &self.inner.store)
+            && rule.tiers.is_none()
+            && rule.class.counts(class)
+        {
+            // In place: what is collected and moved below costs more than the decision.
+            match rule.key.key(request) {
+                Extracted::Key(key) => {
+                    let fingerprint = self.inner.fingerprints.under(rule.start, &key);
+                    let cost = rule.cost.of(request.parts());
+                    let (params, budget, request) = (&rule.params, rule.budget, Some(request));
+                    let alone = Alone { limiter: self, store, rule, params, budget, key: &key, fingerprint, request };
+                    return alone.ruling(cost, Mode::Charge);
+                }
+                other => extracted = Some(other),
+            }
+        }
         let mut asked = Questions::new();
         let mut searches = Vec::new();
         for (index, rule) in prepared.rules.iter().enumerate() {
@@ -39,7 +57,7 @@ impl Limiter {
                 continue;
             }
             let Some(tier) = rule.tier(self, request.parts()) else { continue };
-            let key = match rule.key.key(request) {
+            let key = match extracted.take().unwrap_or_else(|| rule.key.key(request)) {
                 Extracted::Key(key) => key,
                 Extracted::Later(search) => {
                     searches.push((asked.len(), search));
@@ -48,10 +66,12 @@ impl Limiter {
                 Extracted::Missing => match self.without_key(rule, request.client_error()) {
                     Missing::Shared => Key::from(Part::Unknown),
                     Missing::Skip => continue,
+                    Missing::Refuse if rule.is_shadow_for(&Key::from(Part::Unknown)) => continue,
                     Missing::Refuse => return Reply::Now(self.refuse_keyless(prepared, rule, Some(request))),
                 },
             };
-            asked.push(Asked { rule: index, key, cost: rule.cost.of(request.parts()), tier });
+            let shadow = rule.is_shadow_for(&key);
+            asked.push(Asked { rule: index, key, cost: rule.cost.of(request.parts()), tier, shadow });
         }
         if searches.is_empty() {
             return self.ask(policy, prepared, &mut asked, Mode::Charge, Some(request));
@@ -84,10 +104,12 @@ impl Limiter {
                 None => match self.without_key(rule, no_client) {
                     Missing::Shared => Key::from(Part::Unknown),
                     Missing::Skip => continue,
+                    Missing::Refuse if rule.is_shadow_for(&Key::from(Part::Unknown)) => continue,
                     Missing::Refuse => return self.refuse_keyless(prepared, rule, None),
                 },
             };
-            complete.push(Asked { key, ..one });
+            let shadow = rule.is_shadow_for(&key);
+            complete.push(Asked { key, shadow, ..one });
         }
         match self.ask(policy, prepared, &mut complete, Mode::Charge, None) {
             Reply::Now(ruling) => ruling,
@@ -205,6 +227,7 @@ pub(super) fn questions(prepared: &Prepared, key: &Key, cost: Option<u64>) -> Qu
             key: key.clone(),
             cost: cost.unwrap_or_else(|| rule.cost.constant()),
             tier: rule.default_tier(),
+            shadow: rule.is_shadow_for(key),
         });
     }
     asked

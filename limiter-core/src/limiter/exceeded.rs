@@ -62,6 +62,12 @@ impl RateLimitExceeded {
         RateLimitExceeded { inner: Box::new(Inner { decision: ruling.decision, key, reason, waited }) }
     }
 
+    /// A refusal that no rule was asked about.
+    #[must_use]
+    pub fn unasked(reason: Exceeded) -> Self {
+        RateLimitExceeded::new(Granted::default(), reason, Duration::ZERO)
+    }
+
     /// The reason that a refusal without waiting has.
     pub(super) fn reason_of(decision: &Decision) -> Exceeded {
         let any = |outcome| decision.violated().any(|usage| usage.outcome() == outcome);

@@ -10,7 +10,9 @@ mod changes;
 mod claim;
 mod decide;
 mod doors;
+mod enforcement;
 mod exceeded;
+mod explain;
 mod held;
 #[cfg(feature = "wait")]
 mod hold;
@@ -34,6 +36,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 
 use dashmap::{DashMap, DashSet};
+use parking_lot::Mutex;
 
 use crate::access::AccessList;
 use crate::algorithm::Params;
@@ -50,7 +53,10 @@ use crate::time::{Clock, ClockHandle, Nanos, SystemClock};
 
 pub use applied::{Applied, AppliedWatch};
 pub use claim::Claim;
+use enforcement::Switches;
+pub use enforcement::{Enforcement, EnforcementError};
 pub use exceeded::{Exceeded, RateLimitExceeded};
+pub use explain::{Explained, Explanation, RuleInfo};
 pub use held::Held;
 use outage::Outage;
 pub use permit::{Permit, Receipt};
@@ -98,6 +104,7 @@ pub(crate) struct Inner {
     /// The quota with which each scope was first seen.
     scopes: DashMap<String, u64>,
     warned: DashSet<Warning>,
+    switches: Mutex<Switches>,
     require: bool,
     fingerprints: Fingerprints,
     /// Requests that are yet to be settled.
@@ -231,6 +238,7 @@ impl Limiter {
             return Err(&PolicyError::TooManyRules { found: usize::MAX });
         };
         if let Ok(prepared) = prepared {
+            self.switch_new(prepared);
             policy.keep(self.inner.id, prepared);
         }
         prepared.as_deref()
@@ -274,6 +282,7 @@ pub struct LimiterBuilder {
     access: Option<AccessList>,
     observer: Option<Arc<dyn Observer>>,
     overrides: HashMap<String, Quota>,
+    switches: Switches,
     require: bool,
     no_doctor: bool,
 }
@@ -371,6 +380,7 @@ impl LimiterBuilder {
                 prepared: Slots::new(),
                 scopes: DashMap::new(),
                 warned: DashSet::new(),
+                switches: Mutex::new(self.switches),
                 require: self.require,
                 fingerprints: Fingerprints::new(),
                 open: OpenRequests::default(),

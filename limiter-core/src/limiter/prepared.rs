@@ -1,14 +1,16 @@
 //! A policy as one limiter carries it out: overrides applied, budgets numbered.
 
+use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::Arc;
 
 use http::request::Parts;
 
 use super::Limiter;
+use super::enforcement::{Enforcement, Switches};
 use crate::algorithm::{Algorithm, Params};
-use crate::decision::Shown;
+use crate::decision::{Name, Shown};
 use crate::event::Warning;
-use crate::key::{KeySource, Missing};
+use crate::key::{Key, KeySource, Missing};
 use crate::policy::{self, Policy, PolicyError, PolicyRule, overridden};
 #[cfg(feature = "wait")]
 use crate::queue::Queue;
@@ -20,10 +22,13 @@ use crate::store::{Capabilities, Mode};
 
 pub(crate) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
-    /// Whether there is one rule, in force, whose requests are done with when they are decided about.
-    alone: bool,
+    /// Where it was declared.
+    pub(super) policy: Name,
+    /// Whether there is one rule, in force and for everybody, whose requests are done with when they are
+    /// decided about.
+    alone: AtomicBool,
     /// Whether there are two such rules, and neither holds slots.
-    paired: bool,
+    paired: AtomicBool,
     /// Whether some rule counts by the wall clock.
     pub(super) wall: bool,
     /// Whether some rule settles by outcome or holds requests.
@@ -34,6 +39,12 @@ pub(crate) struct Prepared {
 
 pub(super) struct PreparedRule {
     pub(super) shown: &'static Shown,
+    /// The same, of a usage that is not enforced.
+    pub(super) shown_in_shadow: &'static Shown,
+    /// What the rule declares.
+    declared: Enforcement,
+    /// For whom it is enforced, as [`Enforcement::bits`].
+    enforced: AtomicU16,
     /// Budget in words, for stores that several processes share.
     pub(super) identity: String,
     pub(super) budget: u64,
@@ -87,25 +98,42 @@ impl Prepared {
             rules.push(prepared);
         }
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
+        let (alone, paired) = (AtomicBool::new(false), AtomicBool::new(false));
         let holds = rules.iter().any(PreparedRule::holds);
         let outlasts = holds || rules.iter().any(|rule| rule.settle.is_some());
-        let alone = !outlasts && matches!(rules.as_slice(), [rule] if !rule.lifted);
+        let policy = policy.identity().into();
+        let prepared = Prepared { rules, policy, alone, paired, wall, outlasts, holds };
+        prepared.switch(&limiter.inner.switches.lock());
+        Ok(prepared)
+    }
+
+    /// Takes up what was switched. The swift ways are for rules that are enforced for everybody: there
+    /// a rule in shadow costs nothing where there is none.
+    pub(super) fn switch(&self, switches: &Switches) {
+        let mut full = true;
+        for rule in &self.rules {
+            let enforced = switches.of(rule.shown.name.as_str(), rule.declared);
+            full &= enforced.is_full();
+            rule.enforced.store(enforced.bits(), Ordering::Relaxed);
+        }
+        let in_force = full && !self.outlasts && !self.rules.iter().any(|rule| rule.lifted);
         let slots = |rule: &PreparedRule| rule.params.algorithm() == Algorithm::Concurrent;
-        let paired = !outlasts && rules.len() == 2 && !rules.iter().any(|rule| rule.lifted || slots(rule));
-        Ok(Prepared { rules, alone, paired, wall, outlasts, holds })
+        self.alone.store(in_force && self.rules.len() == 1, Ordering::Relaxed);
+        let paired = in_force && self.rules.len() == 2 && !self.rules.iter().any(slots);
+        self.paired.store(paired, Ordering::Relaxed);
     }
 
     /// The rule, where there is no other.
     #[inline]
     pub(super) fn only(&self) -> Option<&PreparedRule> {
-        if self.alone { self.rules.first() } else { None }
+        if self.alone.load(Ordering::Relaxed) { self.rules.first() } else { None }
     }
 
     /// The rules, where there are two and neither holds slots.
     #[inline]
     pub(super) fn pair(&self) -> Option<[&PreparedRule; 2]> {
         match self.rules.as_slice() {
-            [first, second] if self.paired => Some([first, second]),
+            [first, second] if self.paired.load(Ordering::Relaxed) => Some([first, second]),
             _ => None,
         }
     }
@@ -170,9 +198,13 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         name: declared.name.clone(),
         per_client: declared.rule.key.is_per_client(),
         index: u16::try_from(index).unwrap_or(u16::MAX),
+        shadow: false,
     };
     PreparedRule {
+        shown_in_shadow: Shown { shadow: true, ..shown.clone() }.interned(),
         shown: shown.interned(),
+        declared: if declared.rule.shadow { Enforcement::SHADOW } else { Enforcement::FULL },
+        enforced: AtomicU16::new(Enforcement::FULL.bits()),
         budget,
         start: limiter.inner.fingerprints.start(budget),
         identity,
@@ -229,14 +261,29 @@ impl PreparedRule {
         cost: u64,
         mode: Mode,
     ) -> Single<'a> {
-        let mode = self.mode(mode);
+        let mode = self.mode(mode, false);
         Single { budget, fingerprint, params, cost, mode, at_ceiling: self.at_ceiling }
     }
 
-    /// Whether the store is asked to take, or only whether it would.
+    /// For whom the rule is enforced.
     #[inline]
-    pub(super) fn mode(&self, mode: Mode) -> Mode {
+    pub(super) fn enforcement(&self) -> Enforcement {
+        Enforcement::from_bits(self.enforced.load(Ordering::Relaxed))
+    }
+
+    /// Whether the rule is not enforced for a key.
+    #[inline]
+    pub(super) fn is_shadow_for(&self, key: &Key) -> bool {
+        let enforced = self.enforcement();
+        !enforced.is_full() && !enforced.includes(self.shown.name.as_str(), key)
+    }
+
+    /// How the rule's cost is asked of a store, if `mode` is what the caller wants: whether to take it,
+    /// or only whether it would fit.
+    #[inline]
+    pub(super) fn mode(&self, mode: Mode, shadow: bool) -> Mode {
         match (mode, &self.settle) {
+            (Mode::Charge, _) if shadow => Mode::Shadow,
             (Mode::Charge, Some(settle)) if settle.is_lenient() => Mode::Peek,
             (Mode::Charge, None) if self.penalty => Mode::Penalty,
             (mode, _) => mode,

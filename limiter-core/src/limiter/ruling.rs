@@ -66,7 +66,11 @@ impl Limiter {
         source: Source,
         ruling: &mut Ruling,
     ) {
-        ruling.decision.allowed = decided.allowed;
+        // A question has no shadow of its own: what it would refuse there does not count.
+        let passes = |(one, reply): (&Asked, &ItemReply)| one.shadow || reply.verdict == Verdict::Allow;
+        ruling.decision.allowed = decided.allowed || asked.iter().zip(&decided.items).all(passes);
+        // What is in shadow is charged as if all were enforced.
+        let whole = decided.items.iter().all(|reply| reply.verdict == Verdict::Allow);
         ruling.decision.source = source;
         ruling.decision.degraded = !matches!(source, Source::Store | Source::DenialCache | Source::Lease);
         ruling.receipt.local = source == Source::Local;
@@ -74,11 +78,15 @@ impl Limiter {
         let (mut slots, mut reserved) = (Few::new(), SmallVec::new());
         for ((one, item), reply) in asked.iter().zip(&op.items).zip(&decided.items) {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
-            ruling.decision.usages.push(usage(rule, &item.params, item.cost, item.subject.clone(), reply, now));
-            let settle = rule.settle.as_ref().filter(|_| decided.allowed && reply.verdict == Verdict::Allow);
-            if let Some(settle) = settle {
+            let mut usage = usage(rule, &item.params, item.cost, item.subject.clone(), reply, now);
+            if one.shadow {
+                usage.shown = rule.shown_in_shadow;
+            }
+            ruling.decision.usages.push(usage);
+            let passed = decided.allowed && reply.verdict == Verdict::Allow && (!one.shadow || whole);
+            if let Some(settle) = rule.settle.as_ref().filter(|_| passed) {
                 reserved.push(reservation::reserved(rule, settle, item, reply, now, ruling.receipt.local));
-            } else if decided.allowed && reply.verdict == Verdict::Allow && item.mode != Mode::Peek && item.cost > 0 {
+            } else if passed && item.mode != Mode::Peek && item.cost > 0 {
                 // Charges on one budget wear off one after the other, the last one last.
                 let one_cell = |earlier: &Charged| match (earlier.place, reply.place) {
                     (Place::Shared, Place::Shared) => earlier.budget == item.budget,
@@ -114,8 +122,10 @@ impl Limiter {
         error: &StoreError,
         request: Option<&KeyContext<'_>>,
     ) -> Ruling {
-        let choice =
-            |one: &Asked| prepared.rules.get(one.rule).map_or(OnStoreError::Closed, |rule| rule.on_store_error);
+        let choice = |one: &Asked| match prepared.rules.get(one.rule).map(|rule| rule.on_store_error) {
+            Some(OnStoreError::Closed) | None if one.shadow => OnStoreError::Open,
+            choice => choice.unwrap_or(OnStoreError::Closed),
+        };
         let mut ruling = if asked.iter().any(|one| choice(one) == OnStoreError::Closed) {
             let mut ruling = Ruling::default();
             ruling.decision.source = Source::Closed;
@@ -174,6 +184,7 @@ impl Limiter {
             key: Key::from(Part::Unknown),
             cost: 0,
             tier: rule.default_tier(),
+            shadow: false,
         }]
         .into_iter()
         .collect();

@@ -23,6 +23,11 @@ impl<T> Slots<T> {
         self.segments.get(segment)?.get()?.get(at)?.get()
     }
 
+    /// All entries that were made, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.segments.iter().filter_map(OnceLock::get).flatten().filter_map(OnceLock::get)
+    }
+
     /// The entry, made by `make` if there is none. `None` past the last index, which no process reaches.
     pub(super) fn get_or_init(&self, index: u32, make: impl FnOnce() -> T) -> Option<&T> {
         let (segment, at) = locate(index);

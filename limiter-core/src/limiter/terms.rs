@@ -73,7 +73,8 @@ impl Limiter {
             };
             let Some(tier) = tier else { continue };
             let cost = one.cost.unwrap_or_else(|| rule.cost.constant());
-            asked.push(Asked { rule: one.rule, key: one.key.clone(), cost, tier });
+            let shadow = rule.is_shadow_for(&one.key);
+            asked.push(Asked { rule: one.rule, key: one.key.clone(), cost, tier, shadow });
         }
         self.ask(policy, prepared, &mut asked, Mode::Charge, None)
     }

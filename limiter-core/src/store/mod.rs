@@ -126,7 +126,8 @@ pub enum Mode {
     /// As [`Charge`](Mode::Charge), but what this item itself refuses is counted too, up to the
     /// capacity: the third promise is waived at the rule's wish. A cost above the capacity is not.
     Penalty,
-    /// Take the cost if it fits; a refusal does not count.
+    /// Take the cost if every item lets it pass, those in shadow included; a refusal does not count
+    /// against the others.
     Shadow,
 }
 

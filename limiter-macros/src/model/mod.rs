@@ -10,6 +10,9 @@ mod queue;
 mod quotas;
 mod rule;
 
+pub(crate) use naming::is_wire_name;
+pub(crate) use rule::{ALGORITHMS, mismatch};
+
 use limiter_core::quota::Quota;
 use proc_macro2::TokenStream;
 use syn::{Ident, Path, Type};
@@ -70,6 +73,7 @@ pub(crate) struct Rule {
     /// How the charge is settled once the outcome is known.
     pub(crate) outcome: Option<Outcome>,
     pub(crate) queue: Option<Queue>,
+    pub(crate) is_shadow: bool,
     pub(crate) on_store_error: Option<OnStoreError>,
 }
 

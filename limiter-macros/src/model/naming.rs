@@ -41,6 +41,7 @@ pub(super) fn settle(drafts: Vec<Draft>, item: &Item, errors: &mut Errors) -> Ve
             is_penalised: draft.is_penalised,
             outcome: draft.outcome,
             queue: draft.queue,
+            is_shadow: draft.is_shadow,
             on_store_error: draft.on_store_error,
         });
     }
@@ -48,7 +49,7 @@ pub(super) fn settle(drafts: Vec<Draft>, item: &Item, errors: &mut Errors) -> Ve
 }
 
 /// Whether HTTP and metrics can carry the name.
-pub(super) fn is_wire_name(name: &str) -> bool {
+pub(crate) fn is_wire_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~:/-".contains(&b))
 }
 

@@ -29,6 +29,7 @@ pub(super) struct Draft {
     pub(super) is_penalised: bool,
     pub(super) outcome: Option<Outcome>,
     pub(super) queue: Option<Queue>,
+    pub(super) is_shadow: bool,
     pub(super) on_store_error: Option<OnStoreError>,
     pub(super) name: Option<LitStr>,
     pub(super) scope: Option<LitStr>,
@@ -46,6 +47,7 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
     let missing = missing(arguments, errors);
     let cost = cost(arguments, &amounts, errors);
     let is_penalised = penalised(arguments, &amounts, errors);
+    let is_shadow = arguments.switch(Argument::Shadow, errors).is_some();
     queue::check_spacing(arguments, &amounts, algorithm, cost.as_ref(), errors);
     let (outcome, queue) = outcome::outcome(arguments, &amounts, errors);
     let on_store_error = on_store_error(arguments, errors);
@@ -76,6 +78,7 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
             is_penalised,
             outcome: outcome.clone(),
             queue,
+            is_shadow,
             on_store_error,
             name: name.clone(),
             scope: scope.clone(),
@@ -114,7 +117,7 @@ fn algorithm(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> 
     chosen
 }
 
-const ALGORITHMS: [(&str, Algorithm); 5] = [
+pub(crate) const ALGORITHMS: [(&str, Algorithm); 5] = [
     ("bucket", Algorithm::Bucket),
     ("interval", Algorithm::Interval),
     ("fixed", Algorithm::Fixed),
@@ -126,7 +129,7 @@ const ALGORITHMS: [(&str, Algorithm); 5] = [
 const MAX_LOG_UNITS: u64 = 10_000;
 
 /// Why an algorithm cannot count a quota. Mirrors what a policy checks when it is built.
-fn mismatch(algorithm: Algorithm, quota: Quota) -> Option<&'static str> {
+pub(crate) fn mismatch(algorithm: Algorithm, quota: Quota) -> Option<&'static str> {
     let is_aligned = quota.alignment() != Alignment::FirstHit;
     let has_burst = quota.has_burst() && quota.burst() != quota.count();
     match algorithm {

@@ -27,6 +27,7 @@ pub struct Spec {
     penalty: bool,
     settled: Option<Settled>,
     queue: Option<(u32, u64, bool)>,
+    shadow: bool,
     on_store_error: Option<OnStoreError>,
 }
 
@@ -83,6 +84,7 @@ impl Spec {
             penalty: false,
             settled: None,
             queue: None,
+            shadow: false,
             on_store_error: None,
         }
     }
@@ -185,6 +187,13 @@ impl Spec {
         self
     }
 
+    /// Refuses nothing until it is told to.
+    #[must_use]
+    pub const fn shadow(mut self) -> Self {
+        self.shadow = true;
+        self
+    }
+
     /// What to do when the store fails.
     #[must_use]
     pub const fn on_store_error(mut self, choice: OnStoreError) -> Self {
@@ -234,6 +243,9 @@ impl Spec {
         if let Some((places, max_wait, is_spaced)) = self.queue {
             let queue = Queue::new(places, Duration::from_nanos(max_wait));
             rule = rule.queue(if is_spaced { queue.spaced() } else { queue });
+        }
+        if self.shadow {
+            rule = rule.shadow();
         }
         if let Some(choice) = self.on_store_error {
             rule = rule.on_store_error(choice);

@@ -18,8 +18,8 @@ impl<'a> View<'a> {
         });
         // Filled where it stands, since there is room in it for more rows than there are in most decisions.
         let mut view = View { rows: SmallVec::new(), refused };
-        for usage in decision.usages() {
-            // A rule that is tried out may refuse without consequence.
+        // What is not enforced is not announced: a caller who obeyed would be limited by it.
+        for usage in decision.usages().iter().filter(|usage| !usage.is_shadow()) {
             let wait = (refused.is_some() && usage.is_violated()).then(|| wait(usage));
             view.rows.push(Row { policy: policy(wire, usage, shelf), numbers: numbers(wire, usage), wait });
         }

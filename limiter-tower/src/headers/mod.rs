@@ -53,7 +53,7 @@ use std::time::Duration;
 
 use http::header::HeaderMap;
 use http::{Response, StatusCode};
-use limiter_core::{Decision, Limiter};
+use limiter_core::{Decision, Limiter, Usage};
 
 pub use choice::{DeniedItems, Family, Legacy, Prefix, Reason, Unit, WireError};
 pub(crate) use cors::expose;
@@ -82,7 +82,7 @@ pub(crate) fn allowed<B>(
     shelf: Option<&Shelf>,
     limiter: &Limiter,
 ) {
-    if decision.usages().is_empty() || wire.is_private() {
+    if decision.usages().iter().all(Usage::is_shadow) || wire.is_private() {
         return;
     }
     let refused_inside = response.extensions().get::<Refused>().is_some();

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use http::Response;
-use limiter_core::{Decision, Limiter};
+use limiter_core::{Decision, Limiter, Usage};
 use smallvec::SmallVec;
 
 use super::adapter::{limit, numbers};
@@ -35,18 +35,20 @@ impl Told {
 
     /// Takes what is needed out of a decision.
     pub(crate) fn of(wire: &Wire, decision: &mut Decision, shelf: &Shelf, limiter: &Limiter) -> Self {
-        if decision.usages().is_empty() || wire.is_private() {
+        // What is not enforced is not announced.
+        let announced = |usage: &&Usage| !usage.is_shadow();
+        if !decision.usages().iter().any(|usage| announced(&usage)) || wire.is_private() {
             return Told::nothing();
         }
         let mut told = Told { unix: unix(wire, limiter), what: What::Noted(SmallVec::new()) };
         if let What::Noted(rows) = &mut told.what
             && wire.partition.is_none()
         {
-            for usage in decision.usages() {
+            for usage in decision.usages().iter().filter(announced) {
                 let Some(spot) = shelf.find(usage.index(), &limit(wire, usage)) else { break };
                 rows.push((spot, numbers(wire, usage)));
             }
-            if rows.len() == decision.usages().len() {
+            if rows.len() == decision.usages().iter().filter(announced).count() {
                 return told;
             }
         }

@@ -146,3 +146,22 @@ async fn a_failing_store_is_answered_as_the_attribute_says() {
     switch.recover();
     assert_eq!([status(&router, "/closed").await, status(&router, "/closed").await], [200, 429]);
 }
+
+#[rate_limit("1/min", shadow, key = "global", name = "watched")]
+async fn watched() {}
+
+#[rate_limit("3/min", key = "global", name = "enforced")]
+#[rate_limit("1/min", key = "global", name = "tried", shadow)]
+async fn half_watched() {}
+
+#[tokio::test]
+async fn a_rule_in_shadow_refuses_nobody_and_is_not_announced_until_it_is_told_to() {
+    let app = App::new(Router::new().route("/watched", get(watched)).route("/half", get(half_watched)));
+    assert_eq!(app.gets("/watched", 3).await, [200, 200, 200]);
+    assert!(!app.send(request(Method::GET, "/watched")).await.has_numbers());
+    assert_eq!(app.gets("/half", 4).await, [200, 200, 200, 429]);
+    let fields = format!("{:?}", app.send(request(Method::GET, "/half")).await.headers);
+    assert!(fields.contains("enforced") && !fields.contains("tried"), "{fields}");
+    app.limiter.enforce_rule("watched", Some(limiter_tower::Enforcement::FULL));
+    assert_eq!(app.gets("/watched", 1).await, [429]);
+}

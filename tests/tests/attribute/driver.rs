@@ -13,6 +13,7 @@ use tower::ServiceExt;
 pub struct App {
     router: Router,
     clock: ManualClock,
+    pub limiter: Limiter,
 }
 
 pub struct Answer {
@@ -25,7 +26,7 @@ impl App {
     pub fn new(router: Router) -> Self {
         let clock = ManualClock::new();
         let limiter = Limiter::builder().clock(clock.clone()).build();
-        App { router: router.layer(LimiterLayer::new(limiter)), clock }
+        App { router: router.layer(LimiterLayer::new(limiter.clone())), clock, limiter }
     }
 
     pub fn advance(&self, seconds: u64) {

@@ -76,6 +76,16 @@ fn a_cluster_of_six_keeps_every_promise_under_a_shared_tag() {
 }
 
 #[test]
+fn a_cluster_of_six_keeps_every_promise_to_each_caller() {
+    if !redis::there() {
+        return;
+    }
+    let runtime = Runtime::new().unwrap();
+    let cluster = runtime.block_on(Cluster::start());
+    check(&runtime, &RedisStore::builder(cluster.url()));
+}
+
+#[test]
 fn a_server_with_a_clock_of_its_own_is_exact_under_a_burst() {
     if !redis::there() {
         return;

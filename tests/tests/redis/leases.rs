@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use limiter_core::algorithm::Params;
 use limiter_core::key::{Global, Key};
+use limiter_core::store::front::FleetOptions;
 use limiter_core::store::redis::{RedisStore, RedisStoreBuilder};
 use limiter_core::store::{Decided, Lease, Operation, Store};
 use limiter_core::{Limiter, Policy, Reply, Rule, Ruling};
@@ -62,6 +63,30 @@ async fn a_permit_is_renewed_for_as_long_as_it_is_held_and_then_given_back() {
     assert!(again.decision.is_allowed());
     drop(again);
     until("a dropped permit is given back", async || held(&server).await == 0).await;
+}
+
+#[tokio::test]
+async fn everybody_in_a_crowd_gets_a_lease_of_its_own() {
+    if !redis::there() {
+        return;
+    }
+    let server = Server::start(&[]).await;
+    // With all that stands before the store.
+    let fleet = FleetOptions::new().deadline(Duration::from_secs(5));
+    let store = RedisStore::builder(server.url()).fleet(fleet).lease(TTL).connect().await.unwrap();
+    let asked: Vec<_> =
+        (0..20).map(|_| desk::decide(&store, &[desk::item("slots", Params::concurrent(3), 1)])).collect();
+    let mut leases = Vec::new();
+    for answer in asked {
+        leases.extend(answer.await.unwrap().lease);
+    }
+    assert_eq!((leases.len(), held(&server).await), (3, 3));
+    for lease in leases.into_iter().rev() {
+        let before = held(&server).await;
+        let release = Operation::Release { now: desk::now(), charges: Default::default(), lease: Some(lease) };
+        desk::answer(store.submit(release)).await.unwrap();
+        assert_eq!(held(&server).await, before - 1);
+    }
 }
 
 #[tokio::test]

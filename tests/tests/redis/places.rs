@@ -129,3 +129,44 @@ async fn a_user_with_a_password_gets_in_and_others_are_told_why_not() {
     let wrong = RedisStore::connect(url("app:wrong")).await.unwrap_err().to_string();
     assert!(wrong.contains("cannot be reached") && !wrong.contains("wrong@"), "{wrong}");
 }
+
+/// Connects over TLS: run by the test below in a process of its own, which trusts another authority.
+#[tokio::test]
+#[ignore = "half of another test"]
+async fn tls_client() {
+    let store =
+        desk::plain(std::env::var("LIMITER_TESTS_TLS").unwrap()).deadline(Duration::from_secs(5)).connect().await;
+    assert!(desk::decide(&store.unwrap(), &[desk::item("k", params(), 1)]).await.unwrap().allowed);
+}
+
+#[tokio::test]
+async fn a_server_is_reached_over_tls_if_its_certificate_is_trusted() {
+    if !redis::there() || tests::require::program("openssl").is_none() {
+        return;
+    }
+    let folder = tests::proxies::Folder::new();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let made = std::process::Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-keyout", &path("key"), "-out", &path("cert"), "-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let port = tests::proxies::free_port().port().to_string();
+    let (cert, key) = (path("cert"), path("key"));
+    let tls = ["--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-ca-cert-file", &cert];
+    let server = Server::start(&[tls.as_slice(), &["--tls-auth-clients", "no"]].concat()).await;
+    let client = |trusted: Option<&str>| {
+        let mut client = std::process::Command::new(std::env::current_exe().unwrap());
+        client.args(["--exact", "places::tls_client", "--ignored"]);
+        client.env("LIMITER_TESTS_TLS", format!("rediss://localhost:{port}"));
+        trusted.map(|trusted| client.env("SSL_CERT_FILE", trusted));
+        tokio::task::spawn_blocking(move || client.output().unwrap())
+    };
+    let refused = client(None).await.unwrap();
+    assert!(!refused.status.success());
+    let output = client(Some(&cert)).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    drop(server);
+}

@@ -65,6 +65,8 @@ pub use clients::Clients;
 pub use label::{MOST_LABEL_BYTES, OTHERS};
 pub use settings::{NotStarted, TrackerBuilder};
 pub use shutdown::ShutdownReport;
+#[cfg(feature = "tracing")]
+pub use sink::TracingSink;
 pub use sink::{JsonLinesSink, MemorySink, NoSink, SeveralSinks, SinkError, SinkFuture, ViolationSink};
 #[cfg(feature = "postgres")]
 pub use sink::{PostgresError, PostgresSink};

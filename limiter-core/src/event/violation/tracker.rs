@@ -176,7 +176,22 @@ async fn write_now_and_then(shared: Arc<Shared>) {
     }
 }
 
+impl ViolationTracker {
+    fn note(&self, event: &Event<'_>) {
+        for (usage, key) in event.decision.usages().iter().zip(event.keys) {
+            let refused = usage.is_violated() || usage.would_refuse();
+            if refused && usage.outcome() != Outcome::StoreFailed {
+                self.count(usage.name(), usage.is_shadow(), key, 1);
+            }
+        }
+    }
+}
+
 impl Observer for ViolationTracker {
+    fn on_allow(&self, event: &Event<'_>) {
+        self.note(event);
+    }
+
     fn on_deny(&self, event: &Event<'_>) {
         if event.decision.denied().is_some() {
             for key in event.keys {
@@ -184,11 +199,7 @@ impl Observer for ViolationTracker {
             }
             return;
         }
-        for (usage, key) in event.decision.usages().iter().zip(event.keys) {
-            if usage.is_violated() && usage.outcome() != Outcome::StoreFailed {
-                self.record(usage.name(), key);
-            }
-        }
+        self.note(event);
     }
 }
 

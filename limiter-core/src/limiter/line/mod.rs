@@ -92,13 +92,14 @@ impl Lines {
     /// Joins a line: at its end, or where somebody stands who arrived when `place` did.
     pub(crate) fn join(self: &Arc<Self>, line: u64, arrival: Option<u64>, rules: Rules) -> Result<Place, LineFull> {
         let mut inner = self.inner.lock();
-        // Counted before anything is asked of the store: whoever gives something back later sees it.
+        let is_new = arrival.is_none();
         let arrival = arrival.unwrap_or(inner.arrivals);
         let there = inner
             .lines
             .entry(line)
             .or_insert_with(|| Line { waiters: BTreeMap::new(), newest_first_above: usize::MAX });
-        if there.waiters.len() >= rules.longest {
+        // Who moves from another line has waited already, and is not turned away now.
+        if is_new && there.waiters.len() >= rules.longest {
             if there.waiters.is_empty() {
                 inner.lines.remove(&line);
             }
@@ -109,6 +110,7 @@ impl Lines {
         there.waiters.insert(arrival, Waiter::default());
         let woken = if there.turn() == before { None } else { there.call() };
         inner.arrivals = inner.arrivals.max(arrival + 1);
+        // Counted before anything is asked of the store: whoever gives something back later sees it.
         self.waiting.fetch_add(1, Ordering::SeqCst);
         drop(inner);
         wake(woken);

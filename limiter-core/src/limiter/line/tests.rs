@@ -69,7 +69,7 @@ fn who_moves_to_another_line_keeps_its_seniority() {
     let elder = lines.join(1, None, FIFO).unwrap();
     let younger = lines.join(2, None, FIFO).unwrap();
     assert!(called(&younger));
-    let moved = lines.join(2, Some(elder.arrival()), FIFO).unwrap();
+    let moved = lines.join(2, Some(elder.arrival()), Rules { longest: 1, ..FIFO }).unwrap();
     drop(elder);
     assert!(called(&moved) && !younger.has_turn());
     let last = lines.join(2, None, FIFO).unwrap();

@@ -66,10 +66,15 @@ impl<'a> Trial<'a> {
 
     pub(super) fn account_under(&self, params: Params) -> Account {
         let number = self.seed.hash_one(NEXT.fetch_add(1, Ordering::Relaxed));
-        let subject = if self.subject.store().capabilities().is_local() {
+        let capabilities = self.subject.store().capabilities();
+        let named = |key: u64| Subject::Named(Arc::new((format!("contract {number:x}"), Key::from(key))));
+        let subject = if capabilities.is_local() {
             Subject::Local(number)
+        } else if capabilities.is_one_principal() {
+            // One decision may be about several of a trial's accounts: they are rules of one caller.
+            named(self.seed.hash_one(0u8))
         } else {
-            Subject::Named(Arc::new((format!("contract {number:x}"), Key::from(number))))
+            named(number)
         };
         Account { budget: number, subject, params }
     }

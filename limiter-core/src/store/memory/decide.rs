@@ -71,6 +71,8 @@ impl MemoryStore {
             return decided;
         }
         if let [first, second] = decide.items.as_slice()
+            && first.mode != Mode::Shadow
+            && second.mode != Mode::Shadow
             && let Some((allowed, replies)) = self.decide_pair(&[first.into(), second.into()], decide.now)
         {
             let mut decided = Decided { allowed, ..Decided::default() };
@@ -112,7 +114,11 @@ impl MemoryStore {
 
         let allowed = evaluated.iter().zip(&decide.items).all(|(one, item)| one.passes() || item.mode == Mode::Shadow);
         let mut reply = Decided { allowed, ..Decided::default() };
-        let charged = |one: &Evaluated| write && allowed && one.passes() && one.mode != Mode::Peek;
+        // What is in shadow is charged as if all were enforced.
+        let whole = evaluated.iter().all(Evaluated::passes);
+        let charged = |one: &Evaluated| {
+            write && allowed && one.passes() && one.mode != Mode::Peek && (whole || one.mode != Mode::Shadow)
+        };
         for (one, item) in evaluated.iter().zip(&decide.items) {
             // Items that share a cell all report what the last of them left there.
             let last = evaluated.iter().rev().find(|other| charged(other) && other.same_cell(one));

@@ -59,8 +59,13 @@ impl MemoryStore {
     pub fn decide_one(&self, single: Single<'_>, now: Now) -> (bool, ItemReply) {
         match self.decide_known(single, now) {
             Ok(told) => told,
-            Err(unknown) => self.decide_unknown(unknown, again(single), now),
+            Err(unknown) => self.decide_out_of_line(unknown, again(single), now),
         }
+    }
+
+    #[inline(never)]
+    fn decide_out_of_line(&self, unknown: Unknown<'_>, single: Single<'_>, now: Now) -> (bool, ItemReply) {
+        self.decide_unknown(unknown, single, now)
     }
 
     /// A bucket whose key is known, in line; anything else is for [`decide_unknown`](Self::decide_unknown).
@@ -106,7 +111,7 @@ impl MemoryStore {
         Ok(told(single.mode, &step, stored))
     }
 
-    #[inline(never)]
+    #[inline]
     pub(crate) fn decide_unknown(&self, unknown: Unknown<'_>, single: Single<'_>, now: Now) -> (bool, ItemReply) {
         let single = Single { fingerprint: single.fingerprint.max(1), ..single };
         match unknown.0 {

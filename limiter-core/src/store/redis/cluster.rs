@@ -75,11 +75,7 @@ impl Cluster {
             && let Some(node) = self.node_at(&to)
         {
             self.refresh();
-            let work = match work {
-                Work::Script { script, command, .. } => Work::Script { script, command, asking: is_ask },
-                command @ Work::Command(_) => command,
-            };
-            answer = node.run(work).await;
+            answer = node.run(Work { asking: is_ask, ..work }).await;
         }
         if let Err(failure) = &answer
             && failure.is_topological()
@@ -139,7 +135,7 @@ impl Cluster {
         let mut ask = ::redis::cmd("CLUSTER");
         ask.arg("SLOTS");
         for node in known.iter().chain(&self.seeds) {
-            match node.run(Work::Command(&ask)).await {
+            match node.run(Work::plain(&ask)).await {
                 Ok(value) => match self.read(&value) {
                     Some(ranges) if !ranges.is_empty() => {
                         for (_, _, node) in ranges.iter().filter(|(_, _, node)| !node.is_live()) {

@@ -79,6 +79,34 @@ pub(super) fn decide(
     Ok(call)
 }
 
+/// The same where it is a common case: one cost under one limit of a kind that has a script of its own.
+pub(super) fn one(names: &Names, decide: &Decide, caller: Option<Now>) -> Option<Call> {
+    let [item] = decide.items.as_slice() else { return None };
+    let params = &item.params;
+    if item.mode != Mode::Charge || item.cost == 0 || item.cost > params.capacity() {
+        return None;
+    }
+    let (script, mut arguments) = match params.algorithm() {
+        Algorithm::Bucket if params.interval().is_multiple_of(1000) => {
+            let interval = params.interval() / 1000;
+            let full = params.capacity().saturating_mul(interval);
+            (Script::OneBucket, vec![number(interval), number(full)])
+        }
+        Algorithm::Fixed => {
+            let arguments = vec![number(params.capacity()), number(micros(params.period())), shift(params)];
+            (Script::OneFixed, arguments)
+        }
+        _ => return None,
+    };
+    let keys = vec![names.key(&item.subject, params).ok()?];
+    arguments.splice(0..0, [clock(caller), Argument::Number(cost(item))]);
+    Some(Call { script, keys, arguments })
+}
+
+fn shift(params: &Params) -> Argument {
+    params.offset().map_or(Argument::Word(""), |secs| Argument::Number(i64::from(secs) * 1_000_000))
+}
+
 /// What a permit of the item at `at` is called, but for the number of the unit.
 pub(super) fn permit_name(permit: &str, at: usize) -> String {
     format!("{permit}.{at}.")
@@ -107,7 +135,7 @@ pub(super) fn rule(
     ttl_micros: u64,
 ) {
     let period = number(micros(params.period()));
-    let shift = params.offset().map_or(Argument::Word(""), |secs| Argument::Number(i64::from(secs) * 1_000_000));
+    let shift = shift(params);
     let none = || Argument::Word("0");
     to.extend([Argument::Word(script::letter(params.algorithm())), Argument::Word(mode), units]);
     to.push(number(params.capacity()));

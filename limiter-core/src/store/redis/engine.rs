@@ -10,16 +10,14 @@ use tokio::sync::oneshot;
 use super::clock::Distance;
 use super::encode::{self, Call};
 use super::failure::Failure;
-use super::leases::{self, Leases, Slot};
+use super::grants::{Unclaimed, slots};
+use super::leases::Leases;
 use super::names::Names;
 use super::reply::Said;
 use super::route::Route;
-use super::script::Script;
 use super::settings::Settings;
 use crate::algorithm::{Algorithm, Params};
-use crate::store::{
-    Answer, Capabilities, Charged, Decide, Decided, Lease, Mode, Operation, Reply, Store, StoreError, Subject,
-};
+use crate::store::{Answer, Capabilities, Decide, Mode, Operation, Reply, Store, StoreError, Subject};
 use crate::time::{Nanos, Now};
 
 /// State in Redis, one round trip an operation. What stands before it is the front's.
@@ -38,12 +36,12 @@ pub(super) struct Inner {
     pub(super) callers_clock: bool,
 }
 
-type Answered = Result<Answer, StoreError>;
+pub(super) type Answered = Result<Answer, StoreError>;
 
 /// Rules of one decision: policies hold no more.
 const MOST_RULES: usize = 16;
 /// Slots that one request can take: each is a member of a set.
-const MOST_SLOTS: u64 = 1000;
+pub(super) const MOST_SLOTS: u64 = 1000;
 
 impl Store for RedisEngine {
     fn submit(&self, operation: Operation) -> Reply<Answered> {
@@ -82,9 +80,11 @@ impl Store for RedisEngine {
 }
 
 /// A decision that is ready to be asked for.
-struct Question {
-    call: Call,
-    decide: Decide,
+pub(super) struct Question {
+    pub(super) call: Call,
+    /// A shorter way to ask the same, that does nothing where there is more to it.
+    short: Option<Call>,
+    pub(super) decide: Decide,
     /// How often, if it was asked to be repeated.
     times: Option<u32>,
     /// The number of the lease that comes of it, if it takes slots.
@@ -118,10 +118,12 @@ impl RedisEngine {
         if !inner.route.keeps_together(&call.keys) {
             return Err(StoreError::unsupported());
         }
-        Ok(Question { call, decide, times: repeat, lease })
+        let common = writes && repeat.is_none();
+        let short = common.then(|| encode::one(&inner.names, &decide, self.caller(decide.now))).flatten();
+        Ok(Question { call, short, decide, times: repeat, lease })
     }
 
-    fn caller(&self, now: Now) -> Option<Now> {
+    pub(super) fn caller(&self, now: Now) -> Option<Now> {
         self.inner.callers_clock.then_some(now)
     }
 
@@ -139,7 +141,10 @@ impl RedisEngine {
     }
 
     /// Runs on a task. Whoever asked may be gone when the answer comes: its slots are then given back.
-    fn spawn(&self, work: impl Future<Output = (Answered, Option<Unclaimed>)> + Send + 'static) -> Reply<Answered> {
+    pub(super) fn spawn(
+        &self,
+        work: impl Future<Output = (Answered, Option<Unclaimed>)> + Send + 'static,
+    ) -> Reply<Answered> {
         let (tell, hear) = oneshot::channel();
         self.inner.settings.runtime.spawn(async move {
             // Nobody listening is no fault; what is sent is then dropped, and so unclaimed.
@@ -178,8 +183,7 @@ impl RedisEngine {
     async fn decide(&self, question: &Question) -> Answered {
         let inner = &self.inner;
         let asked = (question.decide.now.monotonic, inner.leases.now());
-        let said =
-            inner.route.script(&question.call).await.and_then(|value| Said::read(value).ok_or(Failure::Unreadable));
+        let said = self.put(question).await.and_then(|value| Said::read(value).ok_or(Failure::Unreadable));
         let said = match said {
             Ok(said) => said,
             Err(failure) => {
@@ -212,150 +216,22 @@ impl RedisEngine {
         })
     }
 
+    /// Asks by the short way where there is one, and by the general one where that has nothing to say.
+    async fn put(&self, question: &Question) -> Result<::redis::Value, Failure> {
+        if let Some(short) = &question.short {
+            match self.inner.route.script(short).await? {
+                ::redis::Value::Nil => {}
+                said => return Ok(said),
+            }
+        }
+        self.inner.route.script(&question.call).await
+    }
+
     pub(super) fn failed(&self, failure: Failure) -> StoreError {
         if matches!(failure, Failure::Foreign(_)) {
             self.inner.settings.counts.foreign.fetch_add(1, Ordering::Relaxed);
         }
         failure.into()
-    }
-
-    /// Gives back what a call without an answer may have taken. It follows on the same connection if
-    /// that lives; otherwise the slots run out.
-    fn forget(&self, question: &Question, id: u64) {
-        let permit = self.inner.leases.permit(id);
-        for (at, (item, key)) in question.decide.items.iter().zip(&question.call.keys).enumerate() {
-            if item.params.algorithm() == Algorithm::Concurrent && item.cost > 0 {
-                let slot = slot(key, item, &permit, at);
-                self.give_back(slot);
-            }
-        }
-    }
-
-    fn give_back(&self, slot: Slot) {
-        let route = Arc::clone(&self.inner.route);
-        self.inner.settings.runtime.spawn(async move {
-            let _ = leases::release(&route, &slot).await;
-        });
-    }
-
-    fn release(&self, charges: &[Charged], lease: Option<&Lease>) -> Reply<Answered> {
-        let mut slots: Vec<Slot> = Vec::new();
-        match lease {
-            Some(lease) => slots = self.inner.leases.take(lease.id()),
-            None => {
-                for charge in charges.iter().filter(|charge| charge.params.algorithm() == Algorithm::Concurrent) {
-                    let Ok(key) = self.inner.names.key(&charge.subject, &charge.params) else { continue };
-                    slots.extend(self.inner.leases.take_any(&key, charge.cost));
-                }
-            }
-        }
-        let engine = self.clone();
-        self.spawn(async move {
-            let mut answer = Ok(Answer::Done);
-            for slot in &slots {
-                if let Err(failure) = leases::release(&engine.inner.route, slot).await {
-                    answer = Err(engine.failed(failure));
-                }
-            }
-            (answer, None)
-        })
-    }
-
-    fn reset(&self, charges: &[Charged]) -> Reply<Answered> {
-        // Slots are held, not used: their holders still give them back.
-        let timed = charges.iter().filter(|charge| charge.params.algorithm() != Algorithm::Concurrent);
-        let keys: Result<Vec<String>, _> =
-            timed.map(|charge| self.inner.names.key(&charge.subject, &charge.params)).collect();
-        let keys = match keys {
-            Ok(keys) => keys,
-            Err(refused) => return Reply::Now(Err(refused.into())),
-        };
-        let engine = self.clone();
-        self.spawn(async move {
-            for key in &keys {
-                let mut command = ::redis::cmd("UNLINK");
-                command.arg(key);
-                if let Err(failure) = engine.inner.route.command(key, &command).await {
-                    return (Err(engine.failed(failure)), None);
-                }
-            }
-            (Ok(Answer::Done), None)
-        })
-    }
-
-    fn settle(&self, now: Now, charges: &[(Charged, i64)]) -> Reply<Answered> {
-        let inner = &self.inner;
-        let mut calls: Vec<Call> = Vec::new();
-        for (charge, units) in charges.iter().filter(|(charge, _)| charge.params.algorithm() != Algorithm::Concurrent) {
-            let key = match inner.names.key(&charge.subject, &charge.params) {
-                Ok(key) => key,
-                Err(refused) => return Reply::Now(Err(refused.into())),
-            };
-            let mut arguments = vec![encode::clock(self.caller(now))];
-            let most = i64::try_from(encode::LARGEST).unwrap_or(i64::MAX);
-            let units = encode::Argument::Number((*units).clamp(-most, most));
-            encode::rule(&mut arguments, &charge.params, "C", units, String::new(), 0);
-            let until = inner.distance.to_server(charge.until.saturating_sub(Nanos::new(charge.params.slack())));
-            let made = inner.distance.to_server(charge.at);
-            let (until, beside) = match charge.params.algorithm() {
-                Algorithm::Bucket => (until / 1000, until % 1000),
-                _ => (encode::micros(until), encode::micros(made)),
-            };
-            arguments.extend([until, beside].map(encode::number));
-            // One call a charge: they may live on different servers, and each stands for itself.
-            calls.push(Call { script: Script::Settle, keys: vec![key], arguments });
-        }
-        let engine = self.clone();
-        self.spawn(async move {
-            let mut answer = Ok(Answer::Done);
-            for call in &calls {
-                if let Err(failure) = engine.inner.route.script(call).await {
-                    answer = Err(engine.failed(failure));
-                }
-            }
-            (answer, None)
-        })
-    }
-}
-
-/// The permits that a grant consists of.
-fn slots(question: &Question, decided: &Decided, inner: &Inner, id: u64) -> Vec<Slot> {
-    let permit = inner.leases.permit(id);
-    let items = question.decide.items.iter().zip(&decided.items).zip(&question.call.keys).enumerate();
-    let granted = items.filter(|(_, ((item, reply), _))| {
-        item.params.algorithm() == Algorithm::Concurrent
-            && item.mode != Mode::Peek
-            && item.cost > 0
-            && reply.verdict == crate::algorithm::Verdict::Allow
-    });
-    granted.map(|(at, ((item, _), key))| slot(key, item, &permit, at)).collect()
-}
-
-fn slot(key: &str, item: &crate::store::Item, permit: &str, at: usize) -> Slot {
-    let name = encode::permit_name(permit, at);
-    let permits = (1..=item.cost.min(MOST_SLOTS)).map(|unit| format!("{name}{unit}")).collect();
-    Slot { key: key.to_owned(), capacity: item.params.capacity(), permits }
-}
-
-/// Slots that were granted to somebody who may not be there any more. Dropped, it gives them back.
-struct Unclaimed {
-    engine: RedisEngine,
-    lease: Option<Arc<Lease>>,
-}
-
-impl Unclaimed {
-    fn claim(mut self) {
-        self.lease = None;
-    }
-}
-
-impl Drop for Unclaimed {
-    fn drop(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            for slot in self.engine.inner.leases.take(lease.id()) {
-                self.engine.give_back(slot);
-            }
-        }
     }
 }
 

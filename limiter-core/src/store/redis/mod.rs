@@ -25,6 +25,7 @@
 //! same key; [`RedisStoreBuilder::shared_tag`] lifts that at the price of one server doing all the work.
 
 mod address;
+mod afterwards;
 mod barriers;
 mod builder;
 mod clock;
@@ -33,6 +34,7 @@ mod counters;
 mod encode;
 mod engine;
 mod failure;
+mod grants;
 mod leases;
 mod names;
 mod node;

@@ -40,15 +40,18 @@ pub(super) struct Node {
 
 /// What a server is asked to do.
 #[derive(Clone, Copy)]
-pub(super) enum Work<'a> {
-    Command(&'a Cmd),
-    /// It is loaded first where the server does not have it.
-    Script {
-        script: Script,
-        command: &'a Cmd,
-        /// The slot is on its way to this server.
-        asking: bool,
-    },
+pub(super) struct Work<'a> {
+    pub(super) command: &'a Cmd,
+    /// What the command runs: it is loaded first where the server does not have it.
+    pub(super) script: Option<Script>,
+    /// The slot is on its way to this server.
+    pub(super) asking: bool,
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn plain(command: &'a Cmd) -> Self {
+        Work { command, script: None, asking: false }
+    }
 }
 
 /// A connection that works as far as is known.
@@ -140,10 +143,8 @@ impl Node {
     }
 
     async fn attempt(&self, live: &Live, work: Work<'_>) -> Result<Value, RedisError> {
-        let (script, command, asking) = match work {
-            Work::Command(command) => return live.send(command, false).await,
-            Work::Script { script, command, asking } => (script, command, asking),
-        };
+        let Work { command, script, asking } = work;
+        let Some(script) = script else { return live.send(command, asking).await };
         // A second flush may come in between; a third is no accident.
         let mut tries = 0;
         loop {

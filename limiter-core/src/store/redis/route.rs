@@ -19,7 +19,7 @@ impl Route {
     /// Runs a script on the server that holds its keys.
     pub(super) async fn script(&self, call: &Call) -> Result<Value, Failure> {
         let command = command(call);
-        let work = Work::Script { script: call.script, command: &command, asking: false };
+        let work = Work { script: Some(call.script), ..Work::plain(&command) };
         match self {
             Route::One(node) => node.run(work).await,
             Route::Cluster(cluster) => cluster.run(slot_of(&call.keys), work).await,
@@ -29,8 +29,8 @@ impl Route {
     /// Runs a plain command on the server that holds `key`.
     pub(super) async fn command(&self, key: &str, command: &Cmd) -> Result<Value, Failure> {
         match self {
-            Route::One(node) => node.run(Work::Command(command)).await,
-            Route::Cluster(cluster) => cluster.run(slot(key), Work::Command(command)).await,
+            Route::One(node) => node.run(Work::plain(command)).await,
+            Route::Cluster(cluster) => cluster.run(slot(key), Work::plain(command)).await,
         }
     }
 

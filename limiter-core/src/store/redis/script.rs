@@ -1,5 +1,6 @@
-//! The scripts: one for each algorithm that decides under rules of that algorithm alone, and one for
-//! all together. What they share is put together here; the server keeps them by their hash.
+//! The scripts: one for each algorithm that decides under rules of that algorithm alone, one for all
+//! together, and one for each of the two most common cases. What they share is put together here; the
+//! server keeps them by their hash.
 
 use std::sync::LazyLock;
 
@@ -14,6 +15,8 @@ const DECIDE: &str = include_str!("scripts/decide.lua");
 const SETTLE: &str = include_str!("scripts/settle.lua");
 const BARRIER: &str = include_str!("scripts/barrier.lua");
 const COUNTER: &str = include_str!("scripts/counter.lua");
+const ONE_BUCKET: &str = include_str!("scripts/one_bucket.lua");
+const ONE_FIXED: &str = include_str!("scripts/one_fixed.lua");
 const RENEW: &str = include_str!("scripts/renew.lua");
 
 /// A script of ours.
@@ -25,12 +28,16 @@ pub(super) enum Script {
     Decide(Algorithm),
     /// Decides under rules of several algorithms.
     DecideAll,
+    /// Decides about one cost under one bucket, or leaves it to the others.
+    OneBucket,
+    /// The same under one fixed window.
+    OneFixed,
     Renew,
     Settle,
 }
 
 /// How many there are.
-pub(super) const SCRIPTS: usize = Algorithm::ALL.len() + 5;
+pub(super) const SCRIPTS: usize = Algorithm::ALL.len() + 7;
 
 pub(super) struct Text {
     pub(super) code: String,
@@ -46,6 +53,8 @@ impl Script {
             Script::Settle => Algorithm::ALL.len() + 2,
             Script::Barrier => Algorithm::ALL.len() + 3,
             Script::Counter => Algorithm::ALL.len() + 4,
+            Script::OneBucket => Algorithm::ALL.len() + 5,
+            Script::OneFixed => Algorithm::ALL.len() + 6,
         }
     }
 
@@ -53,6 +62,7 @@ impl Script {
         static TEXTS: LazyLock<Vec<Text>> = LazyLock::new(|| {
             let single = Algorithm::ALL.into_iter().map(Script::Decide);
             let others = [Script::DecideAll, Script::Renew, Script::Settle, Script::Barrier, Script::Counter];
+            let others = others.into_iter().chain([Script::OneBucket, Script::OneFixed]);
             single.chain(others).map(Script::made).collect()
         });
         static NONE: Text = Text { code: String::new(), hash: String::new() };
@@ -66,6 +76,8 @@ impl Script {
             Script::DecideAll => [PRELUDE, &all, ITEMS, DECIDE].concat(),
             Script::Barrier => [PRELUDE, BARRIER].concat(),
             Script::Counter => [PRELUDE, COUNTER].concat(),
+            Script::OneBucket => ONE_BUCKET.to_owned(),
+            Script::OneFixed => ONE_FIXED.to_owned(),
             Script::Renew => [PRELUDE, RENEW].concat(),
             Script::Settle => [PRELUDE, &all, ITEMS, SETTLE].concat(),
         };

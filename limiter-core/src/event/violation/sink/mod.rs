@@ -5,6 +5,8 @@ mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod several;
+#[cfg(feature = "tracing")]
+mod tracing;
 
 use core::fmt;
 use core::future::Future;
@@ -17,6 +19,8 @@ pub use memory::MemorySink;
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresError, PostgresSink};
 pub use several::SeveralSinks;
+#[cfg(feature = "tracing")]
+pub use tracing::TracingSink;
 
 /// What a sink answers, later.
 pub type SinkFuture<'a> = Pin<Box<dyn Future<Output = Result<(), SinkError>> + Send + 'a>>;

@@ -28,11 +28,12 @@ local function before(i, afters, passed)
 end
 
 while granted < times do
-  local allowed, afters, passed, said, waited = true, {}, {}, {}, {}
+  local allowed, whole, afters, passed, said, waited = true, true, {}, {}, {}, {}
   for i, it in ipairs(list) do
     said[i], waited[i], afters[i] = it.algorithm.decide(it, before(i, afters, passed), it[1])
     passed[i] = said[i] == 0
     allowed = allowed and (passed[i] or it.mode == 'S')
+    whole = whole and passed[i]
   end
   if not allowed then
     if granted > 0 then report() end
@@ -48,7 +49,8 @@ while granted < times do
   granted, verdicts, waits = granted + 1, said, waited
   if not writes then break end
   for i, it in ipairs(list) do
-    if passed[i] and it.mode ~= 'P' and it[1] > 0 then
+    -- What is in shadow is charged as if all were enforced.
+    if passed[i] and it.mode ~= 'P' and it[1] > 0 and (whole or it.mode ~= 'S') then
       it.cell.state = afters[i]
       if it.algorithm.grant then it.granted = true else it.cell.dirty = true end
     end

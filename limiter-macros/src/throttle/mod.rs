@@ -1,0 +1,44 @@
+//! The attribute `#[throttle]`: the function keeps its name, its arguments and its body, and begins
+//! with a wait for its turn.
+//!
+//! | file | role |
+//! |---|---|
+//! | `words.rs` | the arguments' words, and what was probably meant |
+//! | `arguments.rs` | tokens to arguments |
+//! | `function.rs` | the function, and expressions over its arguments |
+//! | `model.rs` | arguments to rules; finds every mistake that can be seen without types |
+//! | `expand.rs` | a valid model to code |
+
+mod arguments;
+mod expand;
+mod function;
+mod model;
+mod words;
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+
+use crate::errors::Errors;
+use crate::item::Item;
+use arguments::Arguments;
+use model::Model;
+
+pub(crate) fn expansion(arguments: TokenStream, tokens: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let item = match syn::parse2::<Item>(tokens.clone()) {
+        Ok(item) => item,
+        Err(error) => {
+            errors.at(error.span(), "`#[throttle]` stands on an `async fn` with a body");
+            let errors = errors.into_tokens();
+            return quote!(#errors #tokens);
+        }
+    };
+    let arguments = Arguments::parse(arguments, &mut errors);
+    let model = Model::new(&arguments, &item, &mut errors);
+    if errors.is_empty() {
+        return expand::expand(&model, item);
+    }
+    let mut tokens = errors.into_tokens();
+    item.to_tokens(&mut tokens);
+    tokens
+}
