@@ -80,7 +80,8 @@ impl Limiter {
 
     fn queued(&self, prepared: &Prepared, asked: &Questions) -> Queued {
         let queue = |one: &super::ask::Asked| {
-            let queue = prepared.rules.get(one.rule)?.queue?;
+            // A rule in shadow refuses nothing, so that nobody waits for it.
+            let queue = prepared.rules.get(one.rule)?.queue.filter(|_| !one.shadow)?;
             Some((one.rule, self.account(one.tier.budget, &one.key), queue))
         };
         asked.iter().filter_map(queue).collect()

@@ -51,7 +51,8 @@ impl Limiter {
             let account = self.account(one.tier.budget, &one.key);
             self.inner.open.give_up(account, op.now.monotonic);
             let most = match settle.settling() {
-                Settling::Lenient { in_flight } => in_flight,
+                // A rule in shadow refuses nothing.
+                Settling::Lenient { in_flight } if !one.shadow => in_flight,
                 _ => u32::MAX,
             };
             let until = op.now.monotonic.saturating_add(settle.within);

@@ -64,7 +64,7 @@ const OUTCOMES: [&str; 9] =
     ["allowed", "spent", "never_fits", "no_key", "no_room", "store_failed", "shadow_denied", "in_flight", "queued"];
 
 /// The place of what a rule in shadow would have refused.
-const SHADOW_DENIED: usize = 6;
+const SHADOW_DENIED: usize = 8;
 
 /// What is left of a quota that is nearly spent.
 const NEAR: f64 = 0.2;
