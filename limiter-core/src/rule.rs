@@ -235,7 +235,7 @@ impl Rule {
     /// nothing, and the holder's [`Lease`](crate::store::Lease) says that it is over.
     ///
     /// Stores that several processes share have leases without this, which they renew for as long as
-    /// the holder's process lives.
+    /// the holder's process lives; a policy with this is refused when it is prepared for one of them.
     ///
     /// ```
     /// use limiter_core::testing::ManualClock;

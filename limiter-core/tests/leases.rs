@@ -6,9 +6,10 @@ use std::time::Duration;
 use limiter_core::algorithm::Mismatch;
 use limiter_core::key::{Global, Key};
 use limiter_core::store::memory::MemoryStore;
+use limiter_core::store::{Answer, Capabilities, Operation, Store, StoreError};
 use limiter_core::testing::ManualClock;
 use limiter_core::time::TokioClock;
-use limiter_core::{AtCeiling, Limiter, Policy, PolicyError, Rule, Wait};
+use limiter_core::{Algorithm, AtCeiling, Limiter, Policy, PolicyError, Reply, Rule, Wait};
 use tokio::time::Instant;
 
 fn leased(limit: u32, secs: u64) -> Policy {
@@ -91,4 +92,26 @@ fn a_lease_of_no_time_and_one_of_what_is_not_a_slot_are_refused() {
     let rate = Rule::new("1/s".parse().unwrap()).key(Global).lease(Duration::from_secs(1));
     let on_rate = Policy::new("a", [rate]).unwrap_err();
     assert!(matches!(on_rate, PolicyError::Quota { mismatch: Mismatch::LeaseOnRate, .. }), "{on_rate}");
+}
+
+/// A store in another process, as far as its capabilities go.
+#[derive(Debug)]
+struct Elsewhere;
+
+impl Store for Elsewhere {
+    fn submit(&self, _: Operation) -> Reply<Result<Answer, StoreError>> {
+        Reply::Now(Err(StoreError::unsupported()))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(&Algorithm::ALL, 16)
+    }
+}
+
+#[test]
+fn a_store_that_renews_leases_by_itself_refuses_a_rule_that_would_end_them() {
+    let limiter = Limiter::builder().store(Elsewhere).build();
+    let error = limiter.prepare(&leased(1, 60)).unwrap_err().to_string();
+    assert!(error.contains("end the lease of a holder who lives"), "{error}");
+    assert!(limiter.prepare(&Policy::new("slots", [Rule::concurrent(1)]).unwrap()).is_ok());
 }

@@ -143,6 +143,13 @@ fn lacks(capabilities: &Capabilities, declared: &PolicyRule, first: Option<&Prep
     if !capabilities.counts(&declared.params) {
         return Some("count so large a capacity or so long a period exactly".to_owned());
     }
+    if declared.rule.lease.is_some() && !capabilities.is_local() {
+        return Some(
+            "end the lease of a holder who lives: it renews leases for as long as the holder's process does; \
+             leave `lease` out, and set how long a lease lasts on the store"
+                .to_owned(),
+        );
+    }
     let key = &declared.rule.key;
     if capabilities.is_one_principal()
         && let Some(first) = first
