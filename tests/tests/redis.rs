@@ -15,5 +15,22 @@ mod foreign;
 mod leases;
 #[path = "redis/places.rs"]
 mod places;
+#[path = "redis/vectors.rs"]
+mod vectors;
 #[path = "redis/waiting.rs"]
 mod waiting;
+
+// How vectors are replayed is said once, beside the replays in memory.
+#[path = "../../limiter-core/tests/vectors/cases.rs"]
+mod cases;
+#[path = "../../limiter-core/tests/vectors/models.rs"]
+#[allow(dead_code, reason = "the vectors of one model are for memory alone")]
+mod models;
+#[path = "../../limiter-core/tests/vectors/parties.rs"]
+mod parties;
+#[path = "../../limiter-core/tests/vectors/slots.rs"]
+mod slots;
+#[path = "../../limiter-core/tests/vectors/venue.rs"]
+mod venue;
+#[path = "../../limiter-core/tests/vectors/windows.rs"]
+mod windows;
