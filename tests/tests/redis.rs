@@ -7,6 +7,8 @@ mod contract;
 mod desk;
 #[path = "redis/differential.rs"]
 mod differential;
+#[path = "redis/explain.rs"]
+mod explain;
 #[path = "redis/faults.rs"]
 mod faults;
 #[path = "redis/foreign.rs"]
@@ -15,6 +17,8 @@ mod foreign;
 mod leases;
 #[path = "redis/places.rs"]
 mod places;
+#[path = "redis/subjects.rs"]
+mod subjects;
 #[path = "redis/vectors.rs"]
 mod vectors;
 #[path = "redis/waiting.rs"]
