@@ -26,6 +26,9 @@ use crate::time::Nanos;
 /// queue.
 type Queued = SmallVec<[(usize, u64, Queue); 2]>;
 
+/// The lines whose requests were under way when a question was asked.
+type UnderWay = SmallVec<[u64; 2]>;
+
 /// What stands in the way of a refused request.
 struct Obstacle {
     /// Where to wait for it to go away.
@@ -52,8 +55,9 @@ impl Limiter {
                 None => self.refuse_behind(policy, prepared, asked, line, request),
             };
         }
+        let before = self.under_way(&queued);
         match self.ask_reserving(policy, prepared, &mut asked.clone(), request) {
-            Reply::Now(ruling) => match self.line_for(prepared, &ruling, &queued) {
+            Reply::Now(ruling) => match self.line_for(prepared, &ruling, &queued, &before) {
                 Some((place, queue)) => self.until_room(policy, asked, queued, place, queue),
                 None => {
                     self.tell_at_last(asked, &ruling.decision, request);
@@ -65,7 +69,7 @@ impl Limiter {
                 Reply::Later(Box::pin(async move {
                     let ruling = ruling.await;
                     let Ok(prepared) = limiter.prepared(&policy) else { return ruling };
-                    let Some((place, queue)) = limiter.line_for(prepared, &ruling, &queued) else {
+                    let Some((place, queue)) = limiter.line_for(prepared, &ruling, &queued, &before) else {
                         limiter.tell_at_last(&asked, &ruling.decision, None);
                         return ruling;
                     };
@@ -87,12 +91,22 @@ impl Limiter {
         asked.iter().filter_map(queue).collect()
     }
 
+    fn under_way(&self, queued: &Queued) -> UnderWay {
+        queued.iter().map(|(_, line, _)| *line).filter(|line| self.inner.open.is_open(*line)).collect()
+    }
+
     /// A place in line for a refused request, if there is a point in waiting.
-    fn line_for(&self, prepared: &Prepared, ruling: &Ruling, queued: &Queued) -> Option<(Place, Queue)> {
+    fn line_for(
+        &self,
+        prepared: &Prepared,
+        ruling: &Ruling,
+        queued: &Queued,
+        before: &UnderWay,
+    ) -> Option<(Place, Queue)> {
         if ruling.decision.is_allowed() {
             return None;
         }
-        let obstacle = self.obstacle_of(prepared, ruling, queued, None)?;
+        let obstacle = self.obstacle_of(prepared, ruling, queued, before, None)?;
         Some((self.stand_in_line(obstacle.line, obstacle.queue, None)?, obstacle.queue))
     }
 
@@ -113,6 +127,7 @@ impl Limiter {
         prepared: &Prepared,
         ruling: &Ruling,
         queued: &Queued,
+        before: &UnderWay,
         left: Option<Nanos>,
     ) -> Option<Obstacle> {
         let mut worst: Option<Obstacle> = None;
@@ -120,7 +135,8 @@ impl Limiter {
             let &(_, line, queue) = queued.iter().find(|(rule, ..)| *rule == usage.index())?;
             let left = left.unwrap_or(queue.max_wait);
             let settles = prepared.rules.get(usage.index()).is_some_and(|rule| rule.settle.is_some());
-            let are_open = settles && self.inner.open.is_open(line);
+            // Those who were under way may have given back since, too late for this answer.
+            let are_open = settles && (before.contains(&line) || self.inner.open.is_open(line));
             let look = match (usage.outcome(), usage.wait()) {
                 (Outcome::InFlight, _) => left,
                 (Outcome::Spent, Some(retry)) if retry <= left && !queue.outcomes_only => retry,
@@ -177,9 +193,10 @@ impl Limiter {
         let mut look = most;
         loop {
             if place.has_turn() {
+                let before = self.under_way(queued);
                 let ruling = self.attempt_held(policy, prepared, asked).await;
                 let left = most.saturating_sub(self.monotonic().saturating_sub(began));
-                let obstacle = self.obstacle_of(prepared, &ruling, queued, Some(left));
+                let obstacle = self.obstacle_of(prepared, &ruling, queued, &before, Some(left));
                 let Some(obstacle) = obstacle.filter(|_| !ruling.decision.is_allowed()) else { return ruling };
                 look = obstacle.look;
                 if obstacle.line != place.line() {

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::{Limiter, StoreHandle};
 use crate::few::Few;
-use crate::store::{Answer, Charged, Lease, Operation, Reply, StoreError};
+use crate::store::{Answer, BoxFuture, Charged, Lease, Operation, Reply, StoreError};
 
 /// The slots of concurrent limits that a request holds. They are given back when it is dropped,
 /// however that comes about: at the end of a body, by cancellation, by a panic.
@@ -183,20 +183,47 @@ impl Limiter {
             .collect();
         #[cfg(feature = "wait")]
         let lines = self.lines_of(charges.iter().map(|(charge, _)| charge));
-        self.settle_charges(charges, receipt.local);
+        let _: Settled = self.settle_charges(charges, receipt.local);
         #[cfg(feature = "wait")]
         lines.into_iter().for_each(|line| self.inner.lines.ring(line));
     }
 
     /// Changes charges after the fact. Submitted is under way; nobody waits for the answer.
-    pub(super) fn settle_charges(&self, charges: SmallVec<[(Charged, i64); 2]>, local: bool) {
+    pub(super) fn settle_charges(&self, charges: SmallVec<[(Charged, i64); 2]>, local: bool) -> Settled {
         let now = self.inner.clock.read(charges.iter().any(|(charge, _)| charge.params.needs_wall()));
         match (&self.inner.store, self.inner.stand_in.get()) {
             (_, Some(stand_in)) if local => stand_in.settle(now, &charges),
             (StoreHandle::Memory(store), _) => store.settle(now, &charges),
             (StoreHandle::Other(store), _) => {
-                let _: Reply<_> = store.submit(Operation::Settle { now, charges });
+                if let Reply::Later(answer) = store.submit(Operation::Settle { now, charges }) {
+                    return Settled::UnderWay(answer);
+                }
             }
         }
+        Settled::Done
+    }
+}
+
+/// What has become of a change after the fact.
+pub(crate) enum Settled {
+    /// It is carried out, or never will be.
+    Done,
+    /// It is on its way to the store, whether anybody waits for the answer or not.
+    UnderWay(BoxFuture<Result<Answer, StoreError>>),
+}
+
+impl Settled {
+    /// Drops `kept` when the store has answered; at once where nobody can wait for that.
+    pub(crate) fn keeping(self, kept: impl Send + 'static) {
+        let Settled::UnderWay(answer) = self else { return };
+        #[cfg(any(feature = "remote", feature = "wait"))]
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let _: Result<Answer, StoreError> = answer.await;
+                drop(kept);
+            });
+            return;
+        }
+        drop((answer, kept));
     }
 }

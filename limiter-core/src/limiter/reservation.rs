@@ -8,6 +8,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::Limiter;
 use super::ask::Questions;
+use super::permit::Settled;
 use super::prepared::{Prepared, PreparedRule};
 use super::ruling::{Ruling, charged, unknown_reply, usage};
 use crate::decision::{Decision, Outcome};
@@ -96,8 +97,8 @@ impl Limiter {
     }
 
     /// Changes one charge after the fact.
-    pub(crate) fn settle_charge(&self, charge: Charged, units: i64, local: bool) {
-        self.settle_charges(smallvec![(charge, units)], local);
+    pub(crate) fn settle_charge(&self, charge: Charged, units: i64, local: bool) -> Settled {
+        self.settle_charges(smallvec![(charge, units)], local)
     }
 
     /// How many requests are under way that are yet to be settled, of all keys and rules.

@@ -27,6 +27,13 @@
 //! What was refused counts nowhere: not here, since nothing was charged, and not when a limit
 //! further in refuses what this one let pass, since that gives the whole charge back.
 //!
+//! # At a store that processes share
+//!
+//! Whoever waits waits for requests under way in its own process. A process that the store refused
+//! remembers that until the quota has room by itself. What this process gives back ends that at once;
+//! what another gives back does not, unless the store is asked about every request, as
+//! `FleetOptions::without_denial_cache` has it.
+//!
 //! # Requests that nobody settles
 //!
 //! A request that ends without an answer (the client went away, the handler panicked) counts as it

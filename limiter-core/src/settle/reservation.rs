@@ -140,11 +140,11 @@ impl Open {
         let signed = |units: u64| i64::try_from(units).unwrap_or(i64::MAX);
         let units = signed(cost).saturating_sub(signed(reserved.charge.cost));
         let correction = Correction { rule: reserved.rule, until: reserved.charge.until, units };
+        // Its place is free when the charge is: no more pass than was promised, and whoever waits for
+        // what is given back finds it.
         if units != 0 {
-            self.limiter.settle_charge(reserved.charge, units, reserved.local);
+            self.limiter.settle_charge(reserved.charge, units, reserved.local).keeping(reserved.place);
         }
-        // Its place is free when the charge is, so that no more pass than was promised.
-        drop(reserved.place);
         correction
     }
 }
