@@ -1,129 +1,32 @@
-//! Barriers, and the counters that limiters are made of, replayed call by call.
+//! Barriers, and the counters that limiters are made of.
 
-use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
-use limiter_core::Barrier;
 use limiter_core::store::memory::{MemoryBarriers, MemoryCounters};
-use limiter_core::store::{Arrival, Counters, Lifetime, Reply, Waited};
 use limiter_core::time::TokioClock;
-use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::{Instant, sleep_until};
 
-use crate::cases::{id, load, millis, steps};
+use crate::cases::load;
+use crate::parties::{barrier_case, counter_case};
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }
 
-fn lifetime(config: &Value) -> Lifetime {
-    Lifetime::new(Duration::from_millis(millis(&config["ttl_ms"]))).unwrap()
-}
-
-/// What a call says where `cleared` was recorded: where no barrier was, that was a mistake, and ours
-/// says so.
-fn told(cleared: bool, missing: bool) -> Value {
-    json!({ "cleared": cleared || missing })
-}
-
-async fn barrier_case(case: &Value) -> usize {
-    let store = MemoryBarriers::with_clock(TokioClock::new(), 100);
-    let handle = |config: &Value| Barrier::new(store.clone(), "b").lifetime(lifetime(config));
-    let handles: HashMap<String, Barrier> = match case["limiters"].as_object() {
-        Some(several) => several.iter().map(|(name, config)| (name.clone(), handle(config))).collect(),
-        None => [(String::new(), handle(&case["config"]))].into(),
-    };
-    let start = Instant::now();
-    // What is missing may only be taken for cleared in recordings of that mistake.
-    let mistaken = case["class"] != "core";
-    let mut waits = Vec::new();
-    for step in steps(case) {
-        sleep_until(start + Duration::from_millis(millis(&step["at_ms"]))).await;
-        let (place, expect) = (format!("{} at {}", id(case), step["at_ms"]), step["expect"].clone());
-        let barrier = handles[step["limiter"].as_str().unwrap_or("")].clone();
-        match step["op"].as_str().unwrap() {
-            "create" => match u32::try_from(step["parties"].as_i64().unwrap()).ok().and_then(NonZeroU32::new) {
-                Some(parties) => {
-                    assert_eq!(json!({ "created": barrier.create(parties).await.unwrap() }), expect, "{place}");
-                }
-                None => assert_eq!(expect["error"], "AssertionError", "{place}"),
-            },
-            "wait" => {
-                let arrival = barrier.arrive_unnamed().await.unwrap();
-                let missing = arrival == Arrival::NoSuchBarrier;
-                assert!(mistaken || !missing, "{place}");
-                assert_eq!(told(arrival.is_cleared(), missing), expect, "{place}");
-            }
-            "wait_blocking" => waits.push(tokio::spawn({
-                let (party, step) = (step["party"].as_str().unwrap().to_owned(), step.clone());
-                async move {
-                    let began = Instant::now();
-                    let timeout = step["timeout_ms"].as_u64().map_or(Duration::MAX, Duration::from_millis);
-                    let waited = barrier.wait(&party, timeout).await.unwrap();
-                    let missing = waited == Waited::NoSuchBarrier;
-                    assert!(mistaken || !missing, "{place}");
-                    let took = u64::try_from(began.elapsed().as_millis()).unwrap();
-                    assert_eq!(json!(waited == Waited::Cleared || missing), expect["cleared"], "{place}");
-                    assert_eq!(json!(took), expect["returned_after_ms_about"], "{place}");
-                }
-            })),
-            other => panic!("{place}: unknown operation {other}"),
-        }
-        // Parties that wait begin to before the next step.
-        tokio::task::yield_now().await;
-    }
-    for wait in waits {
-        wait.await.unwrap();
-    }
-    steps(case).len()
-}
-
 #[test]
 fn barriers_come_out_as_recorded_and_missing_ones_are_told_apart() {
     let (_, cases) = load(include_str!("../../../tests/vectors/dramatiq_barrier.json"));
-    let steps: usize = cases.iter().map(|case| runtime().block_on(barrier_case(case))).sum();
+    let play =
+        async |case| barrier_case(case, MemoryBarriers::with_clock(TokioClock::new(), 100), Duration::ZERO).await;
+    let steps: usize = cases.iter().map(|case| runtime().block_on(play(case))).sum();
     assert_eq!((cases.len(), steps), BARRIERS);
-}
-
-fn now<T>(reply: Reply<T>) -> T {
-    match reply {
-        Reply::Now(answer) => answer,
-        Reply::Later(_) => panic!("counters in memory answer at once"),
-    }
-}
-
-async fn counter_case(case: &Value) -> usize {
-    let counters = MemoryCounters::with_clock(TokioClock::new(), 100);
-    let start = Instant::now();
-    for step in steps(case) {
-        sleep_until(start + Duration::from_millis(millis(&step["at_ms"]))).await;
-        let key = step["key"].as_str().unwrap();
-        let whole = |name: &str| step[name].as_i64().unwrap();
-        let amount = || u32::try_from(millis(&step["amount"])).unwrap();
-        let answer = match step["op"].as_str().unwrap() {
-            "get" => json!({ "value": now(counters.get(key)).unwrap() }),
-            "add" => json!({ "ok": now(counters.add(key, whole("value"), lifetime(step))).unwrap() }),
-            "incr" => json!({ "ok": now(counters.incr(key, amount(), whole("maximum"), lifetime(step))).unwrap() }),
-            "decr" => json!({ "ok": now(counters.decr(key, amount(), whole("minimum"), lifetime(step))).unwrap() }),
-            "incr_and_sum" => {
-                let keys = step["keys"].as_array().unwrap().iter();
-                let keys: Vec<String> = keys.map(|key| key.as_str().unwrap().to_owned()).collect();
-                let reply = counters.incr_and_sum(key, &keys, amount(), whole("maximum"), lifetime(step));
-                json!({ "ok": now(reply).unwrap() })
-            }
-            other => panic!("{}: unknown operation {other}", id(case)),
-        };
-        assert_eq!(answer, step["expect"], "{} at {}: {step}", id(case), step["at_ms"]);
-    }
-    steps(case).len()
 }
 
 #[test]
 fn counters_come_out_as_recorded() {
     let (_, cases) = load(include_str!("../../../tests/vectors/dramatiq_backend.json"));
-    let steps: usize = cases.iter().map(|case| runtime().block_on(counter_case(case))).sum();
+    let play = async |case| counter_case(case, &MemoryCounters::with_clock(TokioClock::new(), 100)).await;
+    let steps: usize = cases.iter().map(|case| runtime().block_on(play(case))).sum();
     assert_eq!((cases.len(), steps), COUNTERS);
 }
 
