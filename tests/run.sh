@@ -19,6 +19,9 @@ missing() { ! command -v "$1" >/dev/null 2>&1; }
 packages=()
 missing curl && packages+=(curl)
 missing cc && packages+=(build-essential)
+# Certificates of servers under TLS, and the checker of what Prometheus reads.
+missing openssl && packages+=(openssl)
+missing promtool && packages+=(prometheus)
 # Proxies that clients are looked for behind.
 missing nginx && packages+=(nginx-light)
 missing haproxy && packages+=(haproxy)

@@ -36,31 +36,43 @@ pub(crate) enum Value {
     Str(LitStr),
 }
 
+/// Reads arguments with commas between them, and goes on behind those that cannot be read. Whether
+/// there were such.
+pub(crate) fn separated(
+    tokens: TokenStream,
+    errors: &mut Errors,
+    mut argument: impl FnMut(ParseStream<'_>) -> syn::Result<()>,
+) -> bool {
+    let mut is_partial = false;
+    let parser = |input: ParseStream<'_>| {
+        while !input.is_empty() {
+            if let Err(error) = argument(input) {
+                errors.add(error);
+                is_partial = true;
+                skip_to_comma(input);
+            }
+            if !input.is_empty()
+                && let Err(error) = input.parse::<Token![,]>()
+            {
+                let found = found(input);
+                errors.at(error.span(), format!("expected `,` between two arguments, found `{found}`"));
+                is_partial = true;
+                skip_to_comma(input);
+                let _ = input.parse::<Option<Token![,]>>();
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = parser.parse2(tokens) {
+        errors.add(error);
+    }
+    is_partial
+}
+
 impl Arguments {
     pub(crate) fn parse(tokens: TokenStream, span: Span, errors: &mut Errors) -> Self {
         let mut arguments = Arguments { span, quotas: None, is_partial: false, named: Vec::new() };
-        let parser = |input: ParseStream<'_>| {
-            while !input.is_empty() {
-                if let Err(error) = arguments.argument(input) {
-                    errors.add(error);
-                    arguments.is_partial = true;
-                    skip_to_comma(input);
-                }
-                if !input.is_empty()
-                    && let Err(error) = input.parse::<Token![,]>()
-                {
-                    let found = found(input);
-                    errors.at(error.span(), format!("expected `,` between two arguments, found `{found}`"));
-                    arguments.is_partial = true;
-                    skip_to_comma(input);
-                    let _ = input.parse::<Option<Token![,]>>();
-                }
-            }
-            Ok(())
-        };
-        if let Err(error) = parser.parse2(tokens) {
-            errors.add(error);
-        }
+        arguments.is_partial = separated(tokens, errors, |input| arguments.argument(input));
         arguments
     }
 

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
+use syn::Path;
 
 use crate::errors::Errors;
 use crate::names::Argument;
@@ -13,18 +14,9 @@ pub(crate) fn root(stack: &[Arguments], errors: &mut Errors) -> TokenStream {
         match arguments.value(Argument::Crate, errors) {
             None => {}
             Some(Value::Path(path)) => {
-                let first = path.segments.first().map(|segment| segment.ident.to_string());
-                if path.leading_colon.is_some() || first.as_deref() == Some("crate") {
-                    return path.to_token_stream();
+                if let Some(path) = absolute(path, errors) {
+                    return path;
                 }
-                let text = path.to_token_stream().to_string().replace(' ', "");
-                errors.on(
-                    path,
-                    format!(
-                        "`crate` takes an absolute path, found `{text}`; write `crate = ::{text}` for a crate, \
-                         or `crate = crate::{text}` for a module of this one"
-                    ),
-                );
             }
             Some(value) => errors.on(
                 value,
@@ -36,4 +28,21 @@ pub(crate) fn root(stack: &[Arguments], errors: &mut Errors) -> TokenStream {
         }
     }
     quote!(::limiter_tower)
+}
+
+/// The path, if it means the same wherever it stands.
+pub(crate) fn absolute(path: &Path, errors: &mut Errors) -> Option<TokenStream> {
+    let first = path.segments.first().map(|segment| segment.ident.to_string());
+    if path.leading_colon.is_some() || first.as_deref() == Some("crate") {
+        return Some(path.to_token_stream());
+    }
+    let text = path.to_token_stream().to_string().replace(' ', "");
+    errors.on(
+        path,
+        format!(
+            "`crate` takes an absolute path, found `{text}`; write `crate = ::{text}` for a crate, \
+             or `crate = crate::{text}` for a module of this one"
+        ),
+    );
+    None
 }

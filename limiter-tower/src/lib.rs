@@ -100,7 +100,7 @@ pub use limiter_core::{
     Usage, Warning,
 };
 pub use limiter_core::{Barrier, Claim, Exceeded, Held, RateLimitExceeded};
-pub use limiter_core::{access, event, key, limiter, queue, quota, settle, store, time};
+pub use limiter_core::{access, bucketed, event, key, limiter, queue, quota, settle, store, subject, time};
 
 #[cfg(feature = "axum")]
 pub use crate::axum::{

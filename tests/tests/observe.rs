@@ -52,8 +52,8 @@ async fn what_prometheus_scrapes_is_sound_and_has_what_the_dashboard_charts() {
     }
     let charted = charted();
     assert!(charted.len() > 8);
-    // Those that need a tracker or a store on the network are not on this page.
-    let elsewhere = ["limiter_violations_", "limiter_store_", "limiter_degraded_"];
+    // Those that need a tracker, a store on the network or somebody in line are not on this page.
+    let elsewhere = ["limiter_violations_", "limiter_store_", "limiter_degraded_", "limiter_wait_"];
     for name in charted.iter().filter(|name| !elsewhere.iter().any(|start| name.starts_with(start))) {
         assert!(page.body.contains(name.as_str()), "{name} in\n{}", page.body);
     }
@@ -100,6 +100,7 @@ fn one_command_records_a_load_and_answers_the_ready_queries() {
     for part in [
         "limiter_decisions_total{rule=\"api-write\",outcome=\"spent\"} 34",
         "limiter_decisions_total{rule=\"login\",outcome=\"spent\"} 6",
+        "limiter_violations_pending ",
         " lost",
         "== limiter-core/sql/queries/trend_per_hour.sql",
     ] {

@@ -129,3 +129,14 @@ fn a_bad_value_stops_the_start_and_says_why() {
         assert!(error.contains(variable) && error.contains(value) && error.contains(reason), "{error}");
     }
 }
+
+#[test]
+fn a_store_or_a_database_that_it_was_built_without_stops_the_start_and_shows_no_password() {
+    for (variable, feature) in [("REDIS_URL", "redis"), ("DATABASE_URL", "postgres")] {
+        let output = run(quickstart(), &[(variable, "somewhere://user:secret@host/")]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{variable} was ignored");
+        assert!(error.contains(variable) && error.contains(&format!("--features {feature}")), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+}

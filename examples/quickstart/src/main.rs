@@ -57,7 +57,7 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         builder = builder.store(limiter_tower::RedisStore::builder(shared.url).fleet(fleet).connect().await?);
     }
     let limiter = builder.build();
-    let app = api::app().layer(LimiterLayer::new(limiter.clone())).merge(numbers.route(&limiter));
+    let app = api::app().layer(LimiterLayer::new(limiter.clone())).merge(numbers.route(&limiter, recording.as_ref()));
     let served = listen(app, settings.port).await;
     if let Some(recording) = recording {
         recording.end().await;

@@ -11,6 +11,8 @@ mod nothing {
     use limiter_tower::Limiter;
     use limiter_tower::limiter::LimiterBuilder;
 
+    use crate::recording::Recording;
+
     /// Without the feature there are none.
     pub struct Numbers;
 
@@ -23,7 +25,7 @@ mod nothing {
             builder
         }
 
-        pub fn route(self, _limiter: &Limiter) -> Router {
+        pub fn route(self, _limiter: &Limiter, _recording: Option<&Recording>) -> Router {
             Router::new()
         }
     }
@@ -38,6 +40,8 @@ mod prometheus {
     use limiter_tower::limiter::LimiterBuilder;
     use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+    use crate::recording::Recording;
+
     pub struct Numbers(PrometheusHandle);
 
     impl Numbers {
@@ -45,9 +49,11 @@ mod prometheus {
         pub fn start() -> Result<Self, String> {
             let ratios = Matcher::Full("limiter_remaining_ratio".to_owned());
             let waits = Matcher::Full("limiter_retry_after_seconds".to_owned());
+            let held = Matcher::Full("limiter_wait_seconds".to_owned());
             let recorder = PrometheusBuilder::new()
                 .set_buckets_for_metric(ratios, &[0.0, 0.05, 0.1, 0.2, 0.5, 0.8, 1.0])
                 .and_then(|builder| builder.set_buckets_for_metric(waits, &[0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 3600.0]))
+                .and_then(|builder| builder.set_buckets_for_metric(held, &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0]))
                 .and_then(PrometheusBuilder::install_recorder);
             recorder.map(Numbers).map_err(|error| error.to_string())
         }
@@ -57,10 +63,13 @@ mod prometheus {
         }
 
         /// A route that no limit is on. In production, serve it where only the scraper can reach it.
-        pub fn route(self, limiter: &Limiter) -> Router {
-            let limiter = limiter.clone();
+        pub fn route(self, limiter: &Limiter, recording: Option<&Recording>) -> Router {
+            let (limiter, sample_records) = (limiter.clone(), recording.map(Recording::sampler));
             let page = move || {
                 sample(&limiter);
+                if let Some(sample_records) = &sample_records {
+                    sample_records();
+                }
                 std::future::ready(self.0.render())
             };
             Router::new().route("/metrics", get(page))

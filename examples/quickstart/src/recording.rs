@@ -23,6 +23,11 @@ mod nowhere {
             builder
         }
 
+        #[cfg(feature = "metrics")]
+        pub fn sampler(&self) -> impl Fn() + Clone + Send + Sync + 'static {
+            || {}
+        }
+
         pub async fn end(self) {}
     }
 }
@@ -47,6 +52,13 @@ mod postgres {
 
         pub fn observe(&self, builder: LimiterBuilder) -> LimiterBuilder {
             builder.observer(self.0.clone())
+        }
+
+        /// What passes its numbers on when they are read.
+        #[cfg(feature = "metrics")]
+        pub fn sampler(&self) -> impl Fn() + Clone + Send + Sync + 'static {
+            let tracker = self.0.clone();
+            move || limiter_tower::event::metrics::sample_tracker(&tracker)
         }
 
         /// Writes what is left.

@@ -84,6 +84,8 @@ impl Settings {
                 (1..=86_400).contains(seconds)
             })?;
         let flush_every = Duration::from_secs(seconds.unwrap_or(60));
+        #[cfg(not(feature = "redis"))]
+        shared()?;
         Ok(Settings {
             port,
             limiter: builder,
@@ -92,6 +94,20 @@ impl Settings {
             #[cfg(feature = "redis")]
             shared: shared()?,
         })
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+fn shared() -> Result<(), SettingError> {
+    match text("REDIS_URL")? {
+        None => Ok(()),
+        // Limits for each process alone would pass for limits of the fleet.
+        Some(_) => Err(SettingError {
+            variable: "REDIS_URL",
+            // It may hold a password.
+            value: "..".to_owned(),
+            reason: "this program was built without it; run it with `--features redis`".to_owned(),
+        }),
     }
 }
 

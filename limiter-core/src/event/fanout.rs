@@ -4,7 +4,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use super::Warning;
-use super::observer::{self, Event, Observer, StoreFailure, StoreRecovery};
+use super::observer::{self, Event, Observer, StoreFailure, StoreRecovery, WaitOver};
 
 /// Tells several observers, in the order in which they were added.
 ///
@@ -49,6 +49,10 @@ impl Observer for Observers {
 
     fn on_store_recovery(&self, recovery: &StoreRecovery) {
         self.all.iter().for_each(|observer| observer.on_store_recovery(recovery));
+    }
+
+    fn on_wait(&self, wait: &WaitOver) {
+        self.all.iter().for_each(|observer| observer.on_wait(wait));
     }
 
     fn on_warning(&self, warning: &Warning) {

@@ -14,5 +14,5 @@ pub mod violation;
 mod warning;
 
 pub use fanout::Observers;
-pub use observer::{Event, Observer, StoreFailure, StoreRecovery, WarnOnly};
+pub use observer::{Event, Observer, StoreFailure, StoreRecovery, WaitOver, WarnOnly};
 pub use warning::Warning;

@@ -34,6 +34,12 @@ pub trait Observer: Send + Sync + 'static {
         let _ = recovery;
     }
 
+    /// Somebody stood in line, and that is over: a request that was held, or one who acquires. Not told
+    /// of those who left the line because they were dropped.
+    fn on_wait(&self, wait: &WaitOver) {
+        let _ = wait;
+    }
+
     /// Something should be mended. Called once for each cause.
     fn on_warning(&self, warning: &Warning) {
         print(warning);
@@ -96,6 +102,16 @@ pub struct StoreRecovery {
     pub outage: Duration,
     /// How many decisions were made without it.
     pub decisions: u64,
+}
+
+/// The end of a time in line.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct WaitOver {
+    /// How long it took, on this limiter's clock.
+    pub waited: Duration,
+    /// Whether it was worth the while.
+    pub allowed: bool,
 }
 
 /// The observer of a limiter that has no other: passes warnings on to standard error.

@@ -168,8 +168,10 @@ impl Limiter {
     ) -> Reply<Ruling> {
         let (limiter, policy, asked) = (self.clone(), policy.clone(), mem::take(asked));
         Reply::Later(Box::pin(async move {
+            let arrived = limiter.monotonic();
             let ruling = limiter.wait_in_line(&policy, &asked, &queued, place, queue.max_wait).await;
             limiter.tell_at_last(&asked, &ruling.decision, None);
+            limiter.tell_wait(arrived, ruling.decision.is_allowed());
             ruling
         }))
     }

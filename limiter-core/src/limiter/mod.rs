@@ -218,6 +218,15 @@ impl Limiter {
         }
     }
 
+    /// What the store counts of its own doings: [`Store::totals`].
+    #[cfg(feature = "metrics")]
+    pub(crate) fn store_totals(&self) -> Vec<(&'static str, u64)> {
+        match &self.inner.store {
+            StoreHandle::Memory(store) => store.totals(),
+            StoreHandle::Other(store) => store.totals(),
+        }
+    }
+
     /// A policy as this limiter carries it out. The first limiter that a policy meets is found with the
     /// policy itself, since most meet no other.
     #[inline]

@@ -20,6 +20,7 @@ use super::exceeded::{Exceeded, RateLimitExceeded};
 use super::held::Held;
 use super::line::{LineFull, Place, Rules};
 use super::obstacle::{Obstacle, Path};
+use crate::event::WaitOver;
 use crate::key::Key;
 use crate::policy::Policy;
 use crate::store::{Charged, Mode, Reply, Subject};
@@ -143,7 +144,7 @@ impl Limiter {
     async fn wait_for(&self, claim: &Claim, wait: Wait) -> Result<Held, RateLimitExceeded> {
         let arrived = self.inner.clock.read(false).monotonic;
         let paths = self.paths_of(claim);
-        let mut obstacle = match self.first_occupied(&paths) {
+        let obstacle = match self.first_occupied(&paths) {
             Some(line) if wait.longest.is_zero() => {
                 let reason =
                     if self.inner.lines.len(line) < wait.queue { Exceeded::OthersWait } else { Exceeded::QueueFull };
@@ -160,9 +161,23 @@ impl Limiter {
                 }
             },
         };
+        let place = self.stand(claim, &obstacle, None, wait)?;
+        let came = self.wait_in_line_for(claim, &paths, arrived, obstacle, place, wait).await;
+        self.tell_wait(arrived, came.is_ok());
+        came
+    }
+
+    async fn wait_in_line_for(
+        &self,
+        claim: &Claim,
+        paths: &[Path],
+        arrived: Nanos,
+        mut obstacle: Obstacle,
+        mut place: Place,
+        wait: Wait,
+    ) -> Result<Held, RateLimitExceeded> {
         let mut timeout = pin!(sleep(wait.longest));
         let mut seen = None;
-        let mut place = self.stand(claim, &obstacle, None, wait)?;
         loop {
             let pause = if place.has_turn() && seen.is_some() { obstacle.pause() } else { None };
             match next(&place, timeout.as_mut(), pause).await {
@@ -174,7 +189,7 @@ impl Limiter {
                     return Err(self.refuse(granted, Exceeded::TimedOut, self.since(arrived)));
                 }
             }
-            let granted = match self.attempt(claim, &paths, arrived).await? {
+            let granted = match self.attempt(claim, paths, arrived).await? {
                 Attempt::Held(held) => return Ok(held),
                 Attempt::Refused(granted, found) => {
                     obstacle = found;
@@ -207,6 +222,13 @@ impl Limiter {
     /// Whoever waits already has been here for longer.
     pub(super) fn first_occupied(&self, paths: &[Path]) -> Option<u64> {
         paths.iter().map(|path| path.line).find(|line| self.inner.lines.len(*line) > 0)
+    }
+
+    /// Tells the observer that a time in line is over.
+    pub(super) fn tell_wait(&self, arrived: Nanos, allowed: bool) {
+        if let Some(observer) = &self.inner.observer {
+            observer.on_wait(&WaitOver { waited: self.since(arrived), allowed });
+        }
     }
 
     fn since(&self, arrived: Nanos) -> Duration {

@@ -103,6 +103,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     fn stand_in(&self) -> Arc<StandIn> {
         Arc::new(StandIn::alone())
     }
+
+    /// What this store has counted of its own doings, for dashboards: a few names that never change,
+    /// each with a number that only goes up. A store around another hands on what that one says.
+    fn totals(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 }
 
 /// Who is meant by an operation.
@@ -434,6 +440,18 @@ impl StoreError {
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.kind == StoreErrorKind::Timeout
+    }
+
+    /// What went wrong, in one word of a few: for labels.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self.kind {
+            StoreErrorKind::Foreign => "foreign",
+            StoreErrorKind::LeftAlone => "left_alone",
+            StoreErrorKind::Timeout => "timeout",
+            StoreErrorKind::Unavailable => "unavailable",
+            StoreErrorKind::Unsupported => "unsupported",
+        }
     }
 
     /// Whether the store failed as a whole, rather than at this operation alone.

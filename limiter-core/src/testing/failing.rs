@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::store::{Answer, Capabilities, Operation, Reply, Store, StoreError};
+use crate::algorithm::Params;
+use crate::store::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError, Subject};
 
 /// How a store fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Failure {
     Timeout,
     /// It cannot be reached, and does nothing.
     Unavailable,
+    /// It holds something under this key that nobody can decide by, and does nothing.
+    Foreign,
 }
 
 /// A store around another that fails, or answers late, when its [`Switch`] says so.
@@ -118,6 +121,7 @@ impl<S: Store> Store for FailingStore<S> {
                 let _: Reply<_> = self.inner.submit(operation);
                 Reply::Now(Err(StoreError::timeout()))
             }
+            Some(Failure::Foreign) => Reply::Now(Err(StoreError::foreign(io::Error::from(io::ErrorKind::InvalidData)))),
             Some(Failure::Unavailable) => {
                 Reply::Now(Err(StoreError::unavailable(io::Error::from(io::ErrorKind::ConnectionRefused))))
             }
@@ -133,6 +137,18 @@ impl<S: Store> Store for FailingStore<S> {
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
+    }
+
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        self.inner.shard_of(subject, params)
+    }
+
+    fn stand_in(&self) -> Arc<StandIn> {
+        self.inner.stand_in()
+    }
+
+    fn totals(&self) -> Vec<(&'static str, u64)> {
+        self.inner.totals()
     }
 }
 

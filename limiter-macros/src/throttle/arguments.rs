@@ -3,12 +3,12 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
+use syn::parse::ParseStream;
 use syn::{Ident, Lit, LitInt, LitStr, Token};
 
 use super::words::{self, Word};
 use crate::errors::Errors;
-use crate::parse::{Value, found, skip_to_comma};
+use crate::parse::{Value, found, separated};
 
 /// The arguments, each at most once.
 #[derive(Default)]
@@ -23,28 +23,7 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut arguments = Arguments::default();
-        let parser = |input: ParseStream<'_>| {
-            while !input.is_empty() {
-                if let Err(error) = arguments.argument(input) {
-                    errors.add(error);
-                    arguments.is_partial = true;
-                    skip_to_comma(input);
-                }
-                if !input.is_empty()
-                    && let Err(error) = input.parse::<Token![,]>()
-                {
-                    let found = found(input);
-                    errors.at(error.span(), format!("expected `,` between two arguments, found `{found}`"));
-                    arguments.is_partial = true;
-                    skip_to_comma(input);
-                    let _ = input.parse::<Option<Token![,]>>();
-                }
-            }
-            Ok(())
-        };
-        if let Err(error) = parser.parse2(tokens) {
-            errors.add(error);
-        }
+        arguments.is_partial = separated(tokens, errors, |input| arguments.argument(input));
         arguments
     }
 

@@ -12,6 +12,7 @@ use crate::item::Item;
 use crate::model::{ALGORITHMS, Algorithm, is_wire_name, mismatch};
 use crate::names::closest;
 use crate::parse::Value;
+use crate::path::absolute;
 
 /// A valid use of the attribute.
 pub(super) struct Model {
@@ -232,15 +233,9 @@ fn root(arguments: &Arguments, errors: &mut Errors) -> TokenStream {
     match arguments.value(Word::Crate, errors) {
         None => {}
         Some(Value::Path(path)) => {
-            let first = path.segments.first().map(|segment| segment.ident.to_string());
-            if path.leading_colon.is_some() || first.as_deref() == Some("crate") {
-                return path.to_token_stream();
+            if let Some(path) = absolute(path, errors) {
+                return path;
             }
-            let text = path.to_token_stream().to_string().replace(' ', "");
-            errors.on(
-                path,
-                format!("`crate` takes an absolute path, found `{text}`; write `crate = ::{text}` for a crate, or `crate = crate::{text}` for a module of this one"),
-            );
         }
         Some(value) => errors.on(value, unfit(Word::Crate, "a path", value)),
     }

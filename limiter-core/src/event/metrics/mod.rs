@@ -21,10 +21,13 @@
 //! | `limiter_remaining_ratio` | histogram | `rule` | what allowed requests left of the quota, 0 to 1 |
 //! | `limiter_retry_after_seconds` | histogram | `rule` | the wait that refused requests were told |
 //! | `limiter_degraded_total` | counter | | decisions that something else than the store made |
-//! | `limiter_store_failures_total` | counter | `kind` | `timeout` or `unavailable` |
+//! | `limiter_store_failures_total` | counter | `kind` | `timeout`, `unavailable`, `left_alone`, `foreign` (the key holds what is not ours) or `unsupported` |
 //! | `limiter_store_outage_seconds` | histogram | | how long the store was away, told when it is back |
 //! | `limiter_store_seconds` | histogram | `operation` | how long a [`Timed`] store took |
+//! | `limiter_wait_seconds` | histogram | `outcome` | how long those stood in line who had to, allowed or denied in the end |
 //! | `limiter_warnings_total` | counter | `code` | [warnings](crate::Warning) |
+//! | `limiter_waiting`, `limiter_unsettled` | gauge | | how many stand in line, and how many requests are yet to be settled, by [`sample`] |
+//! | `limiter_store_events_total` | counter | `event` | what a store on the network counts of itself, such as `connections` or `timeouts`, by [`sample`] |
 //! | `limiter_keys`, `limiter_log_bytes` | gauge | | what the [memory store](crate::store::memory) holds, by [`sample`] |
 //! | `limiter_pruned_total`, `limiter_evicted_total`, `limiter_shared_total`, `limiter_turned_away_total` | counter | | what it did for want of room, by [`sample`] |
 //! | `limiter_violations_..` | | | how the [violation tracker](crate::event::violation) does, by `sample_tracker` |
@@ -37,7 +40,7 @@ mod timed;
 use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
 
 use super::per_rule::PerRule;
-use super::{Event, Observer, StoreFailure, StoreRecovery, WarnOnly, Warning};
+use super::{Event, Observer, StoreFailure, StoreRecovery, WaitOver, WarnOnly, Warning};
 use crate::decision::{Decision, Outcome, Source, Usage};
 
 pub use sample::sample;
@@ -59,12 +62,21 @@ struct RuleMetrics {
     retry_after: Histogram,
 }
 
-/// In the order of [`place`].
-const OUTCOMES: [&str; 9] =
-    ["allowed", "spent", "never_fits", "no_key", "no_room", "store_failed", "shadow_denied", "in_flight", "queued"];
+/// What a rule can say, with its label; `None` is what a rule in shadow would have refused.
+const OUTCOMES: [(Option<Outcome>, &str); 9] = [
+    (Some(Outcome::Allowed), "allowed"),
+    (Some(Outcome::Spent), "spent"),
+    (Some(Outcome::NeverFits), "never_fits"),
+    (Some(Outcome::NoKey), "no_key"),
+    (Some(Outcome::NoRoom), "no_room"),
+    (Some(Outcome::StoreFailed), "store_failed"),
+    (Some(Outcome::InFlight), "in_flight"),
+    (Some(Outcome::Queued), "queued"),
+    (SHADOW_DENIED, "shadow_denied"),
+];
 
-/// The place of what a rule in shadow would have refused.
-const SHADOW_DENIED: usize = 8;
+/// What a rule in shadow would have refused.
+const SHADOW_DENIED: Option<Outcome> = None;
 
 /// What is left of a quota that is nearly spent.
 const NEAR: f64 = 0.2;
@@ -81,13 +93,14 @@ impl Metrics {
         describe_counter!("limiter_warnings_total", "Things to be mended, by code.");
         describe_histogram!("limiter_remaining_ratio", "What allowed requests left of the quota.");
         describe_histogram!("limiter_retry_after_seconds", Unit::Seconds, "The wait that refused requests were told.");
+        describe_histogram!("limiter_wait_seconds", Unit::Seconds, "How long those stood in line who had to.");
         Metrics { rules: PerRule::new() }
     }
 
     fn rule(&self, usage: &Usage) -> std::sync::Arc<RuleMetrics> {
         self.rules.of(usage.name(), |rule| RuleMetrics {
             outcomes: OUTCOMES
-                .map(|outcome| counter!("limiter_decisions_total", "rule" => rule.to_owned(), "outcome" => outcome)),
+                .map(|(_, label)| counter!("limiter_decisions_total", "rule" => rule.to_owned(), "outcome" => label)),
             near_limit: counter!("limiter_near_limit_total", "rule" => rule.to_owned()),
             remaining: histogram!("limiter_remaining_ratio", "rule" => rule.to_owned()),
             retry_after: histogram!("limiter_retry_after_seconds", "rule" => rule.to_owned()),
@@ -96,9 +109,11 @@ impl Metrics {
 }
 
 impl RuleMetrics {
-    fn count(&self, place: usize) {
-        if let Some(counter) = self.outcomes.get(place) {
-            counter.increment(1);
+    fn count(&self, said: Option<Outcome>) {
+        for ((outcome, _), counter) in OUTCOMES.iter().zip(&self.outcomes) {
+            if *outcome == said {
+                counter.increment(1);
+            }
         }
     }
 
@@ -110,19 +125,6 @@ impl RuleMetrics {
                 self.near_limit.increment(1);
             }
         }
-    }
-}
-
-fn place(outcome: Outcome) -> usize {
-    match outcome {
-        Outcome::Allowed => 0,
-        Outcome::Spent => 1,
-        Outcome::NeverFits => 2,
-        Outcome::NoKey => 3,
-        Outcome::NoRoom => 4,
-        Outcome::StoreFailed => 5,
-        Outcome::InFlight => 7,
-        Outcome::Queued => 8,
     }
 }
 
@@ -150,7 +152,7 @@ impl Observer for Metrics {
             if usage.would_refuse() {
                 rule.count(SHADOW_DENIED);
             } else {
-                rule.count(place(usage.outcome()));
+                rule.count(Some(usage.outcome()));
                 rule.allowed(usage);
             }
         }
@@ -164,7 +166,7 @@ impl Observer for Metrics {
                 rule.count(SHADOW_DENIED);
                 continue;
             }
-            rule.count(place(usage.outcome()));
+            rule.count(Some(usage.outcome()));
             if let Some(wait) = usage.retry_after() {
                 rule.retry_after.record(wait.as_secs_f64());
             }
@@ -172,12 +174,16 @@ impl Observer for Metrics {
     }
 
     fn on_store_error(&self, failure: &StoreFailure<'_>) {
-        let kind = if failure.error.is_timeout() { "timeout" } else { "unavailable" };
-        counter!("limiter_store_failures_total", "kind" => kind).increment(1);
+        counter!("limiter_store_failures_total", "kind" => failure.error.kind()).increment(1);
     }
 
     fn on_store_recovery(&self, recovery: &StoreRecovery) {
         histogram!("limiter_store_outage_seconds").record(recovery.outage.as_secs_f64());
+    }
+
+    fn on_wait(&self, wait: &WaitOver) {
+        let outcome = if wait.allowed { "allowed" } else { "denied" };
+        histogram!("limiter_wait_seconds", "outcome" => outcome).record(wait.waited.as_secs_f64());
     }
 
     fn on_warning(&self, warning: &Warning) {

@@ -16,9 +16,17 @@ fn total(name: &'static str, value: u64, meaning: &'static str) {
     counter!(name).absolute(value);
 }
 
-/// Passes on what the limiter's memory store holds and has done. Call it when a recorder is read, or
-/// every few seconds: it takes each shard's lock in turn.
+/// Passes on how many wait and how many requests are yet to be settled, and what the limiter's store
+/// holds and has done. Call it when a recorder is read, or every few seconds: of a store in memory it
+/// takes each shard's lock in turn.
 pub fn sample(limiter: &Limiter) {
+    #[cfg(feature = "wait")]
+    level("limiter_waiting", limiter.waiting_in_all() as f64, "Those who stand in line for their turn.");
+    level("limiter_unsettled", limiter.unsettled() as f64, "Requests whose outcome is yet to be seen.");
+    describe_counter!("limiter_store_events_total", "What a store on the network has counted of itself.");
+    for (event, count) in limiter.store_totals() {
+        counter!("limiter_store_events_total", "event" => event).absolute(count);
+    }
     let Some(store) = limiter.memory() else { return };
     let stats = store.stats();
     level("limiter_keys", stats.keys as f64, "Keys held.");

@@ -1,8 +1,11 @@
 //! How long a store takes.
 
+use std::sync::Arc;
+
 use metrics::{Histogram, Unit, describe_histogram, histogram};
 
-use crate::store::{Answer, Capabilities, Operation, Reply, Store, StoreError};
+use crate::algorithm::Params;
+use crate::store::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError, Subject};
 use crate::time::{Clock, Nanos, SystemClock};
 
 /// A store around another that tells how long each operation took: `limiter_store_seconds`.
@@ -50,6 +53,18 @@ impl<S: Store> Store for Timed<S> {
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
+    }
+
+    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
+        self.inner.shard_of(subject, params)
+    }
+
+    fn stand_in(&self) -> Arc<StandIn> {
+        self.inner.stand_in()
+    }
+
+    fn totals(&self) -> Vec<(&'static str, u64)> {
+        self.inner.totals()
     }
 }
 

@@ -142,4 +142,9 @@ impl Store for MemcachedStore {
     fn stand_in(&self) -> Arc<StandIn> {
         self.front.stand_in()
     }
+
+    fn totals(&self) -> Vec<(&'static str, u64)> {
+        let Stats { quarantined, contended, wrapped, lost } = self.stats();
+        vec![("foreign", quarantined), ("contended", contended), ("wrapped", wrapped), ("lost", lost)]
+    }
 }

@@ -137,6 +137,11 @@ impl Store for RedisStore {
     fn stand_in(&self) -> Arc<StandIn> {
         self.front.stand_in()
     }
+
+    fn totals(&self) -> Vec<(&'static str, u64)> {
+        let RedisStats { connections, loads, timeouts, foreign } = self.stats();
+        vec![("connections", connections), ("loads", loads), ("timeouts", timeouts), ("foreign", foreign)]
+    }
 }
 
 /// A store that could not be reached.
