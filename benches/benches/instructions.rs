@@ -7,11 +7,35 @@ use std::net::{IpAddr, Ipv4Addr};
 use benches::keys::{FromId, Keys};
 use benches::rivals::*;
 use http::HeaderMap;
+use limiter_core::event::violation::{NoSink, ViolationTracker};
 use limiter_core::key::client_ip::{ClientIp, Peer, ResolveError, Resolved};
+use limiter_core::{Limiter, Policy, Rule};
 
 fn work<R: Rival>(keys: &Keys, times: usize, refuse: bool) -> usize {
     // Making a clock takes as long as it takes, so it is not counted.
     counted(&R::new(refuse), R::Key::of(keys), times)
+}
+
+/// `Limiter::check` with a violation tracker beside it.
+struct Tracked(Limiter, Policy);
+
+impl Rival for Tracked {
+    type Key = IpAddr;
+
+    fn new(refuse: bool) -> Self {
+        let limiter = match ViolationTracker::builder("bench").start(NoSink) {
+            Ok(tracker) => Limiter::builder().observer(tracker).build(),
+            // As cheap as without a tracker, which stands out.
+            Err(_) => Limiter::in_memory(),
+        };
+        let policy = Policy::new("bench", [Rule::new(ours(refuse))]).unwrap_or_else(|_| no_rules());
+        Tracked(limiter, policy)
+    }
+
+    #[inline]
+    fn check(&self, key: &IpAddr) -> bool {
+        self.0.check(&self.1, &limiter_core::Key::from(*key)).is_allowed()
+    }
 }
 
 /// What `instructions.sh` has counted, by this name.
@@ -40,6 +64,9 @@ fn main() {
     };
     // One key many times over, so that the loop around the decisions costs next to nothing.
     let (hot, each) = (Keys::uniform(1, 1024), Keys::each(1_100_000));
+    // A tracker has a task; nothing here lets it run.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let _inside = runtime.as_ref().ok().map(tokio::runtime::Runtime::enter);
     // Keys are made before the count starts to differ.
     let _ = (IpAddr::of(&each).len(), limiter_core::Key::of(&hot).len());
     let (n, ip) = (times as usize, &each);
@@ -49,6 +76,8 @@ fn main() {
         "new" => work::<OurStore>(ip, n, false),
         "check" => work::<OurCheck>(&hot, n, false),
         "check-refused" => work::<OurCheck>(&hot, n, true),
+        "check-tracked" => work::<Tracked>(&hot, n, false),
+        "check-refused-tracked" => work::<Tracked>(&hot, n, true),
         "decide-key" => work::<OurDecideKey>(&hot, n, false),
         "two-rules" => work::<OurTwoRules>(&hot, n, false),
         "text" => work::<OurText>(&hot, n, false),

@@ -118,6 +118,14 @@ impl Server {
         assert!(ended.is_ok_and(|status| status.success()), "the server does not end");
     }
 
+    /// Kills it as the system does when memory is short: it learns nothing of it.
+    pub fn kill_outright(&self) {
+        let pid = fs::read_to_string(self.folder.path().join("data/postmaster.pid")).expect("a server that runs");
+        let pid = pid.lines().next().expect("its id comes first");
+        let killed = Command::new("kill").args(["-KILL", pid]).status();
+        assert!(killed.is_ok_and(|status| status.success()), "the server is not there");
+    }
+
     fn command(&self, program: &str) -> Command {
         use std::os::unix::process::CommandExt;
         let mut command = Command::new(self.programs.join(program));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use limiter_core::event::violation::{Layout, PostgresSink, TrackerBuilder, ViolationTracker};
 use limiter_core::key::Key;
+use limiter_core::{Limiter, Policy, Quota, Rule};
 use tests::postgres::{Database, Server};
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
@@ -144,6 +145,69 @@ async fn a_killed_server_costs_no_count_and_no_memory() {
     tokio::spawn(database.1);
     let recorded = i64::try_from(recorded).unwrap();
     assert_eq!(totals(&database.0).await, (recorded, recorded));
+}
+
+/// The one test that takes its time: whether half a minute is survived is seen in half a minute.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_a_minute_without_the_server_under_load_costs_no_count() {
+    const CAP: usize = 500;
+    const RULES: usize = 2;
+    const OUTAGE: Duration = Duration::from_secs(30);
+    const EACH: Duration = Duration::from_millis(20);
+    let Some(server) = Server::start().await else { return };
+    let sink = PostgresSink::new(&server.url()).unwrap();
+    sink.migrate().await.unwrap();
+    let tracker = quiet("gw").cap(CAP).interval(Duration::from_millis(200)).start(sink).unwrap();
+    let limiter = Limiter::builder().observer(tracker.clone()).build();
+    let policies = ["login", "search"].map(|name| Policy::new(name, [Rule::new(Quota::per_hour(1))]).unwrap());
+    // 5,000 requests a second that are refused but for the first of each client, of whom there are more
+    // than there are places.
+    let load = tokio::spawn({
+        let (limiter, tracker) = (limiter.clone(), tracker.clone());
+        async move {
+            let (mut refused, mut most) = (0u64, 0);
+            let mut ticks = tokio::time::interval(EACH);
+            for turn in 0..(OUTAGE.as_millis() / EACH.as_millis()) as u64 + 150 {
+                ticks.tick().await;
+                for n in 0..100 {
+                    let client = Key::from((turn * 37 + n) % 800);
+                    refused += u64::from(!limiter.check(&policies[n as usize % RULES], &client).is_allowed());
+                }
+                let stats = tracker.stats();
+                assert!(stats.places <= CAP, "{stats:?}");
+                most = most.max(stats.pending_pairs);
+            }
+            (refused, most)
+        }
+    });
+    let written_before = wait_for(|| (tracker.stats().written > 0).then(|| tracker.stats().written)).await;
+    server.kill_outright();
+    tokio::time::sleep(OUTAGE).await;
+    let during = tracker.stats();
+    assert!(during.failures_in_a_row > 0 && during.pending > 0, "{during:?}");
+    server.up().await;
+    let (refused, most) = load.await.unwrap();
+    // What may have been written when the server went is kept beside what was counted since.
+    assert!(most <= 2 * (CAP + RULES), "{most} pairs were held");
+    let report = tracker.shutdown().await;
+    let stats = tracker.stats();
+    assert_eq!((report.lost, stats.written, stats.pending), (0, refused, 0), "{stats:?}");
+    assert!(written_before < refused && stats.folded > 0, "{stats:?}");
+    let database = tokio_postgres::connect(&server.url(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(database.1);
+    let refused = i64::try_from(refused).unwrap();
+    assert_eq!(totals(&database.0).await, (refused, refused));
+    println!("{refused} violations, at most {most} pairs held, {} attempts failed", stats.failures);
+}
+
+async fn wait_for<T>(mut found: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..500 {
+        if let Some(found) = found() {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("nothing came of it in five seconds");
 }
 
 #[tokio::test]

@@ -90,6 +90,27 @@ impl Fingerprints {
         self.texts.hash_one(value)
     }
 
+    /// The same for a short name and a mark beside it, word by word as keys are: for names that are
+    /// looked up with every request.
+    #[cfg(feature = "violations")]
+    #[inline]
+    pub(crate) fn of_name(&self, name: &str, mark: bool) -> u64 {
+        let bytes = name.as_bytes();
+        if bytes.len() > (WORDS - 1) * 8 {
+            return self.of_value(&(name, mark));
+        }
+        // No two names that differ in nothing but their ends have the same length and words.
+        let mut sum = self.word(0, self.start, (bytes.len() as u64) << 1 | u64::from(mark));
+        for (at, chunk) in bytes.chunks(8).enumerate() {
+            let word = match chunk.try_into() {
+                Ok(eight) => u64::from_le_bytes(eight),
+                Err(_) => chunk.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+            };
+            sum = self.word(at + 1, sum, word);
+        }
+        finish(sum)
+    }
+
     fn parts(&self, start: u128, parts: &[Part]) -> u128 {
         let mut sum = start;
         for (at, part) in parts.iter().take(PARTS).enumerate() {
@@ -221,6 +242,18 @@ mod tests {
             let both = fingerprints.under_both([1, 2].map(|budget| fingerprints.start(budget)), &key);
             assert_eq!(both, [fingerprints.of(1, &key), fingerprints.of(2, &key)]);
         }
+    }
+
+    #[cfg(feature = "violations")]
+    #[test]
+    fn names_that_differ_in_length_or_end_or_mark_have_other_fingerprints() {
+        let fingerprints = Fingerprints::new();
+        let names: Vec<String> = (0..200).flat_map(|length| ["a", "\0"].map(|letter| letter.repeat(length))).collect();
+        let found: HashSet<u64> =
+            names.iter().flat_map(|name| [true, false].map(|mark| fingerprints.of_name(name, mark))).collect();
+        // The name without a letter is there twice.
+        assert_eq!(found.len(), 2 * names.len() - 2);
+        assert_eq!(fingerprints.of_name("login", false), fingerprints.of_name("login", false));
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Counts {
     /// first since the last draining.
     #[inline]
     pub(super) fn record(&self, rule: &str, shadow: bool, client: &Key, count: u64) -> bool {
-        let rule_id = self.fingerprints.of_value(&(rule, shadow));
+        let rule_id = self.fingerprints.of_name(rule, shadow);
         let id = self.fingerprints.of(rule_id, client);
         if let Some(pair) = self.pairs.get(&id) {
             self.add(&pair, count);
