@@ -1,0 +1,9 @@
+use limiter_tower::{RateLimitExceeded, throttle};
+
+#[throttle("1/s", on_store_error = "opened")]
+async fn send(to: u64) -> Result<(), RateLimitExceeded> {
+    let _ = to;
+    Ok(())
+}
+
+fn main() {}

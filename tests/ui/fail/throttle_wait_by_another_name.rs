@@ -1,0 +1,9 @@
+use limiter_tower::{RateLimitExceeded, throttle};
+
+#[throttle("1/s", timeout = "1s")]
+async fn send(to: u64) -> Result<(), RateLimitExceeded> {
+    let _ = to;
+    Ok(())
+}
+
+fn main() {}
