@@ -80,6 +80,7 @@ async fn run(part: Duration) -> Result<(), Box<dyn Error + Send + Sync>> {
 }
 
 /// Asks at an even pace, and hands out how long each decision took, in order of length.
+#[expect(clippy::disallowed_methods, reason = "a bench measures the machine's time")]
 async fn load(limiter: &Limiter, policy: &Policy, length: Duration, refused: &mut u64) -> Vec<u64> {
     let (mut took, mut next) = (Vec::new(), 0u64);
     let mut ticks = tokio::time::interval(TICK);
