@@ -29,6 +29,13 @@ const LONGEST: usize = 96;
 /// Who is meant, in a text that needs no escaping.
 pub(crate) fn principal(key: &Key) -> Result<String, NoFleetSecret> {
     let mut name = String::new();
+    write_principal(&mut name, key)?;
+    Ok(name)
+}
+
+/// The same, at the end of a text.
+pub(crate) fn write_principal(name: &mut String, key: &Key) -> Result<(), NoFleetSecret> {
+    let start = name.len();
     for (at, part) in key.parts().iter().enumerate() {
         if at > 0 {
             name.push(',');
@@ -46,7 +53,12 @@ pub(crate) fn principal(key: &Key) -> Result<String, NoFleetSecret> {
             Part::Unknown => write!(name, "unknown"),
         };
     }
-    if name.len() > LONGEST { Ok(format!("k={:032x}", digest(name.as_bytes()))) } else { Ok(name) }
+    if let Some(long) = name.get(start..).filter(|written| written.len() > LONGEST) {
+        let digest = digest(long.as_bytes());
+        name.truncate(start);
+        let _ = write!(name, "k={digest:032x}");
+    }
+    Ok(())
 }
 
 /// A hash of 128 bits that is the same in every process and every release.

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::aside::fold;
 use super::breaker::Admission;
 use super::denials::{Keys, keys};
-use super::flights::{Told, Waiter};
+use super::flights::{Told, Waiter, Who};
 use super::pass::{After, later};
 use super::round::Round;
 use super::{Front, Inner};
@@ -44,22 +44,22 @@ impl<S: Store> Front<S> {
             let after = After::Learn(Box::new((decide.clone(), keys)));
             return self.alone(Operation::Decide(decide), shard, after);
         }
-        self.together(decide, &keys, shard)
+        self.together(decide, keys, shard)
     }
 
     /// Asks, or waits for the answer to an earlier question about the same keys and asks then.
-    fn together(&self, decide: Decide, keys: &Keys, shard: usize) -> Reply<Told> {
+    fn together(&self, decide: Decide, keys: Keys, shard: usize) -> Reply<Told> {
         let inner = &self.inner;
         let runtime = match inner.runtime() {
             Ok(runtime) => runtime,
             Err(error) => return Reply::Now(Err(error)),
         };
-        let at = fold(keys);
+        let at = fold(&keys);
         let (tell, mut told) = oneshot::channel();
-        let waiter = Waiter { decide, tell, arrived: inner.now() };
+        let waiter = Waiter { decide, keys, who: Who { tell, arrived: inner.now() } };
         let Some(first) = inner.flights.join(at, waiter) else { return later(told) };
         let under_way = UnderWay { inner: Arc::clone(inner), at, shard, ended: false };
-        match inner.send(vec![first], shard) {
+        match inner.send([first], shard) {
             Some(round) => drop(runtime.spawn(under_way.see_through(Some(round)))),
             None => {
                 if let Some(waiters) = under_way.next() {
@@ -117,11 +117,11 @@ impl<S: Store> UnderWay<S> {
         }
     }
 
-    async fn wait(&self, round: Round, patience: Duration) {
-        let mut finish = Box::pin(round.finish(Arc::clone(&self.inner)));
-        if tokio::time::timeout(patience, &mut finish).await.is_err() {
+    async fn wait(&self, mut round: Round, patience: Duration) {
+        let patience = patience.min(round.left(&self.inner));
+        if tokio::time::timeout(patience, round.told(&self.inner)).await.is_err() {
             // It goes on by itself, and those who came meanwhile need not wait for it.
-            tokio::spawn(finish);
+            tokio::spawn(round.finish(Arc::clone(&self.inner)));
         }
     }
 }

@@ -4,11 +4,13 @@
 //! and then travel together. All of them overlap the instant at which the store decides, so nothing
 //! is decided that one after the other could not have been.
 
+use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use super::denials::Keys;
 use crate::store::{Answer, Decide, StoreError};
 use crate::time::Nanos;
 
@@ -19,12 +21,37 @@ pub(super) type Told = Result<Answer, StoreError>;
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) decide: Decide,
+    pub(super) keys: Keys,
+    pub(super) who: Who,
+}
+
+/// Whom to tell.
+#[derive(Debug)]
+pub(super) struct Who {
     pub(super) tell: oneshot::Sender<Told>,
     pub(super) arrived: Nanos,
 }
 
 /// Who waits, by keys.
-type Queues = HashMap<u64, Vec<Waiter>>;
+type Queues = HashMap<u64, Vec<Waiter>, BuildHasherDefault<Hashed>>;
+
+/// Fingerprints are hashes already, under a secret of this process.
+#[derive(Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
 
 /// A power of two; threads seldom meet.
 const SHARDS: usize = 64;
@@ -79,6 +106,6 @@ impl Flights {
     }
 
     fn shard(&self, keys: u64) -> Option<&Mutex<Queues>> {
-        self.shards.get(keys as usize & (SHARDS - 1))
+        self.shards.get((keys >> 32) as usize & (SHARDS - 1))
     }
 }

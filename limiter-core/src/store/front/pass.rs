@@ -12,7 +12,7 @@ use super::flights::Told;
 use super::{Front, Inner};
 use crate::algorithm::{Algorithm, Verdict};
 use crate::store::{
-    Answer, BoxFuture, Charged, Decide, Item, ItemReply, Mode, Operation, Reply, Store, StoreError, Subject,
+    Answer, Charged, Decide, Item, ItemReply, Mode, Operation, Reply, Store, StoreError, Subject,
 };
 
 /// What becomes of an answer, beside being told.
@@ -151,7 +151,7 @@ impl<S: Store> Inner<S> {
     }
 
     /// Waits for an answer, but not for long.
-    pub(super) async fn within(&self, left: Duration, shard: usize, answer: BoxFuture<Told>) -> Told {
+    pub(super) async fn within(&self, left: Duration, shard: usize, answer: impl Future<Output = Told>) -> Told {
         let told = tokio::time::timeout(left, answer).await.unwrap_or_else(|_| Err(StoreError::timeout()));
         self.note(shard, &told);
         told

@@ -6,8 +6,8 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::Inner;
-use super::denials::{Keys, keys};
-use super::flights::{Told, Waiter};
+use super::denials::Keys;
+use super::flights::{Told, Waiter, Who};
 use super::numbers::{as_of, before_later};
 use crate::store::{Answer, BoxFuture, Decide, Item, Operation, Reply, Store, StoreError};
 use crate::time::Nanos;
@@ -16,7 +16,7 @@ use crate::time::Nanos;
 struct Group {
     decide: Decide,
     keys: Keys,
-    waiters: Vec<Waiter>,
+    waiters: SmallVec<[Who; 1]>,
 }
 
 /// The calls of a round that have not been answered yet.
@@ -30,7 +30,7 @@ pub(super) struct Round {
 
 impl<S: Store> Inner<S> {
     /// Sends a round; `None` if all of it was answered at once.
-    pub(super) fn send(&self, waiters: Vec<Waiter>, shard: usize) -> Option<Round> {
+    pub(super) fn send(&self, waiters: impl IntoIterator<Item = Waiter>, shard: usize) -> Option<Round> {
         let sent = self.now();
         let mut round = Round { calls: SmallVec::new(), shard, sent, oldest: sent };
         for group in self.groups(waiters) {
@@ -52,33 +52,34 @@ impl<S: Store> Inner<S> {
                 }
             }
         }
+        // They are taken from the end.
+        round.calls.reverse();
         (!round.calls.is_empty()).then_some(round)
     }
 
     /// Nobody is asked: the store is left alone.
     pub(super) fn turn_away(waiters: Vec<Waiter>) {
         for waiter in waiters {
-            let _ = waiter.tell.send(Err(StoreError::left_alone()));
+            let _ = waiter.who.tell.send(Err(StoreError::left_alone()));
         }
     }
 
-    fn groups(&self, waiters: Vec<Waiter>) -> SmallVec<[Group; 1]> {
+    fn groups(&self, waiters: impl IntoIterator<Item = Waiter>) -> SmallVec<[Group; 1]> {
         let mut groups: SmallVec<[Group; 1]> = SmallVec::new();
-        for waiter in waiters {
-            match groups.iter_mut().find(|group| same(&group.decide.items, &waiter.decide.items)) {
-                Some(group) => {
-                    // The latest of the clock's readings is still from before the store decides.
-                    if waiter.decide.now.monotonic > group.decide.now.monotonic {
-                        group.decide.now = waiter.decide.now;
-                    }
-                    group.waiters.push(waiter);
+        for Waiter { decide, mut keys, who } in waiters {
+            if let Some(group) = groups.iter_mut().find(|group| same(&group.decide.items, &decide.items)) {
+                // The latest of the clock's readings is still from before the store decides.
+                if decide.now.monotonic > group.decide.now.monotonic {
+                    group.decide.now = decide.now;
                 }
-                None => groups.push(Group {
-                    decide: waiter.decide.clone(),
-                    keys: keys(self.stand_in.known(), &waiter.decide),
-                    waiters: vec![waiter],
-                }),
+                group.waiters.push(who);
+                continue;
             }
+            // What was given back until now, the store knows of.
+            for (key, epoch) in &mut keys {
+                *epoch = self.stand_in.known().epoch(*key);
+            }
+            groups.push(Group { decide, keys, waiters: SmallVec::from_iter([who]) });
         }
         groups
     }
@@ -117,16 +118,37 @@ impl<S: Store> Inner<S> {
 }
 
 impl Round {
-    /// Waits for the answers and tells them, whoever still waits.
-    pub(super) async fn finish<S: Store>(self, inner: Arc<Inner<S>>) {
+    /// How long those who wait may still do so.
+    pub(super) fn left<S: Store>(&self, inner: &Inner<S>) -> Duration {
         let waited = self.sent.saturating_sub(self.oldest);
         let until = self.sent.saturating_add(Nanos::from(inner.deadline()).saturating_sub(waited));
-        for (group, answer) in self.calls {
-            // All are under way already; their deadline is the same.
-            let left = Duration::from(until.saturating_sub(inner.now()));
+        // All are under way already; their deadline is the same.
+        Duration::from(until.saturating_sub(inner.now()))
+    }
+
+    /// Waits for the answers and tells them, whoever still waits. What is left when this is dropped can
+    /// still be waited for.
+    pub(super) async fn told<S: Store>(&mut self, inner: &Inner<S>) {
+        while let Some((_, answer)) = self.calls.last_mut() {
+            let told = answer.await;
+            inner.note(self.shard, &told);
+            self.tell(inner, told);
+        }
+    }
+
+    /// The same, no longer than the deadline.
+    pub(super) async fn finish<S: Store>(mut self, inner: Arc<Inner<S>>) {
+        loop {
+            let left = self.left(&inner);
+            let Some((_, answer)) = self.calls.last_mut() else { return };
             let told = inner.within(left, self.shard, answer).await;
-            let lag = inner.now().saturating_sub(self.sent);
-            inner.share_out(group, told, lag);
+            self.tell(&inner, told);
+        }
+    }
+
+    fn tell<S: Store>(&mut self, inner: &Inner<S>, told: Told) {
+        if let Some((group, _)) = self.calls.pop() {
+            inner.share_out(group, told, inner.now().saturating_sub(self.sent));
         }
     }
 }

@@ -80,27 +80,26 @@ pub(super) fn decide(
 }
 
 /// The same where it is a common case: one cost under one limit of a kind that has a script of its own.
-pub(super) fn one(names: &Names, decide: &Decide, caller: Option<Now>) -> Option<Call> {
-    let [item] = decide.items.as_slice() else { return None };
+pub(super) fn one(names: &Names, decide: &Decide, caller: Option<Now>) -> Result<Option<Call>, super::Refused> {
+    let [item] = decide.items.as_slice() else { return Ok(None) };
     let params = &item.params;
     if item.mode != Mode::Charge || item.cost == 0 || item.cost > params.capacity() {
-        return None;
+        return Ok(None);
     }
-    let (script, mut arguments) = match params.algorithm() {
+    let (clock, cost) = (clock(caller), Argument::Number(cost(item)));
+    let (script, arguments) = match params.algorithm() {
         Algorithm::Bucket if params.interval().is_multiple_of(1000) => {
             let interval = params.interval() / 1000;
             let full = params.capacity().saturating_mul(interval);
-            (Script::OneBucket, vec![number(interval), number(full)])
+            (Script::OneBucket, vec![clock, cost, number(interval), number(full)])
         }
         Algorithm::Fixed => {
-            let arguments = vec![number(params.capacity()), number(micros(params.period())), shift(params)];
-            (Script::OneFixed, arguments)
+            let (capacity, period) = (number(params.capacity()), number(micros(params.period())));
+            (Script::OneFixed, vec![clock, cost, capacity, period, shift(params)])
         }
-        _ => return None,
+        _ => return Ok(None),
     };
-    let keys = vec![names.key(&item.subject, params).ok()?];
-    arguments.splice(0..0, [clock(caller), Argument::Number(cost(item))]);
-    Some(Call { script, keys, arguments })
+    Ok(Some(Call { script, keys: vec![names.key(&item.subject, params)?], arguments }))
 }
 
 fn shift(params: &Params) -> Argument {

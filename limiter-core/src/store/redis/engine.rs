@@ -1,13 +1,12 @@
-//! The engine: each operation becomes one call of a script, on a task of its own, so that it goes on
-//! when whoever asked has stopped listening.
+//! The engine: each operation becomes one call of a script, which goes on when whoever asked has stopped
+//! listening.
 
 use core::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::sync::oneshot;
-
 use super::clock::Distance;
+use super::driven::Driven;
 use super::encode::{self, Call};
 use super::failure::Failure;
 use super::grants::{Unclaimed, slots};
@@ -84,14 +83,27 @@ impl Store for RedisEngine {
 
 /// A decision that is ready to be asked for.
 pub(super) struct Question {
-    pub(super) call: Call,
-    /// A shorter way to ask the same, that does nothing where there is more to it.
-    short: Option<Call>,
+    pub(super) way: Way,
     pub(super) decide: Decide,
     /// How often, if it was asked to be repeated.
     times: Option<u32>,
     /// The number of the lease that comes of it, if it takes slots.
     lease: Option<u64>,
+}
+
+/// Which script is asked.
+pub(super) enum Way {
+    General(Call),
+    /// A shorter one, that does nothing where there is more to it. The general one is asked then.
+    Short(Call),
+}
+
+impl Way {
+    pub(super) fn keys(&self) -> &[String] {
+        match self {
+            Way::General(call) | Way::Short(call) => &call.keys,
+        }
+    }
 }
 
 impl RedisEngine {
@@ -115,15 +127,21 @@ impl RedisEngine {
         let takes_slots =
             writes && decide.items.iter().any(|item| slots(item) && item.mode != Mode::Peek && item.cost > 0);
         let lease = takes_slots.then(|| inner.leases.number());
+        let common = writes && repeat.is_none();
+        let short = if common { encode::one(&inner.names, &decide, self.caller(decide.now))? } else { None };
+        let way = match short {
+            Some(short) => Way::Short(short),
+            None => Way::General(self.general(&decide, times, writes, lease)?),
+        };
+        Ok(Question { way, decide, times: repeat, lease })
+    }
+
+    fn general(&self, decide: &Decide, times: u32, writes: bool, lease: Option<u64>) -> Result<Call, StoreError> {
+        let inner = &self.inner;
         let permit = lease.map_or_else(String::new, |id| inner.leases.permit(id));
         let ttl = inner.leases.ttl_micros();
-        let call = encode::decide(&inner.names, &decide, self.caller(decide.now), times, writes, &permit, ttl)?;
-        if !inner.route.keeps_together(&call.keys) {
-            return Err(StoreError::unsupported());
-        }
-        let common = writes && repeat.is_none();
-        let short = common.then(|| encode::one(&inner.names, &decide, self.caller(decide.now))).flatten();
-        Ok(Question { call, short, decide, times: repeat, lease })
+        let call = encode::decide(&inner.names, decide, self.caller(decide.now), times, writes, &permit, ttl)?;
+        if inner.route.keeps_together(&call.keys) { Ok(call) } else { Err(StoreError::unsupported()) }
     }
 
     pub(super) fn caller(&self, now: Now) -> Option<Now> {
@@ -143,25 +161,13 @@ impl RedisEngine {
         })
     }
 
-    /// Runs on a task. Whoever asked may be gone when the answer comes: its slots are then given back.
+    /// Under way when this returns. Whoever asked may be gone when the answer comes: its slots are then
+    /// given back.
     pub(super) fn spawn(
         &self,
         work: impl Future<Output = (Answered, Option<Unclaimed>)> + Send + 'static,
     ) -> Reply<Answered> {
-        let (tell, hear) = oneshot::channel();
-        self.inner.settings.runtime.spawn(async move {
-            // Nobody listening is no fault; what is sent is then dropped, and so unclaimed.
-            let _ = tell.send(work.await);
-        });
-        Reply::Later(Box::pin(async move {
-            match hear.await {
-                Ok((answer, unclaimed)) => {
-                    unclaimed.into_iter().for_each(Unclaimed::claim);
-                    answer
-                }
-                Err(_) => Err(StoreError::unavailable("the runtime of the store has ended")),
-            }
-        }))
+        Driven::begin(&self.inner.settings.runtime, Box::pin(work))
     }
 
     /// Runs a script on a task of its own and reads what it says.
@@ -186,8 +192,7 @@ impl RedisEngine {
     async fn decide(&self, question: &Question) -> Answered {
         let inner = &self.inner;
         let asked = (question.decide.now.monotonic, inner.leases.now());
-        let said = self.put(question).await.and_then(|value| Said::read(value).ok_or(Failure::Unreadable));
-        let said = match said {
+        let said = match self.put(question).await {
             Ok(said) => said,
             Err(failure) => {
                 // It may have been granted: nobody will use it.
@@ -220,14 +225,18 @@ impl RedisEngine {
     }
 
     /// Asks by the short way where there is one, and by the general one where that has nothing to say.
-    async fn put(&self, question: &Question) -> Result<::redis::Value, Failure> {
-        if let Some(short) = &question.short {
-            match self.inner.route.script(short).await? {
-                ::redis::Value::Nil => {}
-                said => return Ok(said),
-            }
-        }
-        self.inner.route.script(&question.call).await
+    async fn put(&self, question: &Question) -> Result<Said, Failure> {
+        let value = match &question.way {
+            Way::General(call) => self.inner.route.script(call).await?,
+            Way::Short(call) => match self.inner.route.script(call).await? {
+                ::redis::Value::Nil => {
+                    let call = self.general(&question.decide, 1, true, None).map_err(|_| Failure::Unreadable)?;
+                    self.inner.route.script(&call).await?
+                }
+                said => return Said::read_short(said, call.script).ok_or(Failure::Unreadable),
+            },
+        };
+        Said::read(value).ok_or(Failure::Unreadable)
     }
 
     pub(super) fn failed(&self, failure: Failure) -> StoreError {

@@ -31,6 +31,7 @@ mod builder;
 mod clock;
 mod cluster;
 mod counters;
+mod driven;
 mod encode;
 mod engine;
 mod failure;

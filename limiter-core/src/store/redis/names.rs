@@ -3,6 +3,8 @@
 //!
 //! The quota is no part of it: it travels with each call, and what was used stays used.
 
+use core::fmt::Write;
+
 use super::Refused;
 use super::encode::{micros, named};
 use super::script::{VERSION, letter};
@@ -19,18 +21,27 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn key(&self, subject: &Subject, params: &Params) -> Result<String, Refused> {
         let Some((rule, key)) = named(subject) else { return Err(Refused::Unsupported) };
-        let principal = key_text::principal(key).map_err(|_| Refused::NoFleetSecret)?;
         let rule = key_text::digest(rule.as_bytes()) >> 64;
-        let (namespace, letter) = (&self.namespace, letter(params.algorithm()));
-        let head = match &self.shared_tag {
-            None => format!("{namespace}:{VERSION}:{{{principal}}}"),
-            Some(tag) => format!("{namespace}:{VERSION}:{{{tag}}}:{principal}"),
-        };
+        let letter = letter(params.algorithm());
+        let mut name = String::with_capacity(self.namespace.len() + 72);
+        // Writing to a string does not fail.
+        let _ = write!(name, "{}:{VERSION}:{{", self.namespace);
+        match &self.shared_tag {
+            None => {
+                key_text::write_principal(&mut name, key).map_err(|_| Refused::NoFleetSecret)?;
+                name.push('}');
+            }
+            Some(tag) => {
+                name.extend([tag.as_str(), "}:"]);
+                key_text::write_principal(&mut name, key).map_err(|_| Refused::NoFleetSecret)?;
+            }
+        }
+        let _ = write!(name, ":{rule:016x}:{letter}");
         // A debt in time means the same at any rate; counts mean nothing in a window of another length.
-        Ok(match params.algorithm() {
-            Algorithm::Bucket | Algorithm::Concurrent => format!("{head}:{rule:016x}:{letter}"),
-            _ => format!("{head}:{rule:016x}:{letter}{}", micros(params.period())),
-        })
+        if !matches!(params.algorithm(), Algorithm::Bucket | Algorithm::Concurrent) {
+            let _ = write!(name, "{}", micros(params.period()));
+        }
+        Ok(name)
     }
 }
 

@@ -1,7 +1,9 @@
 //! What scripts answer, as decisions on the caller's clock.
 
 use ::redis::Value;
+use smallvec::SmallVec;
 
+use super::script::Script;
 use crate::algorithm::{Algorithm, Params, State, Verdict};
 use crate::store::{Decide, Decided, ItemReply, Place};
 use crate::time::{Nanos, Now};
@@ -11,7 +13,7 @@ pub(super) struct Said {
     pub(super) granted: u32,
     /// The server's clock, in microseconds since the epoch.
     pub(super) at: u64,
-    numbers: Vec<i64>,
+    numbers: SmallVec<[i64; 2 + EACH]>,
 }
 
 /// Numbers for each rule.
@@ -20,9 +22,24 @@ const EACH: usize = 5;
 impl Said {
     pub(super) fn read(value: Value) -> Option<Self> {
         let Value::Array(values) = value else { return None };
-        let numbers: Vec<i64> = values.into_iter().map(integer).collect::<Option<_>>()?;
+        let numbers: SmallVec<[i64; 2 + EACH]> = values.into_iter().map(integer).collect::<Option<_>>()?;
         let (granted, at) = (*numbers.first()?, *numbers.get(1)?);
         Some(Said { granted: u32::try_from(granted).ok()?, at: u64::try_from(at).ok()?, numbers })
+    }
+
+    /// What a script for a common case said: the clock, then the numbers that are not known already.
+    pub(super) fn read_short(value: Value, script: Script) -> Option<Self> {
+        let Value::Array(values) = value else { return None };
+        let numbers: SmallVec<[i64; 4]> = values.into_iter().map(integer).collect::<Option<_>>()?;
+        let (granted, at, said) = match (script, numbers.as_slice()) {
+            (Script::OneBucket, &[now, debt]) => (1, now, [0, -1, debt, 0, 0]),
+            (Script::OneBucket, &[now, wait, debt]) => (0, now, [1, wait, debt, 0, 0]),
+            (Script::OneFixed, &[now, left, used]) => (1, now, [0, -1, left, used, 0]),
+            (Script::OneFixed, &[now, left, used, _]) => (0, now, [1, left, left, used, 0]),
+            _ => return None,
+        };
+        let numbers = [i64::from(granted), at].into_iter().chain(said).collect();
+        Some(Said { granted, at: u64::try_from(at).ok()?, numbers })
     }
 
     /// The decision that was allowed last and the one that was refused, as far as there are such.

@@ -67,8 +67,9 @@ fn slot_of(keys: &[String]) -> u16 {
 }
 
 fn command(call: &Call) -> Cmd {
-    let mut command = ::redis::cmd("EVALSHA");
-    command.arg(&call.script.text().hash).arg(call.keys.len());
+    // A hash, a key and a few numbers.
+    let mut command = Cmd::with_capacity(3 + call.keys.len() + call.arguments.len(), 192);
+    command.arg("EVALSHA").arg(&call.script.text().hash).arg(call.keys.len());
     for key in &call.keys {
         command.arg(key);
     }

@@ -1,5 +1,6 @@
--- The common case of a decision: one cost under one bucket whose interval is whole microseconds. Answers as
--- the general script does, or nothing where there is more to it: then nothing was done.
+-- The common case of a decision: one cost under one bucket whose interval is whole microseconds. Answers with
+-- the clock and the debt that is left, or with the clock, the wait and the debt; or with nothing where there is
+-- more to it: then nothing was done.
 -- ARGV: clock or '', cost, interval, time to full.
 local call, floor = redis.call, math.floor
 local now, extra = tonumber(ARGV[1]), 86400000
@@ -19,7 +20,7 @@ end
 local after = debt + ARGV[2] * ARGV[3]
 if after > full then
   if call('PTTL', KEYS[1]) == -1 then return false end
-  return { 0, now, 1, after - full, debt, 0, 0 }
+  return { now, after - full, debt }
 end
 call('SET', KEYS[1], now + after, 'PX', floor((after + 1000) / 1000) + extra)
-return { 1, now, 0, -1, after, 0, 0 }
+return { now, after }

@@ -1,5 +1,6 @@
--- The common case of a decision: one cost under one fixed window. Answers as the general script does, or
--- nothing where there is more to it: then nothing was done.
+-- The common case of a decision: one cost under one fixed window. Answers with the clock, the time that is left
+-- of the window and what is used of it, and a fourth number if it refuses; or with nothing where there is more
+-- to it: then nothing was done.
 -- ARGV: clock or '', cost, capacity, period, shift or ''.
 local call, floor = redis.call, math.floor
 local now, extra = tonumber(ARGV[1]), 86400000
@@ -24,8 +25,8 @@ if text then
 end
 if used + ARGV[2] > tonumber(ARGV[3]) then
   if call('PTTL', KEYS[1]) == -1 then return false end
-  return { 0, now, 1, closes - now, closes - now, used, 0 }
+  return { now, closes - now, used, 1 }
 end
 used = used + ARGV[2]
 call('SET', KEYS[1], string.format('%.0f:%.0f', closes, used), 'PX', floor((closes - now + 999) / 1000) + extra)
-return { 1, now, 0, -1, closes - now, used, 0 }
+return { now, closes - now, used }
