@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 use super::aside::fold;
 use super::breaker::Admission;
 use super::denials::{Keys, keys};
-use super::flights::{Told, Waiter, Who};
+use super::flights::{Joined, Told, Waiter, Who};
+use super::lead::Leading;
 use super::pass::{After, later};
 use super::round::Round;
 use super::{Front, Inner};
@@ -57,10 +58,19 @@ impl<S: Store> Front<S> {
         let at = fold(&keys);
         let (tell, mut told) = oneshot::channel();
         let waiter = Waiter { decide, keys, who: Who { tell, arrived: inner.now() } };
-        let Some(first) = inner.flights.join(at, waiter) else { return later(told) };
+        let (first, lead) = match inner.flights.join(at, waiter) {
+            Joined::First(first, lead) => (first, lead),
+            Joined::Waits(lead) => {
+                lead.hand_over(&runtime);
+                return later(told);
+            }
+        };
         let under_way = UnderWay { inner: Arc::clone(inner), at, shard, ended: false };
         match inner.send([first], shard) {
-            Some(round) => drop(runtime.spawn(under_way.see_through(Some(round)))),
+            Some(round) => {
+                lead.put(Box::pin(under_way.see_through(Some(round))), &runtime);
+                return Reply::Later(Box::pin(Leading { lead, told, runtime }));
+            }
             None => {
                 if let Some(waiters) = under_way.next() {
                     // Answered at once, yet others have come: their turn.

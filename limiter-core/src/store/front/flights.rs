@@ -6,11 +6,14 @@
 
 use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::denials::Keys;
+use super::lead::Lead;
 use crate::store::{Answer, Decide, StoreError};
 use crate::time::Nanos;
 
@@ -33,7 +36,22 @@ pub(super) struct Who {
 }
 
 /// Who waits, by keys.
-type Queues = HashMap<u64, Vec<Waiter>, BuildHasherDefault<Hashed>>;
+type Queues = HashMap<u64, Queue, BuildHasherDefault<Hashed>>;
+
+#[derive(Debug)]
+struct Queue {
+    waiting: Vec<Waiter>,
+    /// What they wait for.
+    lead: Arc<Lead>,
+}
+
+/// What becomes of somebody who comes.
+pub(super) enum Joined {
+    /// Nothing is under way: this one is to ask.
+    First(Waiter, Arc<Lead>),
+    /// What is under way, which is to go on by itself from now on.
+    Waits(Arc<Lead>),
+}
 
 /// Fingerprints are hashes already, under a secret of this process.
 #[derive(Debug, Default)]
@@ -70,26 +88,31 @@ impl Flights {
 
     /// Waits if a question is under way; otherwise the caller gets the waiter back, and is to ask until
     /// [`next`](Self::next) says that nobody waits.
-    pub(super) fn join(&self, keys: u64, waiter: Waiter) -> Option<Waiter> {
-        let Some(shard) = self.shard(keys) else { return Some(waiter) };
+    pub(super) fn join(&self, keys: u64, waiter: Waiter) -> Joined {
+        let Some(shard) = self.shard(keys) else { return Joined::First(waiter, Arc::default()) };
         let mut shard = shard.lock();
-        if let Some(queue) = shard.get_mut(&keys) {
-            queue.push(waiter);
-            return None;
+        match shard.entry(keys) {
+            Entry::Occupied(mut queue) => {
+                let queue = queue.get_mut();
+                queue.waiting.push(waiter);
+                Joined::Waits(Arc::clone(&queue.lead))
+            }
+            Entry::Vacant(none) => {
+                let queue = none.insert(Queue { waiting: Vec::new(), lead: Arc::default() });
+                Joined::First(waiter, Arc::clone(&queue.lead))
+            }
         }
-        shard.insert(keys, Vec::new());
-        Some(waiter)
     }
 
     /// Those who have come to wait meanwhile, in order. Nobody: then no question is under way any more.
     pub(super) fn next(&self, keys: u64) -> Option<Vec<Waiter>> {
         let mut shard = self.shard(keys)?.lock();
         let queue = shard.get_mut(&keys)?;
-        if queue.is_empty() {
+        if queue.waiting.is_empty() {
             shard.remove(&keys);
             return None;
         }
-        Some(core::mem::take(queue))
+        Some(core::mem::take(&mut queue.waiting))
     }
 
     /// No question is under way any more, whoever waits. They find out by being dropped.

@@ -3,8 +3,8 @@
 //! A [`Front`] is itself a [`Store`]. It asks the one behind it as seldom as it can without changing a
 //! single decision, waits for it no longer than a deadline, and leaves it alone while it fails.
 //!
-//! * **Deadline.** Every operation has an answer within [`FleetOptions::deadline`]. Round trips run in
-//!   tasks of their own, so a caller who goes away takes nothing from others who wait for the same answer.
+//! * **Deadline.** Every operation has an answer within [`FleetOptions::deadline`]. A round
+//!   trip that others wait for too runs in a task of its own, so a caller who goes away takes nothing from them.
 //! * **Denials.** A cost that the store refused is refused here until it can pass, exactly. Giving
 //!   something back through this process ends that; what *other* processes give back is noticed when the
 //!   wait is over.
@@ -22,6 +22,7 @@ mod breaker;
 mod decide;
 mod denials;
 mod flights;
+mod lead;
 mod numbers;
 mod options;
 mod pass;

@@ -19,7 +19,7 @@ use crate::store::{Answer, Charged, Item, Mode, StoreError};
 pub(super) fn decide(inner: &Arc<Inner>, name: &Name, item: &Item, here: Here, mode: Mode, form: Form) -> Answered {
     let window = Window::of(&item.params, name.digest(), here.wall());
     let question = Question { params: item.params, here, window, cost: item.cost, times: form.times, mode };
-    let (current, previous) = (window.key(name), window.key_of_previous(name));
+    let current = window.key(name);
     let units = if question.is_idle() { 0 } else { question.units() };
     let expiry = Window::expiry(&item.params, here);
     let (tell, told) = oneshot::channel();
@@ -60,7 +60,7 @@ pub(super) fn decide(inner: &Arc<Inner>, name: &Name, item: &Item, here: Here, m
         by => Command::Add { key: &current, by, expiry },
     };
     if item.params.algorithm() == Algorithm::Sliding {
-        line.send(&[first, Command::Get { key: &previous }], then);
+        line.send(&[first, Command::Get { key: &window.key_of_previous(name) }], then);
     } else {
         line.send(&[first], then);
     }
