@@ -46,6 +46,10 @@ struct Queue {
 }
 
 /// What becomes of somebody who comes.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made; a box would be paid by each question"
+)]
 pub(super) enum Joined {
     /// Nothing is under way: this one is to ask.
     First(Waiter, Arc<Lead>),

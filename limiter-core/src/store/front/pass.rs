@@ -11,9 +11,7 @@ use super::denials::Keys;
 use super::flights::Told;
 use super::{Front, Inner};
 use crate::algorithm::{Algorithm, Verdict};
-use crate::store::{
-    Answer, Charged, Decide, Item, ItemReply, Mode, Operation, Reply, Store, StoreError, Subject,
-};
+use crate::store::{Answer, Charged, Decide, Item, ItemReply, Mode, Operation, Reply, Store, StoreError, Subject};
 
 /// What becomes of an answer, beside being told.
 pub(super) enum After {
