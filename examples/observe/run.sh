@@ -48,7 +48,7 @@ load 2001:db8:1:2::7 POST /login 7
 load 192.0.2.1 GET /api/v1/sessions 20        # one who is never refused
 
 echo "== what Prometheus reads at $at/metrics"
-curl --silent "$at/metrics" | grep '^limiter_[a-z_]*_total' | sort
+curl --silent "$at/metrics" | grep -E '^limiter_[a-z_]*(_total|_pending)' | sort
 
 # Ending it writes what is left.
 kill -INT "$quickstart"

@@ -11,7 +11,7 @@ use tests::memcached::Memcached;
 use tests::redis::{self, Server};
 use tests::tcp_proxy::{Line, Proxy};
 
-use super::{ALONE, Hiccups, SLACK, ask, now};
+use super::{ALONE, Hiccups, ask, now};
 
 /// Each key asks for a cost of its own, a prime: an answer that belongs to another key shows.
 const COSTS: [u64; 12] = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37];
@@ -85,11 +85,12 @@ async fn endure(limiter: Limiter, proxy: &Proxy, deadline: Duration) {
     assert!(proxy.connections() > 5, "{} connections", proxy.connections());
 }
 
-/// The line is clear: within two seconds the store is asked again.
+/// The line is clear: the store is asked again. The front's own tests say how soon, on a clock that they
+/// move; here the machine may be busy with something else for seconds.
 async fn back_in_use(limiter: &Limiter, policy: &Policy) {
     let began = now();
     while ask(limiter, policy, 2, 2).await.decision.source() != Source::Store {
-        assert!(began.elapsed() < Duration::from_secs(2) + SLACK, "the store stays unused");
+        assert!(began.elapsed() < Duration::from_secs(20), "the store stays unused");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
