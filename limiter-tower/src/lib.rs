@@ -230,7 +230,7 @@ pub use limiter_macros::rate_limit;
 /// Limits an async function: each call waits for its turn, or returns an error.
 ///
 /// The rules are those of [`rate_limit`], but for what is about requests. The function's error type
-/// converts from [`RateLimitExceeded`](throttle::RateLimitExceeded), which says when to try again.
+/// converts from [`RateLimitExceeded`], which says when to try again.
 ///
 /// ```
 /// use limiter_tower::throttle;

@@ -28,7 +28,7 @@ use crate::response::Body;
 
 pub use error::LayerError;
 
-/// Configures a [`RateLimitLayer`]. Started by [`RateLimitLayer::builder`].
+/// Configures a [`RateLimitLayer`](crate::RateLimitLayer). Started by [`RateLimitLayer::builder`](crate::RateLimitLayer::builder).
 ///
 /// Setters may come in any order. The first mistake is kept and comes out of
 /// [`build`](RateLimitBuilder::build).
