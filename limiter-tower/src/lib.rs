@@ -67,6 +67,8 @@ pub mod response;
 mod route;
 mod service;
 mod slots;
+#[cfg(any(feature = "axum", feature = "throttle"))]
+mod spec;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "throttle")]

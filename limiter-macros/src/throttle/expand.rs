@@ -77,12 +77,12 @@ fn rule(model: &Model, name: &str, limit: Limit, private: &TokenStream) -> Token
     let penalty = (model.is_penalised && !is_slot).then(|| quote!(.penalty()));
     let lease = model.lease.filter(|_| is_slot).map(|nanos| quote!(.lease(#nanos)));
     let scope = model.scope.as_ref().map(|scope| quote!(.scope(#scope)));
-    let keyed = model.key.is_some().then(|| quote!(.keyed()));
+    let everybody = model.key.is_none().then(|| quote!(.key("global")));
     let on_store_error = model.on_store_error.map(|choice| {
         let variant = variant(choice);
         quote!(.on_store_error(#private::OnStoreError::#variant))
     });
-    quote!(#private::Spec::#limit #algorithm #cost #penalty #lease #scope #keyed #on_store_error)
+    quote!(#private::Spec::#limit #algorithm #cost #penalty #lease #scope #everybody #on_store_error)
 }
 
 fn variant(name: &str) -> Ident {

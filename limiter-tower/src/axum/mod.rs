@@ -4,9 +4,7 @@
 //! | file | role |
 //! |---|---|
 //! | `site.rs` | one annotated function, and the layer that is made of its rules once |
-//! | `spec.rs` | one of its rules as data |
 //! | `refusal.rs` | what its `on_limited` may answer with |
-//! | `settled.rs` | how a rule's charges are settled |
 //! | `call.rs` | one call of an annotated handler: the layer around "extract, then call" |
 //! | `arguments.rs` | 0 to 16 extractors as one tuple |
 //! | `group.rs` | an annotated function's router |
@@ -21,21 +19,18 @@ mod group;
 mod refusal;
 pub(crate) mod router;
 mod routes;
-mod settled;
 mod site;
-mod spec;
 
 pub use ::axum::extract::{FromRequest, FromRequestParts};
 pub use ::axum::response::Response;
 pub use limiter_core::{Algorithm, Missing, OnStoreError};
 
 pub use crate::headers::{Family, Legacy};
+pub use crate::spec::{Settled, Spec, key_source};
 
 pub use arguments::Arguments;
 pub use call::Call;
 pub use group::{Group, limited};
 pub use refusal::{Answer, answer};
 pub(crate) use routes::Routes;
-pub use settled::Settled;
 pub use site::Site;
-pub use spec::{Spec, key_source};

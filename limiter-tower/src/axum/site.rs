@@ -1,4 +1,4 @@
-//! One annotated function: its rules as data, and the layer that is made of them at the first
+//! One annotated function: its rules, and the layer that is made of them at the first
 //! request.
 
 use core::fmt;
@@ -6,18 +6,18 @@ use std::sync::{Arc, OnceLock};
 
 use http::request::Parts;
 use limiter_core::decision::Name;
-use limiter_core::{Decision, Limiter, Policy, Warning};
+use limiter_core::{Decision, Limiter, Warning};
 
 use axum::body::Body;
 use axum::response::Response;
 
 use super::refusal::Answer;
-use super::spec::Spec;
 use crate::gate::wire_of;
 use crate::headers::{Family, Legacy};
 use crate::layer::RateLimitLayer;
 use crate::limiter_layer::{self, Fallback};
 use crate::response::{self, Denial};
+use crate::spec::Spec;
 
 /// The place of an attribute in the source.
 pub struct Site {
@@ -73,10 +73,7 @@ impl Site {
     fn build(&self) -> Result<RateLimitLayer, Broken> {
         let site = format!("{}::{}", self.module, self.function);
         let broken = |reason: String| Broken { site: Name::from(site.as_str()), reason };
-        let rules = self.rules.iter().map(Spec::rule).collect::<Result<Vec<_>, _>>();
-        let policy = rules
-            .and_then(|rules| Policy::identified(site.as_str(), Name::from_static(self.function), rules))
-            .map_err(|error| broken(error.to_string()))?;
+        let policy = Spec::policy(&site, self.function, self.rules).map_err(|error| broken(error.to_string()))?;
         let mut layer = RateLimitLayer::builder().policy(policy).exempt(self.exempt.iter().copied());
         if let Some((family, legacy)) = self.fields {
             layer = layer.headers(family, legacy);

@@ -16,5 +16,6 @@ pub use wrapper::Throttle;
 pub mod private {
     pub use limiter_core::{Algorithm, OnStoreError};
 
-    pub use super::site::{Site, Spec, Units, cost, everybody, key};
+    pub use super::site::{Site, Units, cost, everybody, key};
+    pub use crate::spec::Spec;
 }

@@ -1,144 +1,15 @@
-//! One annotated function: its rules as data, and the policy that is made of them at the first call.
+//! One annotated function: its rules, and the policy that is made of them at the first call.
 
 use core::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use limiter_core::decision::Name;
-use limiter_core::key::{Extracted, Global, IntoKey, Part};
-use limiter_core::{
-    Algorithm, Claim, Exceeded, Held, Key, Limiter, OnStoreError, Policy, PolicyError, Quota, RateLimitExceeded, Rule,
-    Wait, Warning,
-};
+use limiter_core::key::{Extracted, IntoKey, Part};
+use limiter_core::{Claim, Exceeded, Held, Key, Limiter, Policy, RateLimitExceeded, Wait, Warning};
 
 use crate::limiter_layer::of_process;
-
-/// One rule as data.
-#[derive(Clone, Copy, Debug)]
-pub struct Spec {
-    name: &'static str,
-    scope: Option<&'static str>,
-    limit: Limit,
-    algorithm: Option<Algorithm>,
-    cost: Option<u32>,
-    lease: Option<u64>,
-    penalty: bool,
-    keyed: bool,
-    on_store_error: Option<OnStoreError>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Limit {
-    Concurrent(u32),
-    Quota(&'static str),
-}
-
-impl Spec {
-    /// So much per time.
-    #[must_use]
-    pub const fn quota(name: &'static str, quota: &'static str) -> Self {
-        Self::new(name, Limit::Quota(quota))
-    }
-
-    /// So many at the same time.
-    #[must_use]
-    pub const fn concurrent(name: &'static str, slots: u32) -> Self {
-        Self::new(name, Limit::Concurrent(slots))
-    }
-
-    const fn new(name: &'static str, limit: Limit) -> Self {
-        Spec {
-            name,
-            scope: None,
-            limit,
-            algorithm: None,
-            cost: None,
-            lease: None,
-            penalty: false,
-            keyed: false,
-            on_store_error: None,
-        }
-    }
-
-    /// How calls per time are counted.
-    #[must_use]
-    pub const fn algorithm(mut self, algorithm: Algorithm) -> Self {
-        self.algorithm = Some(algorithm);
-        self
-    }
-
-    /// What each call takes.
-    #[must_use]
-    pub const fn cost(mut self, cost: u32) -> Self {
-        self.cost = Some(cost);
-        self
-    }
-
-    /// After how many nanoseconds a slot runs out.
-    #[must_use]
-    pub const fn lease(mut self, nanos: u64) -> Self {
-        self.lease = Some(nanos);
-        self
-    }
-
-    /// Counts refused calls too.
-    #[must_use]
-    pub const fn penalty(mut self) -> Self {
-        self.penalty = true;
-        self
-    }
-
-    /// Limits whoever the key says, rather than everybody together.
-    #[must_use]
-    pub const fn keyed(mut self) -> Self {
-        self.keyed = true;
-        self
-    }
-
-    /// What to do when the store fails.
-    #[must_use]
-    pub const fn on_store_error(mut self, choice: OnStoreError) -> Self {
-        self.on_store_error = Some(choice);
-        self
-    }
-
-    /// Whose budget it is.
-    #[must_use]
-    pub const fn scope(mut self, scope: &'static str) -> Self {
-        self.scope = Some(scope);
-        self
-    }
-
-    fn rule(&self) -> Result<Rule, PolicyError> {
-        let mut rule = match self.limit {
-            Limit::Concurrent(slots) => Rule::concurrent(slots),
-            Limit::Quota(quota) => Rule::new(quota.parse::<Quota>()?),
-        };
-        rule = rule.named(Name::from_static(self.name));
-        if !self.keyed {
-            rule = rule.key(Global);
-        }
-        if let Some(algorithm) = self.algorithm {
-            rule = rule.algorithm(algorithm);
-        }
-        if let Some(cost) = self.cost {
-            rule = rule.cost(cost);
-        }
-        if let Some(nanos) = self.lease {
-            rule = rule.lease(Duration::from_nanos(nanos));
-        }
-        if self.penalty {
-            rule = rule.penalty();
-        }
-        if let Some(choice) = self.on_store_error {
-            rule = rule.on_store_error(choice);
-        }
-        Ok(match self.scope {
-            Some(scope) => rule.scope(Name::from_static(scope)),
-            None => rule,
-        })
-    }
-}
+use crate::spec::Spec;
 
 /// The place of an attribute in the source.
 pub struct Site {
@@ -208,10 +79,7 @@ impl Site {
 
     fn build(&self) -> Result<Policy, String> {
         let site = format!("{}::{}", self.module, self.function);
-        let rules = self.rules.iter().map(Spec::rule).collect::<Result<Vec<_>, _>>();
-        rules
-            .and_then(|rules| Policy::identified(site, Name::from_static(self.function), rules))
-            .map_err(|error| error.to_string())
+        Spec::policy(&site, self.function, self.rules).map_err(|error| error.to_string())
     }
 }
 

@@ -1,4 +1,6 @@
-//! One rule of an annotated function, as data that a static can hold.
+//! One rule of an annotated function, handler or not, as data that a static can hold.
+
+mod settled;
 
 use core::fmt;
 use core::time::Duration;
@@ -7,9 +9,9 @@ use std::sync::Arc;
 use http::request::Parts;
 use limiter_core::decision::Name;
 use limiter_core::key::parse_source;
-use limiter_core::{Algorithm, KeySource, MethodClass, Missing, OnStoreError, PolicyError, Queue, Quota, Rule};
+use limiter_core::{Algorithm, KeySource, MethodClass, Missing, OnStoreError, Policy, PolicyError, Queue, Quota, Rule};
 
-use super::settled::Settled;
+pub use settled::Settled;
 
 /// One rule as data.
 #[derive(Clone, Copy)]
@@ -24,6 +26,7 @@ pub struct Spec {
     trusted_key: bool,
     missing: Option<Missing>,
     cost: Cost,
+    lease: Option<u64>,
     penalty: bool,
     shadow: bool,
     settled: Option<Settled>,
@@ -81,6 +84,7 @@ impl Spec {
             trusted_key: false,
             missing: None,
             cost: Cost::Fixed(1),
+            lease: None,
             penalty: false,
             shadow: false,
             settled: None,
@@ -159,7 +163,14 @@ impl Spec {
         self
     }
 
-    /// Counts refused requests too.
+    /// After how many nanoseconds a slot runs out.
+    #[must_use]
+    pub const fn lease(mut self, nanos: u64) -> Self {
+        self.lease = Some(nanos);
+        self
+    }
+
+    /// Counts what is refused too.
     #[must_use]
     pub const fn penalty(mut self) -> Self {
         self.penalty = true;
@@ -208,7 +219,13 @@ impl Spec {
         self
     }
 
-    pub(super) fn rule(&self) -> Result<Rule, PolicyError> {
+    /// The policy of a function of this name in this module.
+    pub(crate) fn policy(site: &str, function: &'static str, rules: &[Self]) -> Result<Policy, PolicyError> {
+        let rules = rules.iter().map(Spec::rule).collect::<Result<Vec<_>, _>>()?;
+        Policy::identified(site, Name::from_static(function), rules)
+    }
+
+    fn rule(&self) -> Result<Rule, PolicyError> {
         let mut rule = match self.limit {
             Limit::Concurrent(slots) => Rule::concurrent(slots),
             Limit::Quota(quota) => Rule::new(quota.parse::<Quota>()?),
@@ -233,6 +250,9 @@ impl Spec {
         }
         if let Some(quota) = self.quota {
             rule = rule.quota_fn(quota);
+        }
+        if let Some(nanos) = self.lease {
+            rule = rule.lease(Duration::from_nanos(nanos));
         }
         if self.penalty {
             rule = rule.penalty();
