@@ -13,6 +13,8 @@ mod explain;
 mod faults;
 #[path = "redis/foreign.rs"]
 mod foreign;
+#[path = "../support/in_real_time.rs"]
+mod in_real_time;
 #[path = "redis/leases.rs"]
 mod leases;
 #[path = "redis/places.rs"]

@@ -10,7 +10,7 @@ use super::Limiter;
 use super::ask::Questions;
 use super::permit::Settled;
 use super::prepared::{Prepared, PreparedRule};
-use super::ruling::{Ruling, charged, unknown_reply, usage};
+use super::ruling::{Ruling, unknown_reply, usage};
 use crate::decision::{Decision, Outcome};
 use crate::key::KeyContext;
 use crate::policy::Policy;
@@ -176,7 +176,7 @@ pub(super) fn reserved(
     now: Now,
     local: bool,
 ) -> Reserved {
-    let mut charge = charged(item, reply, now);
+    let mut charge = item.charged(reply, now);
     if item.mode == Mode::Peek {
         charge.cost = 0;
     }

@@ -16,7 +16,7 @@ use crate::key::{Key, KeyContext, Part};
 use crate::rule::OnStoreError;
 use crate::settle::Reservation;
 use crate::store::memory::Single;
-use crate::store::{Charged, Decide, Decided, Item, ItemReply, Mode, Place, StoreError, Subject};
+use crate::store::{Charged, Decide, Decided, ItemReply, Mode, Place, StoreError, Subject};
 use crate::time::{Nanos, Now};
 
 /// A decision, and what the caller holds because of it.
@@ -95,7 +95,7 @@ impl Limiter {
                 for earlier in ruling.receipt.charges.iter_mut().filter(|earlier| one_cell(earlier)) {
                     earlier.until = earlier.until.saturating_sub(item.params.weight(item.cost));
                 }
-                let charge = charged(item, reply, now);
+                let charge = item.charged(reply, now);
                 if item.params.algorithm() == Algorithm::Concurrent {
                     slots.push(charge);
                 } else {
@@ -237,20 +237,7 @@ pub(super) fn unknown_reply() -> ItemReply {
     ItemReply { verdict: Verdict::Deny { retry: None }, state: State::default(), place: Place::Own }
 }
 
-#[inline]
-pub(super) fn charged(item: &Item, reply: &ItemReply, now: Now) -> Charged {
-    Charged {
-        budget: item.budget,
-        subject: item.subject.clone(),
-        params: item.params,
-        cost: item.cost,
-        at: now.monotonic,
-        until: reply.state.fresh_at,
-        place: reply.place,
-    }
-}
-
-/// The same, of a rule that was asked by itself.
+/// What was charged, of a rule that was asked by itself.
 #[inline(always)]
 pub(super) fn charge(single: Single<'_>, now: Now, reply: &ItemReply) -> Charged {
     Charged {

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::algorithm::Params;
-use crate::store::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError, Subject};
+use crate::store::{Answer, Capabilities, Operation, Reply, Store, StoreError};
 
 /// How a store fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,16 +138,8 @@ impl<S: Store> Store for FailingStore<S> {
         self.inner.capabilities()
     }
 
-    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
-        self.inner.shard_of(subject, params)
-    }
-
-    fn stand_in(&self) -> Arc<StandIn> {
-        self.inner.stand_in()
-    }
-
-    fn totals(&self) -> Vec<(&'static str, u64)> {
-        self.inner.totals()
+    fn behind(&self) -> Option<&dyn Store> {
+        Some(&self.inner)
     }
 }
 

@@ -47,15 +47,7 @@ impl Store for PeekThenCharge {
         for (item, reply) in decide.items.iter().zip(&mut decided.items) {
             if decided.allowed && reply.verdict == Verdict::Allow {
                 reply.state = item.params.decide(reply.state, decide.now, item.cost).state;
-                let charge = Charged {
-                    budget: item.budget,
-                    subject: item.subject.clone(),
-                    params: item.params,
-                    cost: item.cost,
-                    at: decide.now.monotonic,
-                    until: reply.state.fresh_at,
-                    place: reply.place,
-                };
+                let charge = item.charged(reply, decide.now);
                 self.store.settle(decide.now, &[(charge, item.cost as i64)]);
             }
         }

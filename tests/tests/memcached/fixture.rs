@@ -116,16 +116,7 @@ pub fn item(key: &str, params: Params, cost: u64, mode: Mode) -> Item {
 
 /// What a decision charged, to be settled.
 pub fn charged(item: &Item, decided: &Decided, now: Now) -> Charged {
-    let reply = decided.items.first().unwrap();
-    Charged {
-        budget: item.budget,
-        subject: item.subject.clone(),
-        params: item.params,
-        cost: item.cost,
-        at: now.monotonic,
-        until: reply.state.fresh_at,
-        place: reply.place,
-    }
+    item.charged(decided.items.first().unwrap(), now)
 }
 
 impl StoreUnderTest for Fixture {

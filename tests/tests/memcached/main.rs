@@ -10,6 +10,8 @@ mod crowd;
 mod differential;
 mod faults;
 mod fixture;
+#[path = "../../support/in_real_time.rs"]
+mod in_real_time;
 mod lies;
 mod policies;
 mod slots;

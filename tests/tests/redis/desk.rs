@@ -56,13 +56,5 @@ pub fn decide_at(
 
 /// What was charged, to be settled or released.
 pub fn charged(item: &Item, decided: &Decided, at: usize, now: Now) -> Charged {
-    Charged {
-        budget: item.budget,
-        subject: item.subject.clone(),
-        params: item.params,
-        cost: item.cost,
-        at: decided.now.unwrap_or(now).monotonic,
-        until: decided.items[at].state.fresh_at,
-        place: decided.items[at].place,
-    }
+    item.charged(&decided.items[at], decided.now.unwrap_or(now))
 }

@@ -1,11 +1,8 @@
 //! How long a store takes.
 
-use std::sync::Arc;
-
 use metrics::{Histogram, Unit, describe_histogram, histogram};
 
-use crate::algorithm::Params;
-use crate::store::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError, Subject};
+use crate::store::{Answer, Capabilities, Operation, Reply, Store, StoreError};
 use crate::time::{Clock, Nanos, SystemClock};
 
 /// A store around another that tells how long each operation took: `limiter_store_seconds`.
@@ -55,16 +52,8 @@ impl<S: Store> Store for Timed<S> {
         self.inner.capabilities()
     }
 
-    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
-        self.inner.shard_of(subject, params)
-    }
-
-    fn stand_in(&self) -> Arc<StandIn> {
-        self.inner.stand_in()
-    }
-
-    fn totals(&self) -> Vec<(&'static str, u64)> {
-        self.inner.totals()
+    fn behind(&self) -> Option<&dyn Store> {
+        Some(&self.inner)
     }
 }
 

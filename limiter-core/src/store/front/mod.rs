@@ -35,8 +35,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::{Answer, Capabilities, Item, Operation, Reply, StandIn, Store, StoreError, Subject};
-use crate::algorithm::Params;
+use super::{Answer, Capabilities, Item, Operation, Reply, StandIn, Store, StoreError};
 use crate::time::{Clock, Nanos, TokioClock};
 use aside::Aside;
 use breaker::Breaker;
@@ -167,8 +166,8 @@ impl<S: Store> Store for Front<S> {
         self.inner.engine.capabilities()
     }
 
-    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
-        self.inner.engine.shard_of(subject, params)
+    fn behind(&self) -> Option<&dyn Store> {
+        Some(&self.inner.engine)
     }
 
     fn stand_in(&self) -> Arc<StandIn> {

@@ -106,15 +106,7 @@ impl<S: Store> Held<S> {
         };
         let charges: SmallVec<[Charged; 2]> = { asked.0.items.iter().zip(&decided.items) }
             .filter(|item| decided.allowed && slots(item))
-            .map(|(item, reply)| Charged {
-                budget: item.budget,
-                subject: item.subject.clone(),
-                params: item.params,
-                cost: item.cost,
-                at: now.monotonic,
-                until: reply.state.fresh_at,
-                place: reply.place,
-            })
+            .map(|(item, reply)| item.charged(reply, now))
             .collect();
         let release = Operation::Release { now, lease: decided.lease.clone(), charges };
         (!matches!(&release, Operation::Release { charges, .. } if charges.is_empty()))

@@ -60,8 +60,7 @@ mod window;
 use std::sync::Arc;
 
 use super::front::Front;
-use super::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError, Subject};
-use crate::algorithm::Params;
+use super::{Answer, Capabilities, Operation, Reply, Store, StoreError};
 pub use builder::{ConnectError, MemcachedBuilder};
 use engine::Engine;
 pub use stats::Stats;
@@ -135,12 +134,8 @@ impl Store for MemcachedStore {
         self.front.capabilities()
     }
 
-    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
-        self.front.shard_of(subject, params)
-    }
-
-    fn stand_in(&self) -> Arc<StandIn> {
-        self.front.stand_in()
+    fn behind(&self) -> Option<&dyn Store> {
+        Some(&self.front)
     }
 
     fn totals(&self) -> Vec<(&'static str, u64)> {

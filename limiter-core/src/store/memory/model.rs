@@ -39,15 +39,7 @@ fn takes(store: &MemoryStore, key: u64, params: Params) -> bool {
 }
 
 fn charged(key: u64, params: Params, decided: &Decided) -> Charged {
-    Charged {
-        budget: 1,
-        subject: Subject::Local(key),
-        params,
-        cost: 1,
-        at: at(0).monotonic,
-        until: decided.items[0].state.fresh_at,
-        place: Place::Own,
-    }
+    item(key, params).charged(&decided.items[0], at(0))
 }
 
 fn explore(model: impl Fn() + Sync + Send + 'static) {

@@ -46,7 +46,6 @@ mod settings;
 mod target;
 
 use core::fmt;
-use std::sync::Arc;
 
 pub use address::AddressError;
 pub use builder::RedisStoreBuilder;
@@ -55,8 +54,7 @@ use failure::Refused;
 pub use settings::RedisStats;
 
 use super::front::{FleetOptions, Front};
-use super::{Answer, Capabilities, Operation, Reply, StandIn, Store, StoreError, Subject};
-use crate::algorithm::Params;
+use super::{Answer, Capabilities, Operation, Reply, Store, StoreError};
 
 /// State in Redis or Valkey. Clones are one store. See the [module](self).
 ///
@@ -131,12 +129,8 @@ impl Store for RedisStore {
         self.front.capabilities()
     }
 
-    fn shard_of(&self, subject: &Subject, params: &Params) -> usize {
-        self.front.shard_of(subject, params)
-    }
-
-    fn stand_in(&self) -> Arc<StandIn> {
-        self.front.stand_in()
+    fn behind(&self) -> Option<&dyn Store> {
+        Some(&self.front)
     }
 
     fn totals(&self) -> Vec<(&'static str, u64)> {

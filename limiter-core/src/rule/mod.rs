@@ -1,11 +1,13 @@
 //! A rule: one limit with a name, a key and a cost.
 
+mod choices;
+mod class;
+
 use core::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, Version};
 
 use crate::algorithm::Algorithm;
 use crate::decision::Name;
@@ -15,142 +17,9 @@ use crate::queue::Queue;
 use crate::quota::Quota;
 use crate::settle::Settle;
 use crate::time::Nanos;
-
-/// Which requests a rule counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum MethodClass {
-    /// All.
-    #[default]
-    Any,
-    /// GET, HEAD, OPTIONS, TRACE, and the CONNECT that opens a WebSocket over HTTP/2.
-    Read,
-    /// Everything else.
-    Write,
-}
-
-impl MethodClass {
-    /// The class of one request: [`Read`](MethodClass::Read) or [`Write`](MethodClass::Write).
-    #[must_use]
-    pub fn of(parts: &Parts) -> Self {
-        match parts.method {
-            Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE => MethodClass::Read,
-            Method::CONNECT if is_websocket_connect(parts.version, &parts.headers) => MethodClass::Read,
-            _ => MethodClass::Write,
-        }
-    }
-
-    /// Whether a rule of this class counts a request of class `request`.
-    #[must_use]
-    pub fn counts(self, request: MethodClass) -> bool {
-        self == MethodClass::Any || self == request
-    }
-
-    /// What is appended to a function's name to make the rule's public name.
-    #[must_use]
-    pub const fn suffix(self) -> &'static str {
-        match self {
-            MethodClass::Any => "",
-            MethodClass::Read => "-read",
-            MethodClass::Write => "-write",
-        }
-    }
-}
-
-/// RFC 8441: over HTTP/2 and later a WebSocket opens with an extended CONNECT, which carries the
-/// version of the protocol it asks for; a plain CONNECT never does.
-fn is_websocket_connect(version: Version, headers: &HeaderMap) -> bool {
-    version >= Version::HTTP_2 && headers.contains_key(http::header::SEC_WEBSOCKET_VERSION)
-}
-
-/// How much a request takes.
-#[derive(Clone)]
-#[non_exhaustive]
-pub enum Cost {
-    /// The same for every request. 0 asks without taking.
-    Fixed(u32),
-    /// Worked out from the head of the request.
-    Function(Arc<dyn Fn(&Parts) -> u32 + Send + Sync>),
-}
-
-impl Cost {
-    pub(crate) fn of(&self, parts: &Parts) -> u64 {
-        match self {
-            Cost::Fixed(cost) => u64::from(*cost),
-            Cost::Function(cost) => u64::from(cost(parts)),
-        }
-    }
-
-    /// The cost where there is no request to work it out from.
-    pub(crate) fn constant(&self) -> u64 {
-        match self {
-            Cost::Fixed(cost) => u64::from(*cost),
-            Cost::Function(_) => 1,
-        }
-    }
-}
-
-impl From<u32> for Cost {
-    fn from(cost: u32) -> Self {
-        Cost::Fixed(cost)
-    }
-}
-
-impl fmt::Debug for Cost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Cost::Fixed(cost) => write!(f, "Fixed({cost})"),
-            Cost::Function(_) => f.write_str("Function"),
-        }
-    }
-}
-
-/// The quota of a caller, worked out from the head of the request.
-pub(crate) type QuotaFn = Arc<dyn Fn(&Parts) -> Quota + Send + Sync>;
-
-/// What to do when the store fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OnStoreError {
-    /// Refuse.
-    Closed,
-    /// A limiter in this process decides.
-    #[default]
-    Local,
-    /// Let everything pass.
-    Open,
-}
-
-/// What to do with a new key when the table of keys is full and every key in it is live.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AtCeiling {
-    /// Give up the cell nearest to idle among a few. A flood then forgets the flood, not the
-    /// abuser. The only case in which more than the rule's promise may be admitted: at most the
-    /// debt of the cells given up, which [`Stats::evicted`](crate::store::memory::Stats) counts. A
-    /// key used once is one unit in debt and goes before one that is a burst in debt, so a flood has
-    /// to spend about a burst for each key before abusers are forgotten: one of fifty times more keys
-    /// than there is room for, each used once, gains them at most a quarter.
-    #[default]
-    Evict,
-    /// New keys share one budget. Nobody is admitted above the quota, and all who share together
-    /// are admitted no more than one of them: in a flood who is new may be refused for what others
-    /// asked.
-    Overflow,
-    /// New keys are refused until a cell is free. Nobody is admitted above the quota, and the keys
-    /// that are known go on as if there were no flood.
-    Refuse,
-}
-
-/// What a rule limits by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Limit {
-    /// So many at the same time.
-    Concurrent(u64),
-    /// So many per time.
-    Rate(Quota),
-}
+pub(crate) use choices::QuotaFn;
+pub use choices::{AtCeiling, Cost, Limit, OnStoreError};
+pub use class::MethodClass;
 
 /// A named quota with its algorithm, key, cost and scope.
 ///
