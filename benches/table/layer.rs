@@ -78,6 +78,7 @@ fn contenders() -> Vec<Contender> {
     // Never spent here: a client asks a few thousand times.
     let (plenty, none) = ("100000/s", "1/h");
     let legacy = || Wire::new().family(Family::Off).legacy(Legacy::Delta);
+    let draft = || Wire::new().legacy(Legacy::Off);
     let theirs = |burst: u32, period: Duration| {
         let mut builder = GovernorConfigBuilder::default();
         let config = builder.period(period).burst_size(burst).use_headers().finish();
@@ -101,6 +102,8 @@ fn contenders() -> Vec<Contender> {
         contender("tower_governor, allowed, use_headers", ok, theirs(100_000, interval).layer(bare())),
         contender("**ours, allowed, default fields**", ok, ours(plenty, Wire::new()).layer(bare())),
         contender("**ours, allowed, legacy fields alone**", ok, ours(plenty, legacy()).layer(bare())),
+        // As many fields as the rival sets: two.
+        contender("**ours, allowed, draft 11 alone**", ok, ours(plenty, draft()).layer(bare())),
         contender("tower_governor, refused, use_headers", refused, theirs(1, hour).layer(bare())),
         contender("**ours, refused, default fields**", refused, ours(none, Wire::new()).layer(bare())),
         contender("**ours, refused, legacy fields alone**", refused, ours(none, legacy()).layer(bare())),
@@ -182,8 +185,9 @@ fn say(report: &mut Report, contenders: &mut [Contender]) {
         if name.starts_with("tower_governor") {
             theirs = (*name, over);
         }
-        let (to, ratio) = (theirs.0, over / theirs.1);
+        let (to, ratio) = theirs;
+        let ratio = if ratio.is_nan() { "-".to_owned() } else { format!("{:.2}", over / ratio) };
         let growth = growth(fields.len());
-        report.say(&format!("| {name} | {median:.1} | {over:.1} | {ratio:.2} | {to} | {allocations:.3} | {growth} |"));
+        report.say(&format!("| {name} | {median:.1} | {over:.1} | {ratio} | {to} | {allocations:.3} | {growth} |"));
     }
 }
