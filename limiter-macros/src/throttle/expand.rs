@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use super::function::{result_span, result_type};
 use super::model::{Limit, Model};
@@ -56,9 +57,13 @@ fn settled(by: &By, item: &Item, held: &Ident, private: &TokenStream) -> TokenSt
     let body = &item.body;
     let (outcome, never) = (local("__outcome"), local("__never"));
     let settle = match by {
-        By::Result(_) => quote!(#private::settle_result(&mut #held, &#outcome)),
-        By::Counts(counts) => quote!(#private::settle_counted(&mut #held, &#outcome, #counts)),
-        By::Cost(cost) => quote!(#private::settle_cost(&mut #held, &#outcome, #cost)),
+        By::Result(_) => {
+            quote_spanned!(result_span(item)=> #private::settle_result(&mut #held, &#outcome))
+        }
+        By::Counts(counts) => {
+            quote_spanned!(blamed(counts)=> #private::settle_counted(&mut #held, &#outcome, #counts))
+        }
+        By::Cost(cost) => quote_spanned!(blamed(cost)=> #private::settle_cost(&mut #held, &#outcome, #cost)),
     };
     // An async block does not say what it returns: what is never reached does.
     let result = result_type(item);
@@ -150,6 +155,11 @@ fn settling(outcome: &Outcome, model: &Model, private: &TokenStream) -> TokenStr
     let within = under_way.within.map(|nanos| quote!(.within(#nanos)));
     let refund = under_way.is_refunded.then(|| quote!(.refund()));
     quote!(.settled(#private::Settled::#by #mode #within #refund))
+}
+
+/// Where to point when the user's function does not fit.
+fn blamed(function: &TokenStream) -> Span {
+    Span::call_site().located_at(function.span())
 }
 
 fn variant(name: &str) -> Ident {
