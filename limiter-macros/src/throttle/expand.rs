@@ -1,6 +1,6 @@
 //! A valid model as code.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 
@@ -56,14 +56,16 @@ pub(super) fn expand(model: &Model, item: Item) -> TokenStream {
 fn settled(by: &By, item: &Item, held: &Ident, private: &TokenStream) -> TokenStream {
     let body = &item.body;
     let (outcome, never) = (local("__outcome"), local("__never"));
+    // Where to point when what is asked does not fit: the result type, or the user's function.
+    let span = match by {
+        By::Result(_) => result_span(item),
+        By::Counts(function) | By::Cost(function) => Span::call_site().located_at(function.span()),
+    };
+    let private = located(private, span);
     let settle = match by {
-        By::Result(_) => {
-            quote_spanned!(result_span(item)=> #private::settle_result(&mut #held, &#outcome))
-        }
-        By::Counts(counts) => {
-            quote_spanned!(blamed(counts)=> #private::settle_counted(&mut #held, &#outcome, #counts))
-        }
-        By::Cost(cost) => quote_spanned!(blamed(cost)=> #private::settle_cost(&mut #held, &#outcome, #cost)),
+        By::Result(_) => quote_spanned!(span=> #private::settle_result(&mut #held, &#outcome)),
+        By::Counts(counts) => quote_spanned!(span=> #private::settle_counted(&mut #held, &#outcome, #counts)),
+        By::Cost(cost) => quote_spanned!(span=> #private::settle_cost(&mut #held, &#outcome, #cost)),
     };
     // An async block does not say what it returns: what is never reached does.
     let result = result_type(item);
@@ -157,9 +159,13 @@ fn settling(outcome: &Outcome, model: &Model, private: &TokenStream) -> TokenStr
     quote!(.settled(#private::Settled::#by #mode #within #refund))
 }
 
-/// Where to point when the user's function does not fit.
-fn blamed(function: &TokenStream) -> Span {
-    Span::call_site().located_at(function.span())
+/// A path as it is, at another place: a path is pointed at from its first word on.
+fn located(path: &TokenStream, span: Span) -> TokenStream {
+    let place = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(span));
+        token
+    };
+    path.clone().into_iter().map(place).collect()
 }
 
 fn variant(name: &str) -> Ident {
