@@ -95,7 +95,7 @@ impl Engine {
         let here = Here::new(decide.now, &self.inner.clock);
         let name = self.inner.name(item);
         match item.params.algorithm() {
-            Algorithm::Fixed | Algorithm::Sliding => windows::decide(&self.inner, &name, item, here, mode, form),
+            Algorithm::Fixed | Algorithm::Sliding => windows::decide(&self.inner, name, item, here, mode, form),
             Algorithm::Concurrent => flight::join(&self.inner, name, |tell| Job::slots(item, here, mode, form, tell)),
             _ => flight::join(&self.inner, name, |tell| Job::ask(item, here, mode, form, tell)),
         }
