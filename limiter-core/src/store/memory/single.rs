@@ -191,6 +191,7 @@ impl MemoryStore {
             cost: single.cost,
             mode: single.mode,
             at_ceiling: single.at_ceiling,
+            settles: false,
         };
         let mut items = SmallVec::new();
         items.push(item);
