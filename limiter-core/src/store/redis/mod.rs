@@ -10,6 +10,9 @@
 //!   one of those: what is above the new capacity is forgotten.
 //! * **Quick to fail.** No call takes longer than the deadline, none waits for a connection, and none
 //!   that may have been carried out is sent again. The rule says what happens then.
+//! * **Forgetting is bounded.** A key that the server gives up for memory is as good as new: one more burst,
+//!   or one more window's count, each time. `maxmemory-policy volatile-ttl` gives up those that are nearest
+//!   to being as good as new anyway; `noeviction` none, and what would have been charged is an error.
 //!
 //! What stands before it is a [`Front`](super::front): it waits no longer than the deadline, asks for several
 //! callers at once, remembers refusals, and leaves a failing server alone.
@@ -17,7 +20,8 @@
 //! One server, Sentinel and Cluster are told apart by the address: `redis://`, `rediss://` (feature
 //! `redis-tls`), `unix://`, `redis-sentinel://host,host/name`, `redis-cluster://host,host`. User and
 //! password go before the hosts. Redis 7.0 and Valkey 8 or later; the user of an ACL needs the
-//! commands `EVALSHA`, `SCRIPT LOAD`, `UNLINK`, `ZREM` and those of the scripts.
+//! commands `EVALSHA`, `SCRIPT LOAD`, `UNLINK`, `ZREM` and those of the scripts, in a cluster `CLUSTER SLOTS`,
+//! and with Sentinel `ROLE` as well.
 //!
 //! The store keeps [barriers](super::Barriers), [counters and events](super::Counters) as well.
 //!
