@@ -13,6 +13,8 @@ mod load;
 mod memory;
 #[path = "fleet/outage.rs"]
 mod outage;
+#[path = "fleet/presence.rs"]
+mod presence;
 #[path = "fleet/processes.rs"]
 mod processes;
 

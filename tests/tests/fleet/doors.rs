@@ -82,12 +82,7 @@ async fn whoever_may_not_see_the_map_of_a_cluster_is_told_so_when_it_connects() 
         return;
     }
     let _alone = ALONE.lock().await;
-    let server = Server::start(&["--cluster-enabled", "yes"]).await;
-    server.command::<String>("CLUSTER ADDSLOTSRANGE 0 16383").await;
-    redis::until("the cluster is complete", async || {
-        server.command::<String>("CLUSTER INFO").await.contains("cluster_state:ok")
-    })
-    .await;
+    let server = Server::start_as_cluster().await;
     server.command::<String>(USER).await;
     let url = format!("redis-cluster://app:secret@{}", server.address);
     let refused = RedisStore::connect(url.clone()).await.unwrap_err().to_string();

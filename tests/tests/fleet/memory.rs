@@ -19,7 +19,7 @@ fn at(server: &Server) -> RedisStoreBuilder {
 
 /// As long as anybody may think: a debug build on a busy machine is slow with many thousands at once.
 async fn patient(server: &Server) -> Limiter {
-    let fleet = FleetOptions::new().without_denial_cache().deadline(Duration::from_secs(20));
+    let fleet = FleetOptions::new().nodes(1).without_denial_cache().deadline(Duration::from_secs(20));
     Limiter::builder().store(RedisStore::builder(server.url()).fleet(fleet).connect().await.unwrap()).build()
 }
 

@@ -23,6 +23,9 @@
 //! commands `EVALSHA`, `SCRIPT LOAD`, `UNLINK`, `ZREM` and those of the scripts, in a cluster `CLUSTER SLOTS`,
 //! and with Sentinel `ROLE` as well.
 //!
+//! Processes that share a store [count each other](FleetOptions::nodes), for as long as it is not stated how
+//! many there are.
+//!
 //! The store keeps [barriers](super::Barriers), [counters and events](super::Counters) as well.
 //!
 //! In a cluster all keys of one principal are on one server, so the rules of one policy must have the
@@ -43,6 +46,7 @@ mod grants;
 mod leases;
 mod names;
 mod node;
+mod presence;
 mod reply;
 mod route;
 mod script;
@@ -50,11 +54,13 @@ mod settings;
 mod target;
 
 use core::fmt;
+use std::sync::Arc;
 
 pub use address::AddressError;
 pub use builder::RedisStoreBuilder;
 pub(crate) use engine::RedisEngine;
 use failure::Refused;
+use presence::Presence;
 pub use settings::RedisStats;
 
 use super::front::{FleetOptions, Front};
@@ -81,6 +87,8 @@ use super::{Answer, Capabilities, Operation, Reply, Store, StoreError};
 #[derive(Clone, Debug)]
 pub struct RedisStore {
     front: Front<RedisEngine>,
+    /// Unless it is stated how many processes share the store.
+    presence: Option<Arc<Presence>>,
 }
 
 impl RedisStore {
@@ -99,10 +107,17 @@ impl RedisStore {
     }
 
     fn around(engine: RedisEngine, fleet: FleetOptions) -> Self {
-        RedisStore { front: Front::new(engine, fleet) }
+        RedisStore { front: Front::new(engine, fleet), presence: None }
     }
 
-    /// Says how many processes share the store from now on, at least 1. See [`FleetOptions::nodes`].
+    /// How many processes share the store: as stated, or else as last counted.
+    #[must_use]
+    pub fn nodes(&self) -> u32 {
+        self.front.stand_in().nodes()
+    }
+
+    /// Says how many processes share the store from now on, at least 1; the count is not looked at any more.
+    /// See [`FleetOptions::nodes`].
     pub fn set_nodes(&self, nodes: u32) {
         self.front.set_nodes(nodes);
     }
