@@ -63,6 +63,7 @@ enum Cost {
 }
 
 /// A user's key function, or another source, as what rules take.
+#[cfg(feature = "axum")]
 pub fn key_source<K: KeySource>(source: K) -> Arc<dyn KeySource> {
     Arc::new(source)
 }
