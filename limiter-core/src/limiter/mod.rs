@@ -19,6 +19,7 @@ mod held;
 mod hold;
 #[cfg(feature = "wait")]
 mod line;
+mod many;
 #[cfg(feature = "wait")]
 mod obstacle;
 mod outage;
