@@ -93,11 +93,11 @@ fn who_is_neither_stated_nor_counted_is_one_and_a_count_holds_until_something_is
     let front = Front::new(MemoryStore::new(), FleetOptions::new());
     let stand_in = front.stand_in();
     assert_eq!((stand_in.nodes(), stand_in.is_stated()), (1, false));
-    stand_in.counted(5);
+    stand_in.set_counted(5);
     assert_eq!((stand_in.nodes(), stand_in.is_stated()), (5, false));
-    stand_in.counted(0);
+    stand_in.set_counted(0);
     assert_eq!(stand_in.nodes(), 1);
     front.set_nodes(3);
-    stand_in.counted(9);
+    stand_in.set_counted(9);
     assert_eq!((stand_in.nodes(), stand_in.is_stated()), (3, true));
 }

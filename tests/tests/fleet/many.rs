@@ -67,10 +67,14 @@ async fn at_redis_they_travel_in_one_pipeline() {
     let server = Server::start(&[]).await;
     let store = RedisStore::builder(server.url()).fleet(fleet()).connect().await.unwrap();
     let limiter = Limiter::builder().store(store).build();
+    // Scripts are loaded when they are first needed.
+    for cost in [1, CAPACITY + 1] {
+        many(&limiter, &[(Key::from("first"), cost)]).await;
+    }
     let before = reads(&server).await;
     ask_all(&limiter).await;
     let reads = reads(&server).await - before;
-    assert!(reads < KEYS, "{reads} reads for {} questions", KEYS * 3);
+    assert!(reads <= 60, "{reads} reads for {} questions", KEYS * 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
