@@ -157,18 +157,24 @@ impl Limiter {
 
     #[inline]
     pub(super) fn decision(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
-        if let Ok(prepared) = self.prepared(policy)
-            && let Some(alone) = self.alone(prepared, key)
+        let Ok(prepared) = self.prepared(policy) else { return Decision::default() };
+        if let Some(alone) = self.alone(prepared, key)
             && alone.leaves_nothing()
         {
             return alone.decision(cost, mode);
         }
-        self.at_once(policy, key, cost, mode)
+        self.at_once(policy, prepared, key, cost, mode)
     }
 
     #[inline(never)]
-    pub(super) fn at_once(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
-        let Ok(prepared) = self.prepared(policy) else { return Decision::default() };
+    pub(super) fn at_once(
+        &self,
+        policy: &Policy,
+        prepared: &Prepared,
+        key: &Key,
+        cost: Option<u64>,
+        mode: Mode,
+    ) -> Decision {
         if let Some(both) = self.both(prepared, key, cost)
             && let Some(decision) = both.decision(mode)
         {

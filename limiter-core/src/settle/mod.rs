@@ -29,10 +29,9 @@
 //!
 //! # At a store that processes share
 //!
-//! Whoever waits waits for requests under way in its own process. A process that the store refused
-//! remembers that until the quota has room by itself. What this process gives back ends that at once;
-//! what another gives back does not, unless the store is asked about every request, as
-//! `FleetOptions::without_denial_cache` has it.
+//! Whoever waits waits for requests under way in its own process. What any process gives back is free for
+//! all of them at once: the store is asked about every request of a rule that settles, even about those
+//! that it has just refused.
 //!
 //! # Requests that nobody settles
 //!

@@ -25,7 +25,15 @@ pub fn subject(key: &str) -> Subject {
 }
 
 pub fn item(key: &str, params: Params, cost: u64) -> Item {
-    Item { budget: 1, subject: subject(key), params, cost, mode: Mode::Charge, at_ceiling: Default::default() }
+    Item {
+        budget: 1,
+        subject: subject(key),
+        params,
+        cost,
+        mode: Mode::Charge,
+        at_ceiling: Default::default(),
+        settles: false,
+    }
 }
 
 pub async fn answer(reply: Reply<Result<Answer, StoreError>>) -> Result<Answer, StoreError> {

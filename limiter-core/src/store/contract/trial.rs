@@ -87,6 +87,7 @@ impl<'a> Trial<'a> {
             cost,
             mode,
             at_ceiling: AtCeiling::default(),
+            settles: false,
         }
     }
 
