@@ -9,6 +9,8 @@ mod failover;
 mod lines;
 #[path = "fleet/load.rs"]
 mod load;
+#[path = "fleet/many.rs"]
+mod many;
 #[path = "fleet/memory.rs"]
 mod memory;
 #[path = "fleet/outage.rs"]

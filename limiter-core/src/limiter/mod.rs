@@ -20,6 +20,7 @@ mod held;
 mod hold;
 #[cfg(feature = "wait")]
 mod line;
+mod many;
 #[cfg(feature = "wait")]
 mod obstacle;
 mod outage;

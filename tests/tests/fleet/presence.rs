@@ -137,12 +137,13 @@ async fn without_the_server_the_last_known_number_makes_the_shares() {
     assert!(all_see(&stores, 3));
     // A server that has forgotten them is not believed before all had time to come back.
     server.restart().await;
-    let (back, mut fewest) = (now(), u32::MAX);
+    let (back, mut fewest, hiccups) = (now(), u32::MAX, Hiccups::watch());
     while back.elapsed() < HEARTBEAT * 3 {
         fewest = stores.iter().map(RedisStore::nodes).fold(fewest, u32::min);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert_eq!(fewest, 3);
+    // Unless this machine kept them from saying for so long that they live.
+    assert!(fewest == 3 || hiccups.slack() > HEARTBEAT / 2, "{fewest}");
     assert_eq!(server.command::<Vec<String>>("KEYS *present*").await.len(), 1);
 }
 

@@ -78,7 +78,7 @@ impl Presence {
 impl Member {
     async fn beat(&self, count: &mut Count, stand_in: &StandIn) {
         if let Ok((live, new)) = self.say().await {
-            stand_in.counted(count.heard(live, new));
+            stand_in.set_counted(count.heard(live, new));
         }
     }
 

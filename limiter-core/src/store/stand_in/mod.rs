@@ -58,7 +58,7 @@ impl StandIn {
         Self::new(nodes.max(1))
     }
 
-    /// For a store that as many processes share as will be [counted](Self::counted): one, as long as nobody
+    /// For a store that as many processes share as will be [counted](Self::set_counted): one, as long as nobody
     /// counts.
     #[must_use]
     pub fn uncounted() -> Self {
@@ -96,7 +96,7 @@ impl StandIn {
     }
 
     /// Notes how many processes were counted, at least 1. It holds unless something else is stated.
-    pub fn counted(&self, nodes: u32) {
+    pub fn set_counted(&self, nodes: u32) {
         self.counted.store(nodes.max(1), Ordering::Relaxed);
     }
 
