@@ -93,7 +93,7 @@ impl<S: Store> Front<S> {
                 breakers: (0..BREAKERS).map(|_| Breaker::default()).collect(),
                 flights: Flights::new(),
                 aside: (options.lease_permille > 0).then(Aside::new),
-                stand_in: Arc::new(StandIn::one_of(options.nodes)),
+                stand_in: Arc::new(options.nodes.map_or_else(StandIn::uncounted, StandIn::one_of)),
                 runtime: Handle::try_current().ok(),
             }),
         }
