@@ -117,8 +117,12 @@ impl MemoryStore {
         // What is in shadow is charged as if all were enforced.
         let whole = evaluated.iter().all(Evaluated::passes);
         let charged = |one: &Evaluated| {
-            write && allowed && one.passes() && one.mode != Mode::Peek && (whole || one.mode != Mode::Shadow)
+            let taken = one.cost > 0 && one.mode != Mode::Peek && (whole || one.mode != Mode::Shadow);
+            write && allowed && one.passes() && taken
         };
+        if allowed && !whole {
+            leave_out(decide, &mut evaluated, &mut guards, charged);
+        }
         for (one, item) in evaluated.iter().zip(&decide.items) {
             // Items that share a cell all report what the last of them left there.
             let last = evaluated.iter().rev().find(|other| charged(other) && other.same_cell(one));
@@ -324,6 +328,32 @@ impl MemoryStore {
             Place::NoRoom => self.counters.turned_away.fetch_add(1, Ordering::Relaxed),
             Place::Shared => self.counters.shared.fetch_add(1, Ordering::Relaxed),
             Place::Own => 0,
+        };
+    }
+}
+
+/// What is charged, without what is not: an item in shadow may have been counted for a later one of its cell.
+fn leave_out(
+    decide: &Decide,
+    evaluated: &mut [Evaluated],
+    guards: &mut [Guard<'_, Shard>],
+    charged: impl Fn(&Evaluated) -> bool,
+) {
+    for (at, item) in decide.items.iter().enumerate() {
+        let Some((earlier, [one, ..])) = evaluated.split_at_mut_checked(at) else { return };
+        if !charged(one) {
+            continue;
+        }
+        let same = earlier.iter().rev().filter(|other| charged(other) && other.same_cell(one));
+        one.step.state = match guards.get_mut(one.guard) {
+            Some(shard) if item.params.grows() && one.place == Place::Own => {
+                let pending = same.fold(0u64, |sum, other| sum.saturating_add(other.cost));
+                shard.logs.decide(&item.params, one.fingerprint, decide.now, pending, one.cost).state
+            }
+            _ => {
+                let before = { same }.next().map_or(one.stored, |other| other.step.state);
+                item.params.decide(before, decide.now, one.cost).state
+            }
         };
     }
 }
