@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::alone::Alone;
 use super::ask::{Asked, Questions};
-use super::prepared::{Prepared, PreparedRule};
+use super::prepared::{Prepared, PreparedRule, Tier};
 use super::ruling::Ruling;
 use super::{Limiter, StoreHandle};
 use crate::decision::{Decision, Source};
@@ -226,15 +226,24 @@ impl Limiter {
 
 /// Every rule, asked about one key: at a stated cost, or at the rule's own.
 pub(super) fn questions(prepared: &Prepared, key: &Key, cost: Option<u64>) -> Questions {
-    let mut asked = Questions::new();
-    for rule in prepared.rules.iter().filter(|rule| !rule.lifted) {
-        asked.push(Asked {
+    questions_by(prepared, key, cost, PreparedRule::stated_tier)
+}
+
+/// The same, by the quota that `tier` says; what it exempts is not asked.
+pub(super) fn questions_by(
+    prepared: &Prepared,
+    key: &Key,
+    cost: Option<u64>,
+    tier: impl Fn(&PreparedRule) -> Option<Tier>,
+) -> Questions {
+    let ask = |rule: &PreparedRule| {
+        Some(Asked {
             rule: usize::from(rule.shown.index),
             key: key.clone(),
             cost: cost.unwrap_or_else(|| rule.cost.constant()),
-            tier: rule.default_tier(),
+            tier: tier(rule)?,
             shadow: rule.is_shadow_for(key),
-        });
-    }
-    asked
+        })
+    };
+    prepared.rules.iter().filter_map(ask).collect()
 }

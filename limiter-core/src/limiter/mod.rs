@@ -14,6 +14,7 @@ mod doors;
 mod enforcement;
 mod exceeded;
 mod explain;
+mod granted;
 mod held;
 #[cfg(feature = "wait")]
 mod hold;
