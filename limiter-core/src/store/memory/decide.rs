@@ -1,5 +1,7 @@
 //! Deciding: evaluate everything, then write everything or nothing.
 
+mod left_out;
+
 use std::collections::HashMap;
 
 use smallvec::SmallVec;
@@ -121,7 +123,7 @@ impl MemoryStore {
             write && allowed && one.passes() && taken
         };
         if allowed && !whole {
-            leave_out(decide, &mut evaluated, &mut guards, charged);
+            left_out::leave_out(decide, &mut evaluated, &mut guards, charged);
         }
         for (one, item) in evaluated.iter().zip(&decide.items) {
             // Items that share a cell all report what the last of them left there.
@@ -328,32 +330,6 @@ impl MemoryStore {
             Place::NoRoom => self.counters.turned_away.fetch_add(1, Ordering::Relaxed),
             Place::Shared => self.counters.shared.fetch_add(1, Ordering::Relaxed),
             Place::Own => 0,
-        };
-    }
-}
-
-/// What is charged, without what is not: an item in shadow may have been counted for a later one of its cell.
-fn leave_out(
-    decide: &Decide,
-    evaluated: &mut [Evaluated],
-    guards: &mut [Guard<'_, Shard>],
-    charged: impl Fn(&Evaluated) -> bool,
-) {
-    for (at, item) in decide.items.iter().enumerate() {
-        let Some((earlier, [one, ..])) = evaluated.split_at_mut_checked(at) else { return };
-        if !charged(one) {
-            continue;
-        }
-        let same = earlier.iter().rev().filter(|other| charged(other) && other.same_cell(one));
-        one.step.state = match guards.get_mut(one.guard) {
-            Some(shard) if item.params.grows() && one.place == Place::Own => {
-                let pending = same.fold(0u64, |sum, other| sum.saturating_add(other.cost));
-                shard.logs.decide(&item.params, one.fingerprint, decide.now, pending, one.cost).state
-            }
-            _ => {
-                let before = { same }.next().map_or(one.stored, |other| other.step.state);
-                item.params.decide(before, decide.now, one.cost).state
-            }
         };
     }
 }
