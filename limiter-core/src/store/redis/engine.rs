@@ -128,7 +128,14 @@ impl RedisEngine {
             writes && decide.items.iter().any(|item| slots(item) && item.mode != Mode::Peek && item.cost > 0);
         let lease = takes_slots.then(|| inner.leases.number());
         let common = writes && repeat.is_none();
-        let short = if common { encode::one(&inner.names, &decide, self.caller(decide.now))? } else { None };
+        let short = if common {
+            // The short scripts tell the time where they are asked to.
+            let caller = self.caller(decide.now);
+            let told = (caller.is_some() || inner.distance.is_due(decide.now)).then(|| encode::clock(caller));
+            encode::one(&inner.names, &decide, told)?
+        } else {
+            None
+        };
         let way = match short {
             Some(short) => Way::Short(short),
             None => Way::General(self.general(&decide, times, writes, lease)?),
@@ -202,9 +209,13 @@ impl RedisEngine {
                 return Err(self.failed(failure));
             }
         };
-        let now = match self.caller(question.decide.now) {
-            Some(now) if now.wall.get() == 0 => now,
-            _ => inner.distance.to_caller(question.decide.now, said.at),
+        let now = match (self.caller(question.decide.now), said.at) {
+            (Some(now), at) if now.wall.get() == 0 || at.is_none() => now,
+            (_, Some(at)) => {
+                let took = inner.leases.now().saturating_sub(asked.1);
+                inner.distance.to_caller(question.decide.now, at, took)
+            }
+            (_, None) => inner.distance.earliest(question.decide.now),
         };
         let Some((mut allowed, refused)) = said.decisions(&question.decide, now) else {
             return Err(self.failed(Failure::Unreadable));
@@ -233,7 +244,7 @@ impl RedisEngine {
                     let call = self.general(&question.decide, 1, true, None).map_err(|_| Failure::Unreadable)?;
                     self.inner.route.script(&call).await?
                 }
-                said => return Said::read_short(said, call.script).ok_or(Failure::Unreadable),
+                said => return Said::read_short(&said, call.script, &question.decide).ok_or(Failure::Unreadable),
             },
         };
         Said::read(value).ok_or(Failure::Unreadable)
