@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 recorded=benches/instructions.txt
-kinds=${KINDS:-"hot refused new check check-refused check-tracked check-refused-tracked decide-key two-rules text fixed sliding slot peer peer-copy governor-hot governor-new"}
+kinds=${KINDS:-"hot refused new check check-refused check-tracked check-refused-tracked decide-key two-rules text fixed sliding slot peer peer-copy layer-bare layer layer-fields governor-hot governor-new governor-layer governor-layer-fields"}
 
 program=$(cargo bench -p benches --bench instructions --no-run --message-format=json 2>/dev/null |
     sed -n 's/.*"name":"instructions".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)

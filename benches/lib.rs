@@ -1,6 +1,7 @@
 //! Keys, arrival patterns and the counting allocator that all benches share.
 
 pub mod keys;
+pub mod requests;
 pub mod rivals;
 
 use std::alloc::System;

@@ -1,15 +1,24 @@
 //! A fixed amount of one kind of work, named by the first argument, for an instruction counter:
 //! the difference between two amounts, divided by the difference in decisions, is what one costs.
 
+use std::convert::Infallible;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
+use axum::body::Body;
 use benches::keys::{FromId, Keys};
+use benches::requests::{Bare, answer, bare, request};
 use benches::rivals::*;
-use http::HeaderMap;
+use http::{HeaderMap, Request, Response};
 use limiter_core::event::violation::{NoSink, ViolationTracker};
 use limiter_core::key::client_ip::{ClientIp, Peer, ResolveError, Resolved};
 use limiter_core::{Limiter, Policy, Rule};
+use limiter_tower::headers::Wire;
+use limiter_tower::{RateLimit, RateLimitLayer};
+use tower::{Layer, Service};
+use tower_governor::GovernorLayer;
+use tower_governor::governor::GovernorConfigBuilder;
 
 fn work<R: Rival>(keys: &Keys, times: usize, refuse: bool) -> usize {
     // Making a clock takes as long as it takes, so it is not counted.
@@ -57,6 +66,30 @@ fn counted_peers(times: usize, find: impl Fn(Peer, &HeaderMap) -> Result<Resolve
     (0..times).filter(|_| black_box(find(black_box(peer), black_box(&headers))).is_ok()).count()
 }
 
+/// Requests through a layer, one client's.
+#[inline(never)]
+fn counted_requests<S, R>(times: usize, mut service: S) -> usize
+where
+    S: Service<Request<Body>, Response = Response<R>, Error = Infallible>,
+{
+    (0..times).filter(|_| black_box(answer(&mut service, request(7))).status().is_success()).count()
+}
+
+/// Ours with a quota that is never spent.
+fn limited(wire: Wire) -> RateLimit<tower::util::ServiceFn<Bare>> {
+    let builder = RateLimitLayer::builder().quota("1000000000/s").limiter(Limiter::in_memory()).wire(wire);
+    builder.build().expect("a quota").layer(bare())
+}
+
+/// Theirs with a quota that is never spent.
+macro_rules! governed {
+    ($($fields:ident)?) => {{
+        let mut builder = GovernorConfigBuilder::default();
+        let config = builder.period(Duration::from_nanos(1)).burst_size(1_000_000_000)$(.$fields())?.finish();
+        GovernorLayer::new(config.expect("a quota")).layer(bare())
+    }};
+}
+
 fn main() {
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
     let (Some(kind), Some(times)) = (words.next(), words.next().and_then(|word| word.parse::<u32>().ok())) else {
@@ -96,6 +129,11 @@ fn main() {
                 *black_box(&answer)
             })
         }
+        "layer-bare" => counted_requests(n, bare()),
+        "layer" => counted_requests(n, limited(Wire::new().private())),
+        "layer-fields" => counted_requests(n, limited(Wire::new())),
+        "governor-layer" => counted_requests(n, governed!()),
+        "governor-layer-fields" => counted_requests(n, governed!(use_headers)),
         "governor-hot" => work::<Governor<IpAddr, std::hash::RandomState>>(&hot, n, false),
         "governor-new" => work::<Governor<IpAddr, std::hash::RandomState>>(ip, n, false),
         _ => 0,

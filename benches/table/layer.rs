@@ -6,24 +6,20 @@
 //! that a header section makes which is made for so many fields.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
 use std::hint::black_box;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use limiter_tower::headers::{Family, Legacy, Wire};
 use limiter_tower::{Limiter, RateLimitLayer};
 use tower::limit::ConcurrencyLimitLayer;
-use tower::{Layer, Service, service_fn};
+use tower::{Layer, Service};
 use tower_governor::GovernorLayer;
 use tower_governor::governor::GovernorConfigBuilder;
 
 use benches::allocations;
+use benches::requests::{answer, bare, request};
 
 use crate::report::Report;
 
@@ -110,13 +106,6 @@ fn contenders() -> Vec<Contender> {
     ]
 }
 
-type Bare = fn(Request<Body>) -> Ready<Result<Response<Body>, Infallible>>;
-
-/// Answers at once, with nothing.
-fn bare() -> tower::util::ServiceFn<Bare> {
-    service_fn(|_| ready(Ok(Response::new(Body::empty()))))
-}
-
 fn contender<S, R>(name: &'static str, status: StatusCode, mut service: S) -> Contender
 where
     S: Service<Request<Body>, Response = Response<R>, Error = Infallible> + 'static,
@@ -138,27 +127,6 @@ where
         (start.elapsed(), allocations() - before, seen)
     };
     Contender { name, status, round: Box::new(round), nanos: Vec::new(), allocations: 0.0, fields: HeaderMap::new() }
-}
-
-fn request(client: u32) -> Request<Body> {
-    let mut request = Request::new(Body::empty());
-    let address = Ipv4Addr::from(0xC612_0000 + client);
-    request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 4711))));
-    request
-}
-
-/// Nothing here ever has to wait.
-fn answer<S, R>(service: &mut S, request: Request<Body>) -> Response<R>
-where
-    S: Service<Request<Body>, Response = Response<R>, Error = Infallible>,
-{
-    let mut context = Context::from_waker(Waker::noop());
-    assert!(service.poll_ready(&mut context).is_ready());
-    match pin!(service.call(request)).poll(&mut context) {
-        Poll::Ready(Ok(response)) => response,
-        Poll::Ready(Err(never)) => match never {},
-        Poll::Pending => unreachable!("everything answers at once"),
-    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures the machine's time")]

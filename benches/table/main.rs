@@ -29,6 +29,7 @@ const BY_ADDRESS: &[Contender] = &[
     Contender::new::<OurCheck>("**ours, check**", 0),
     Contender::new::<OurDecideKey>("**ours, decide_key**", 0),
     Contender::new::<OurFixed>("**ours, check, fixed windows**", 0),
+    Contender::new::<Floor>("the floor: clock, hash, one locked instruction", 0),
 ];
 const BY_TEXT: &[Contender] = &[
     Contender::new::<Governor<String, RandomState>>("governor, String", 0),

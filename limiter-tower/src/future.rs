@@ -114,9 +114,10 @@ where
                     let Some(Waiting { pending, gate, mut parts, body, mut service }) = waiting.take() else {
                         return Poll::Pending;
                     };
-                    match gate.verdict(&mut ruling, &mut parts, pending.travelled) {
-                        Ok(pass) => {
-                            State::Calling { answer: service.call(Request::from_parts(parts, body)), pass: Some(pass) }
+                    match gate.verdict(&mut ruling, &mut parts, &pending.travelled) {
+                        Ok(admitted) => {
+                            let answer = service.call(Request::from_parts(parts, body));
+                            State::Calling { answer, pass: Some(gate.pass(&mut ruling, admitted, pending.travelled)) }
                         }
                         Err(response) => State::Refused { response: Some(response) },
                     }

@@ -127,18 +127,9 @@ static REQUIRED: AtomicBool = AtomicBool::new(false);
 /// Limits what no explicit limiter limits: in memory, trusting nobody.
 static DEFAULT: OnceLock<Limiter> = OnceLock::new();
 
-/// What to do with a request that carries no limiter.
-pub(crate) enum Fallback {
-    /// Limit it by the process-wide limiter.
-    Use(&'static Limiter),
-    /// Refuse it: the application says that a limiter must be there. The limiter is for the answer's
-    /// clock alone.
-    Refuse(&'static Limiter),
-}
-
-pub(crate) fn fallback() -> Fallback {
-    let limiter = of_process();
-    if REQUIRED.load(Ordering::Relaxed) { Fallback::Refuse(limiter) } else { Fallback::Use(limiter) }
+/// Who decides about a request that carries no limiter: nobody where the application says that one must be there.
+pub(crate) fn fallback() -> Option<&'static Limiter> {
+    if REQUIRED.load(Ordering::Relaxed) { None } else { Some(of_process()) }
 }
 
 /// The limiter of those who brought none.

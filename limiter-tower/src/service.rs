@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use crate::body::ResponseBody;
 use crate::future::ResponseFuture;
-use crate::gate::{Entry, Gate, Pending};
+use crate::gate::{Gate, Pending, Turned};
 
 /// A service whose requests are limited. Made by [`RateLimitLayer`](crate::RateLimitLayer).
 ///
@@ -93,21 +93,32 @@ where
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
         let (mut parts, body) = request.into_parts();
-        let mut entry = self.gate.enter(&mut parts);
-        match entry {
-            // Read where it is: a ruling is large.
-            Entry::Asked(Reply::Now(ref mut ruling), ref mut travelled) => {
-                match self.gate.verdict(ruling, &mut parts, mem::take(travelled)) {
-                    Ok(pass) => ResponseFuture::admitted(self.inner.call(Request::from_parts(parts, body)), pass),
-                    Err(response) => self.refuse(response),
-                }
+        match self.gate.enter(&mut parts) {
+            None => {}
+            Some(Turned::Refused(response)) => return self.refuse(response),
+            Some(Turned::Uncounted) => {
+                return ResponseFuture::uncounted(self.inner.call(Request::from_parts(parts, body)));
             }
-            Entry::Asked(Reply::Later(ruling), travelled) => {
+        }
+        let Some(question) = self.gate.question(&parts) else {
+            let response = self.gate.undecided(&mut parts);
+            return self.refuse(response);
+        };
+        // Read where it is: a ruling is large.
+        let mut reply = question.ask();
+        let travelled = question.travelled();
+        match reply {
+            Reply::Now(ref mut ruling) => match self.gate.verdict(ruling, &mut parts, &travelled) {
+                Ok(admitted) => {
+                    let answer = self.inner.call(Request::from_parts(parts, body));
+                    ResponseFuture::admitted(answer, self.gate.pass(ruling, admitted, travelled))
+                }
+                Err(response) => self.refuse(response),
+            },
+            Reply::Later(ruling) => {
                 let gate = Arc::clone(&self.gate);
                 ResponseFuture::deciding(Pending { ruling, travelled }, gate, parts, body, self.take_ready())
             }
-            Entry::Refused(response) => self.refuse(response),
-            Entry::Uncounted => ResponseFuture::uncounted(self.inner.call(Request::from_parts(parts, body))),
         }
     }
 }

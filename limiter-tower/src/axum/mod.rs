@@ -32,5 +32,5 @@ pub use arguments::Arguments;
 pub use call::Call;
 pub use group::{Group, limited};
 pub use refusal::{Answer, answer};
-pub(crate) use routes::Routes;
+pub(crate) use routes::{Routed, Routes};
 pub use site::Site;

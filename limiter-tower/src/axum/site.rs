@@ -15,7 +15,7 @@ use super::refusal::Answer;
 use crate::gate::wire_of;
 use crate::headers::{Family, Legacy};
 use crate::layer::RateLimitLayer;
-use crate::limiter_layer::{self, Fallback};
+use crate::limiter_layer;
 use crate::response::{self, Denial};
 use crate::spec::Spec;
 
@@ -95,15 +95,8 @@ impl Broken {
     /// Refuses: a limit that cannot be kept is no reason to go without one.
     pub(crate) fn refuse(&self, parts: &Parts) -> Response {
         let warning = Warning::BrokenPolicy { policy: self.site.clone(), reason: self.reason.clone() };
-        let refusal = |limiter: &Limiter| {
-            limiter.warn(warning);
-            response::denied(wire_of(parts), &Decision::default(), parts, limiter).map(Body::from)
-        };
-        match parts.extensions.get::<Limiter>() {
-            Some(limiter) => refusal(limiter),
-            None => match limiter_layer::fallback() {
-                Fallback::Refuse(limiter) | Fallback::Use(limiter) => refusal(limiter),
-            },
-        }
+        let limiter = parts.extensions.get::<Limiter>().unwrap_or_else(|| limiter_layer::of_process());
+        limiter.warn(warning);
+        response::denied(wire_of(parts), &Decision::default(), parts, limiter).map(Body::from)
     }
 }

@@ -18,12 +18,12 @@ use limiter_core::store::BoxFuture;
 use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, Policy, Reply, Ruling, Warning};
 
 #[cfg(feature = "axum")]
-use crate::axum::Routes;
+use crate::axum::{Routed, Routes};
 use crate::current::{self, Share};
 use crate::denied;
 use crate::exempt::Exempt;
 use crate::headers::{Family, Legacy, Shelf, Told, Wire};
-use crate::limiter_layer::{self, Fallback};
+use crate::limiter_layer;
 use crate::outcome;
 use crate::peer::peer_of;
 use crate::response::{self, Body};
@@ -32,7 +32,7 @@ use crate::route::AxumRoute;
 use crate::slots::Slots;
 
 use fields::Fields;
-pub(crate) use pass::Pass;
+pub(crate) use pass::{Admitted, Pass};
 
 /// All that the copies of one layer share.
 pub(crate) struct Gate {
@@ -58,15 +58,21 @@ pub(crate) struct Gate {
     shelf: Shelf,
 }
 
-/// What the gate says to a request.
-#[expect(clippy::large_enum_variant, reason = "a box would be an allocation for each request that passes")]
-pub(crate) enum Entry {
-    /// There is a ruling, now or later.
-    Asked(Reply<Ruling>, Travelled),
+/// What becomes of a request about which nothing is asked.
+pub(crate) enum Turned {
     /// It is answered here.
     Refused(Response<Bytes>),
     /// Not counted, and may pass.
     Uncounted,
+}
+
+/// Who decides about a request, and by what.
+pub(crate) struct Question<'a> {
+    gate: &'a Gate,
+    parts: &'a Parts,
+    limiter: &'a Limiter,
+    #[cfg(feature = "axum")]
+    routed: Option<Routed>,
 }
 
 /// A decision that is under way.
@@ -81,6 +87,46 @@ pub(crate) struct Travelled {
     limiter: Option<Limiter>,
     /// Of the route's policy.
     shelf: Option<Arc<Shelf>>,
+}
+
+impl Question<'_> {
+    /// Asks. A ruling is large: it is written where the caller keeps it.
+    #[inline]
+    pub(crate) fn ask(&self) -> Reply<Ruling> {
+        #[cfg(feature = "axum")]
+        let route = AxumRoute::of(self.parts);
+        let context = KeyContext::new(self.parts, peer_of(&self.parts.extensions), self.limiter.client_ip());
+        #[cfg(feature = "axum")]
+        let context = context.with_route(&route);
+        if let Some(list) = &self.gate.access
+            && let Some(ruling) = self.limiter.standing_on(list, &context)
+        {
+            return Reply::Now(ruling);
+        }
+        self.limiter.decide(self.policy(), &context)
+    }
+
+    #[cfg(feature = "axum")]
+    fn policy(&self) -> &Policy {
+        self.routed.as_ref().map_or(&self.gate.policy, |routed| &routed.policy)
+    }
+
+    #[cfg(not(feature = "axum"))]
+    fn policy(&self) -> &Policy {
+        &self.gate.policy
+    }
+
+    /// What its answer is written by.
+    #[inline]
+    pub(crate) fn travelled(self) -> Travelled {
+        Travelled {
+            limiter: self.gate.limiter.is_none().then(|| self.limiter.clone()),
+            #[cfg(feature = "axum")]
+            shelf: self.routed.map(|routed| routed.shelf),
+            #[cfg(not(feature = "axum"))]
+            shelf: None,
+        }
+    }
 }
 
 impl Travelled {
@@ -163,49 +209,45 @@ impl Gate {
         self
     }
 
+    /// Lets a request in that is counted.
     #[inline]
-    pub(crate) fn enter(&self, parts: &mut Parts) -> Entry {
+    pub(crate) fn enter(&self, parts: &mut Parts) -> Option<Turned> {
         if is_preflight(parts) || self.exempt.contains(parts) {
             if let Some(response) = self.turned_away(parts) {
-                return Entry::Refused(response);
+                return Some(Turned::Refused(response));
             }
             if self.is_shared(parts) {
                 current::share(Decision::exempt(), parts);
             }
-            return Entry::Uncounted;
+            return Some(Turned::Uncounted);
         }
         self.watch(parts);
+        None
+    }
+
+    /// Finds out who decides; nobody does where a limiter is demanded and there is none.
+    #[inline]
+    pub(crate) fn question<'a>(&'a self, parts: &'a Parts) -> Option<Question<'a>> {
         let limiter = match self.limiter(parts) {
             Some(limiter) => limiter,
-            None => match limiter_layer::fallback() {
-                Fallback::Use(limiter) => {
-                    self.warn_default();
-                    limiter
-                }
-                Fallback::Refuse(limiter) => {
-                    self.warn_default();
-                    return Entry::Refused(self.refuse(&Decision::default(), parts, limiter, &self.shelf));
-                }
-            },
+            None => {
+                self.warn_default();
+                limiter_layer::fallback()?
+            }
         };
-        #[cfg(feature = "axum")]
-        let route = AxumRoute::of(parts);
-        let context = KeyContext::new(parts, peer_of(&parts.extensions), limiter.client_ip());
-        #[cfg(feature = "axum")]
-        let context = context.with_route(&route);
-        let standing = self.access.as_ref().and_then(|list| limiter.standing_on(list, &context));
-        #[cfg(feature = "axum")]
-        let routed = self.routes.as_ref().and_then(|routes| routes.of(parts, self.wire.as_deref()));
-        #[cfg(feature = "axum")]
-        let (policy, shelf) =
-            routed.as_ref().map_or((&self.policy, None), |routed| (&routed.policy, Some(Arc::clone(&routed.shelf))));
-        #[cfg(not(feature = "axum"))]
-        let (policy, shelf) = (&self.policy, None);
-        let travelled = Travelled { limiter: self.limiter.is_none().then(|| limiter.clone()), shelf };
-        match standing {
-            Some(ruling) => Entry::Asked(Reply::Now(ruling), travelled),
-            None => Entry::Asked(limiter.decide(policy, &context), travelled),
-        }
+        Some(Question {
+            gate: self,
+            parts,
+            limiter,
+            #[cfg(feature = "axum")]
+            routed: self.routes.as_ref().and_then(|routes| routes.of(parts, self.wire.as_deref())),
+        })
+    }
+
+    /// The answer where nobody decides.
+    #[cold]
+    pub(crate) fn undecided(&self, parts: &mut Parts) -> Response<Bytes> {
+        self.refuse(&Decision::default(), parts, limiter_layer::of_process(), &self.shelf)
     }
 
     fn limiter<'a>(&'a self, parts: &'a Parts) -> Option<&'a Limiter> {
@@ -235,19 +277,18 @@ impl Gate {
         Some(self.refuse(&refused?.decision, parts, &limiter, &self.shelf))
     }
 
-    /// What follows from a ruling: what the request takes along, or the answer that refuses it.
+    /// What follows from a ruling: what an admitted request is noted with, or the answer that refuses it.
     #[inline]
     #[expect(clippy::result_large_err, reason = "a box would be an allocation for each request that is refused")]
     pub(crate) fn verdict(
-        self: &Arc<Self>,
+        &self,
         ruling: &mut Ruling,
         parts: &mut Parts,
-        travelled: Travelled,
-    ) -> Result<Pass, Response<Bytes>> {
-        let limiter = self.own_or(travelled.limiter.as_ref());
-        let shelf = travelled.shelf(self);
+        travelled: &Travelled,
+    ) -> Result<Admitted, Response<Bytes>> {
         if !ruling.decision.is_allowed() {
-            return Err(self.refuse(&ruling.decision, parts, limiter, shelf));
+            let limiter = self.own_or(travelled.limiter.as_ref());
+            return Err(self.refuse(&ruling.decision, parts, limiter, travelled.shelf(self)));
         }
         #[cfg(feature = "testing")]
         crate::testing::note(&parts.extensions, &ruling.decision);
@@ -255,19 +296,33 @@ impl Gate {
             current::share(ruling.decision.clone(), parts);
         }
         let open = outcome::open(ruling, parts);
-        let wire = self.wire(parts);
-        let said = wire.as_deref().unwrap_or(&DEFAULT);
-        Ok(Pass {
+        // The gate's own goes along with the gate.
+        let wire = if self.wire.is_some() && self.fields.is_none() { None } else { self.wire(parts) };
+        let exposed = self.said(wire.as_ref()).exposes_to(&parts.headers);
+        Ok(Admitted { open, held: ruling.permit.take().map(|permit| Slots::of(permit, parts)), wire, exposed })
+    }
+
+    /// What an admitted request takes along. It is large, so it is made where it stays.
+    #[inline(always)]
+    pub(crate) fn pass(self: &Arc<Self>, ruling: &mut Ruling, admitted: Admitted, travelled: Travelled) -> Pass {
+        let Admitted { open, held, wire, exposed } = admitted;
+        let limiter = self.own_or(travelled.limiter.as_ref());
+        Pass {
+            told: Told::of(self.said(wire.as_ref()), &mut ruling.decision, travelled.shelf(self), limiter),
             gate: Arc::clone(self),
-            told: Told::of(said, &mut ruling.decision, shelf, limiter),
             receipt: mem::take(&mut ruling.receipt),
             open,
-            held: ruling.permit.take().map(|permit| Slots::of(permit, parts)),
-            exposed: said.exposes_to(&parts.headers),
-            // The gate's own goes along with the gate.
-            wire: wire.filter(|_| self.wire.is_none() || self.fields.is_some()),
+            held,
+            exposed,
+            wire,
             travelled,
-        })
+        }
+    }
+
+    /// What the answer says, given what travelled with the request.
+    #[inline]
+    fn said<'a>(&'a self, wire: Option<&'a Arc<Wire>>) -> &'a Wire {
+        wire.or(self.wire.as_ref()).map_or(&*DEFAULT, |wire| &**wire)
     }
 
     /// The last that happens to a request: its extensions are gone after this.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::Response;
 use limiter_core::{Receipt, Ruling};
 
-use super::{DEFAULT, Gate, Travelled};
+use super::{Gate, Travelled};
 use crate::body::ResponseBody;
 use crate::headers::{self, Refused, Told, Wire};
 use crate::outcome;
@@ -28,6 +28,14 @@ pub(crate) struct Pass {
     pub(super) exposed: bool,
 }
 
+/// What is settled about an admitted request before the inner service has it.
+pub(crate) struct Admitted {
+    pub(super) open: Option<Box<Ruling>>,
+    pub(super) held: Option<Slots>,
+    pub(super) wire: Option<Arc<Wire>>,
+    pub(super) exposed: bool,
+}
+
 impl Pass {
     /// There is no answer: the inner service failed.
     pub(crate) fn fail(&mut self) {
@@ -43,7 +51,7 @@ impl Pass {
     {
         let gate = &self.gate;
         let limiter = gate.own_or(self.travelled.limiter.as_ref());
-        let wire = self.wire.as_deref().or(gate.wire.as_deref()).unwrap_or(&DEFAULT);
+        let wire = gate.said(self.wire.as_ref());
         let shelf = self.travelled.shelf(gate);
         // Any other answer lets the charge stand, or settles it.
         if response.extensions().get::<Refused>().is_some() {

@@ -13,7 +13,7 @@ use http::request::Parts;
 use limiter_core::{Decision, Key, Limiter, Policy, Reply, Ruling};
 
 use crate::gate::wire_of;
-use crate::limiter_layer::{self, Fallback};
+use crate::limiter_layer;
 use crate::response;
 
 /// The limiter of the application, for handlers that check by hand: those that limit by what is in
@@ -116,10 +116,8 @@ impl<S: Sync> FromRequestParts<S> for ByHand {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let (limiter, may_decide) = match parts.extensions.get::<Limiter>() {
             Some(limiter) => (limiter, true),
-            None => match limiter_layer::fallback() {
-                Fallback::Refuse(limiter) => (limiter, false),
-                Fallback::Use(limiter) => (limiter, true),
-            },
+            // Where there is none to decide, that of the process says what its clock says.
+            None => (limiter_layer::of_process(), limiter_layer::fallback().is_some()),
         };
         Ok(ByHand { limiter: limiter.clone(), may_decide, head: Arc::new(parts.clone()) })
     }
@@ -157,8 +155,7 @@ impl RateLimited {
 impl From<Decision> for RateLimited {
     fn from(decision: Decision) -> Self {
         let (head, ()) = Request::new(()).into_parts();
-        let (Fallback::Refuse(limiter) | Fallback::Use(limiter)) = limiter_layer::fallback();
-        let answer = response::denied(wire_of(&head), &decision, &head, limiter);
+        let answer = response::denied(wire_of(&head), &decision, &head, limiter_layer::of_process());
         RateLimited { refusal: Box::new((decision, answer)) }
     }
 }
