@@ -18,7 +18,7 @@ use crate::quota::Quota;
 use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
 use crate::settle::Settle;
 use crate::store::memory::Single;
-use crate::store::{Capabilities, Mode};
+use crate::store::{Capabilities, Mode, Named, Subject};
 
 pub(crate) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
@@ -46,7 +46,9 @@ pub(super) struct PreparedRule {
     /// For whom it is enforced, as [`Enforcement::bits`].
     enforced: AtomicU16,
     /// Budget in words, for stores that several processes share.
-    pub(super) identity: String,
+    identity: Arc<str>,
+    /// What the numbers of all subjects of that budget have in common.
+    named: u128,
     pub(super) budget: u64,
     /// The budget as fingerprints begin with it.
     pub(super) start: u128,
@@ -213,7 +215,8 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         enforced: AtomicU16::new(Enforcement::FULL.bits()),
         budget,
         start: limiter.inner.fingerprints.start(budget),
-        identity,
+        named: Named::start(&identity),
+        identity: identity.into(),
         params,
         lifted,
         key: Arc::clone(&declared.rule.key),
@@ -338,12 +341,12 @@ impl PreparedRule {
         Some(Tier { params, budget })
     }
 
-    /// The budget in words, for stores that several processes share.
-    pub(super) fn identity_of(&self, params: &Params) -> String {
+    /// The budget of a key in words, for stores that several processes share.
+    pub(super) fn named(&self, params: &Params, key: &Key) -> Subject {
         if shape(params) == shape(&self.params) {
-            return self.identity.clone();
+            return Subject::named_under(Arc::clone(&self.identity), self.named, key.clone());
         }
-        format!("{} tier {:?}", self.identity, shape(params))
+        Subject::named(format!("{} tier {:?}", self.identity, shape(params)), key.clone())
     }
 }
 

@@ -1,13 +1,14 @@
 //! What a store is asked and what it answers: plain data, which can travel to another process.
 
-use std::sync::Arc;
+use core::hash::{Hash, Hasher};
+use std::sync::{Arc, LazyLock};
 
 use smallvec::SmallVec;
 
 use super::Lease;
 use crate::algorithm::{Params, State, Verdict};
 use crate::decision::Source;
-use crate::key::Key;
+use crate::key::{Fingerprints, Key};
 use crate::rule::AtCeiling;
 use crate::time::{Nanos, Now};
 
@@ -19,7 +20,71 @@ pub enum Subject {
     /// with a probability of 2.7e-8.
     Local(u64),
     /// Budget and key in full, for stores that several processes share.
-    Named(Arc<(String, Key)>),
+    Named(Arc<Named>),
+}
+
+impl Subject {
+    /// Budget and key in full.
+    #[must_use]
+    pub fn named(rule: impl Into<Arc<str>>, key: Key) -> Self {
+        let rule = rule.into();
+        let start = Named::start(&rule);
+        Self::named_under(rule, start, key)
+    }
+
+    /// The same where what all keys of the rule have in common is known already.
+    #[inline]
+    pub(crate) fn named_under(rule: Arc<str>, start: u128, key: Key) -> Self {
+        let fingerprint = Named::prints().under(start, &key);
+        Subject::Named(Arc::new(Named { fingerprint, rule, key }))
+    }
+}
+
+/// A budget and a key that mean the same in every process.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Compared first: it is different for nearly all that differ.
+    fingerprint: u64,
+    rule: Arc<str>,
+    key: Key,
+}
+
+impl Named {
+    /// The budget, in words.
+    #[must_use]
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+
+    /// Who is meant.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// A number for both, under secrets of this process.
+    #[inline]
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// What the numbers of all keys of a rule have in common.
+    pub(crate) fn start(rule: &str) -> u128 {
+        let prints = Self::prints();
+        prints.start(prints.of_value(&rule))
+    }
+
+    #[inline]
+    fn prints() -> &'static Fingerprints {
+        static PRINTS: LazyLock<Fingerprints> = LazyLock::new(Fingerprints::new);
+        &PRINTS
+    }
+}
+
+impl Hash for Named {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.fingerprint.hash(state);
+    }
 }
 
 /// Whether an item takes, asks, or only records.

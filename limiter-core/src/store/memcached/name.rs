@@ -35,8 +35,8 @@ impl Name {
         match subject {
             Subject::Local(number) => field(&mut hash, b'#', &number.to_be_bytes()),
             Subject::Named(named) => {
-                field(&mut hash, b'=', named.0.as_bytes());
-                write_key(&mut hash, &named.1);
+                field(&mut hash, b'=', named.rule().as_bytes());
+                write_key(&mut hash, named.key());
             }
         }
         Self::finish(namespace, char::from(letter(params.algorithm())).encode_utf8(&mut [0; 4]), hash)
@@ -118,11 +118,10 @@ fn field(hash: &mut Sha256, kind: u8, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     fn name(identity: &str, key: Key) -> Name {
         let params = Params::new(Algorithm::Fixed, "5/10s".parse().unwrap()).unwrap();
-        Name::new(NAMESPACE, &Subject::Named(Arc::new((identity.to_owned(), key))), &params)
+        Name::new(NAMESPACE, &Subject::named(identity, key), &params)
     }
 
     #[test]

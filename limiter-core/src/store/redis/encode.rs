@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::names::Names;
 use super::script::{self, Script};
 use crate::algorithm::{Algorithm, Params};
-use crate::store::{Decide, Item, Mode, Subject};
+use crate::store::{Decide, Item, Mode, Named, Subject};
 use crate::time::Now;
 
 /// One call of a script: all its keys live on one server.
@@ -182,7 +182,7 @@ pub(super) fn micros(nanos: u64) -> u64 {
 }
 
 /// Who is meant, where that can be said to other processes.
-pub(super) fn named(subject: &Subject) -> Option<&(String, crate::key::Key)> {
+pub(super) fn named(subject: &Subject) -> Option<&Named> {
     match subject {
         Subject::Local(_) => None,
         Subject::Named(named) => Some(named),

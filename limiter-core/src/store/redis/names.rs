@@ -20,20 +20,20 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn key(&self, subject: &Subject, params: &Params) -> Result<String, Refused> {
-        let Some((rule, key)) = named(subject) else { return Err(Refused::Unsupported) };
-        let rule = key_text::digest(rule.as_bytes()) >> 64;
+        let Some(named) = named(subject) else { return Err(Refused::Unsupported) };
+        let rule = key_text::digest(named.rule().as_bytes()) >> 64;
         let letter = letter(params.algorithm());
         let mut name = String::with_capacity(self.namespace.len() + 72);
         // Writing to a string does not fail.
         let _ = write!(name, "{}:{VERSION}:{{", self.namespace);
         match &self.shared_tag {
             None => {
-                key_text::write_principal(&mut name, key).map_err(|_| Refused::NoFleetSecret)?;
+                key_text::write_principal(&mut name, named.key()).map_err(|_| Refused::NoFleetSecret)?;
                 name.push('}');
             }
             Some(tag) => {
                 name.extend([tag.as_str(), "}:"]);
-                key_text::write_principal(&mut name, key).map_err(|_| Refused::NoFleetSecret)?;
+                key_text::write_principal(&mut name, named.key()).map_err(|_| Refused::NoFleetSecret)?;
             }
         }
         let _ = write!(name, ":{rule:016x}:{letter}");
@@ -71,7 +71,6 @@ pub(super) fn slot(key: &str) -> u16 {
 mod tests {
     use super::*;
     use crate::key::Key;
-    use std::sync::Arc;
 
     #[test]
     fn slots_are_those_of_the_cluster_specification() {
@@ -84,7 +83,7 @@ mod tests {
     #[test]
     fn one_principal_has_one_slot_and_a_new_quota_keeps_its_name() {
         let names = Names { namespace: "app".into(), shared_tag: None };
-        let subject = |rule: &str| Subject::Named(Arc::new((rule.to_owned(), Key::from("alice"))));
+        let subject = |rule: &str| Subject::named(rule, Key::from("alice"));
         let params = |algorithm, quota: &str| Params::new(algorithm, quota.parse().unwrap()).unwrap();
         let name = |rule, params| names.key(&subject(rule), &params).unwrap();
         let bucket = name("a", params(Algorithm::Bucket, "10/s"));
