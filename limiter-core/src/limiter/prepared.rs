@@ -18,7 +18,7 @@ use crate::quota::Quota;
 use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
 use crate::settle::Settle;
 use crate::store::memory::Single;
-use crate::store::{Capabilities, Mode, Named, Subject};
+use crate::store::{Budget, Capabilities, Mode, Subject};
 
 pub(crate) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
@@ -46,9 +46,7 @@ pub(super) struct PreparedRule {
     /// For whom it is enforced, as [`Enforcement::bits`].
     enforced: AtomicU16,
     /// Budget in words, for stores that several processes share.
-    identity: Arc<str>,
-    /// What the numbers of all subjects of that budget have in common.
-    named: u128,
+    identity: Arc<Budget>,
     pub(super) budget: u64,
     /// The budget as fingerprints begin with it.
     pub(super) start: u128,
@@ -215,8 +213,7 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         enforced: AtomicU16::new(Enforcement::FULL.bits()),
         budget,
         start: limiter.inner.fingerprints.start(budget),
-        named: Named::start(&identity),
-        identity: identity.into(),
+        identity: Arc::new(Budget::new(identity)),
         params,
         lifted,
         key: Arc::clone(&declared.rule.key),
@@ -344,9 +341,9 @@ impl PreparedRule {
     /// The budget of a key in words, for stores that several processes share.
     pub(super) fn named(&self, params: &Params, key: &Key) -> Subject {
         if shape(params) == shape(&self.params) {
-            return Subject::named_under(Arc::clone(&self.identity), self.named, key.clone());
+            return Subject::under(&self.identity, key.clone());
         }
-        Subject::named(format!("{} tier {:?}", self.identity, shape(params)), key.clone())
+        Subject::named(format!("{} tier {:?}", self.identity.words, shape(params)), key.clone())
     }
 }
 

@@ -58,6 +58,7 @@ pub use counters::Counters;
 pub use error::StoreError;
 pub use lease::{Lease, Lost};
 pub use lifetime::{Lifetime, LifetimeError};
+pub(crate) use operation::Budget;
 pub use operation::{Answer, Charged, Decide, Decided, Item, ItemReply, Mode, Named, Operation, Place, Subject};
 pub use stand_in::StandIn;
 

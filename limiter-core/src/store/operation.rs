@@ -26,17 +26,15 @@ pub enum Subject {
 impl Subject {
     /// Budget and key in full.
     #[must_use]
-    pub fn named(rule: impl Into<Arc<str>>, key: Key) -> Self {
-        let rule = rule.into();
-        let start = Named::start(&rule);
-        Self::named_under(rule, start, key)
+    pub fn named(budget: impl Into<String>, key: Key) -> Self {
+        Self::under(&Arc::new(Budget::new(budget.into())), key)
     }
 
-    /// The same where what all keys of the rule have in common is known already.
+    /// The same where what all keys of the budget have in common is known already.
     #[inline]
-    pub(crate) fn named_under(rule: Arc<str>, start: u128, key: Key) -> Self {
-        let fingerprint = Named::prints().under(start, &key);
-        Subject::Named(Arc::new(Named { fingerprint, rule, key }))
+    pub(crate) fn under(budget: &Arc<Budget>, key: Key) -> Self {
+        let fingerprint = prints().under(budget.start, &key);
+        Subject::Named(Arc::new(Named { fingerprint, budget: Arc::clone(budget), key }))
     }
 }
 
@@ -45,15 +43,15 @@ impl Subject {
 pub struct Named {
     /// Compared first: it is different for nearly all that differ.
     fingerprint: u64,
-    rule: Arc<str>,
+    budget: Arc<Budget>,
     key: Key,
 }
 
 impl Named {
     /// The budget, in words.
     #[must_use]
-    pub fn rule(&self) -> &str {
-        &self.rule
+    pub fn budget(&self) -> &str {
+        &self.budget.words
     }
 
     /// Who is meant.
@@ -68,17 +66,39 @@ impl Named {
         self.fingerprint
     }
 
-    /// What the numbers of all keys of a rule have in common.
-    pub(crate) fn start(rule: &str) -> u128 {
-        let prints = Self::prints();
-        prints.start(prints.of_value(&rule))
+    /// A number for the budget that is the same in every process.
+    #[cfg(feature = "redis")]
+    pub(crate) fn digest(&self) -> u64 {
+        self.budget.digest
     }
+}
 
-    #[inline]
-    fn prints() -> &'static Fingerprints {
-        static PRINTS: LazyLock<Fingerprints> = LazyLock::new(Fingerprints::new);
-        &PRINTS
+/// A budget in words, and what follows from them.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Budget {
+    pub(crate) words: String,
+    /// What the fingerprints of all its keys have in common.
+    start: u128,
+    #[cfg(feature = "redis")]
+    digest: u64,
+}
+
+impl Budget {
+    pub(crate) fn new(words: String) -> Self {
+        Budget {
+            start: prints().start(prints().of_value(&words)),
+            #[cfg(feature = "redis")]
+            digest: (super::key_text::digest(words.as_bytes()) >> 64) as u64,
+            words,
+        }
     }
+}
+
+/// Secrets of this process: whichever limiter asks, a key has one number.
+#[inline]
+fn prints() -> &'static Fingerprints {
+    static PRINTS: LazyLock<Fingerprints> = LazyLock::new(Fingerprints::new);
+    &PRINTS
 }
 
 impl Hash for Named {

@@ -145,12 +145,12 @@ impl<S: Store> Inner<S> {
     }
 
     /// Notes how a call ended.
-    fn note(&self, shard: usize, answer: &Result<Answer, StoreError>) {
+    fn note(&self, shard: usize, answer: &Result<Answer, StoreError>, now: Nanos) {
         let worked = !matches!(answer, Err(error) if error.is_outage());
         if self.options.breaker
             && let Some(breaker) = self.breaker(shard)
         {
-            breaker.note(self.now(), worked);
+            breaker.note(now, worked);
         }
     }
 }

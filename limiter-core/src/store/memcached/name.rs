@@ -35,7 +35,7 @@ impl Name {
         match subject {
             Subject::Local(number) => field(&mut hash, b'#', &number.to_be_bytes()),
             Subject::Named(named) => {
-                field(&mut hash, b'=', named.rule().as_bytes());
+                field(&mut hash, b'=', named.budget().as_bytes());
                 write_key(&mut hash, named.key());
             }
         }

@@ -342,7 +342,7 @@ fn fingerprint(subject: &Subject) -> u64 {
         Subject::Named(named) => {
             use core::hash::{BuildHasher, BuildHasherDefault};
             let hasher = BuildHasherDefault::<std::hash::DefaultHasher>::default();
-            hasher.hash_one((named.rule(), named.key())).max(1)
+            hasher.hash_one((named.budget(), named.key())).max(1)
         }
     }
 }
