@@ -21,7 +21,7 @@ struct Group {
 
 /// The calls of a round that have not been answered yet.
 pub(super) struct Round {
-    calls: SmallVec<[(Group, BoxFuture<Told>); 1]>,
+    calls: Vec<(Group, BoxFuture<Told>)>,
     shard: usize,
     sent: Nanos,
     /// When the first of those who wait came.
@@ -31,7 +31,7 @@ pub(super) struct Round {
 impl<S: Store> Inner<S> {
     /// Sends a round; `None` if all of it was answered at once.
     pub(super) fn send(&self, waiters: impl IntoIterator<Item = Waiter>, shard: usize, sent: Nanos) -> Option<Round> {
-        let mut round = Round { calls: SmallVec::new(), shard, sent, oldest: sent };
+        let mut round = Round { calls: Vec::new(), shard, sent, oldest: sent };
         for group in self.groups(waiters) {
             let ahead = self.ahead(&group.decide, &group.keys);
             let operation = match u32::try_from(group.waiters.len()).map(|waiting| waiting.saturating_add(ahead)) {

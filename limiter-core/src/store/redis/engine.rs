@@ -13,7 +13,7 @@ use super::grants::{Unclaimed, slots};
 use super::leases::Leases;
 use super::names::Names;
 use super::reply::Said;
-use super::route::Route;
+use super::route::{Route, Written};
 use super::settings::Settings;
 use crate::algorithm::{Algorithm, Params};
 use crate::store::{Answer, Capabilities, Decide, Mode, Operation, Reply, Store, StoreError, Subject};
@@ -95,13 +95,15 @@ pub(super) struct Question {
 pub(super) enum Way {
     General(Call),
     /// A shorter one, that does nothing where there is more to it. The general one is asked then.
-    Short(Call),
+    Short(Written),
 }
 
 impl Way {
     pub(super) fn keys(&self) -> &[String] {
         match self {
-            Way::General(call) | Way::Short(call) => &call.keys,
+            Way::General(call) => &call.keys,
+            // Takes no slots, whose keys alone are asked for afterwards.
+            Way::Short(_) => &[],
         }
     }
 }
@@ -137,7 +139,7 @@ impl RedisEngine {
             None
         };
         let way = match short {
-            Some(short) => Way::Short(short),
+            Some(short) => Way::Short(inner.route.write(&short)),
             None => Way::General(self.general(&decide, times, writes, lease)?),
         };
         Ok(Question { way, decide, times: repeat, lease })
@@ -157,6 +159,8 @@ impl RedisEngine {
 
     fn ask(&self, question: Question) -> Reply<Answered> {
         let engine = self.clone();
+        // By itself, so that neither is of a size that allocators are slow at.
+        let question = Box::new(question);
         self.spawn(async move {
             let answer = engine.decide(&question).await;
             let lease = match &answer {
@@ -239,10 +243,10 @@ impl RedisEngine {
     async fn put(&self, question: &Question) -> Result<Said, Failure> {
         let value = match &question.way {
             Way::General(call) => self.inner.route.script(call).await?,
-            Way::Short(call) => match self.inner.route.script(call).await? {
+            Way::Short(call) => match self.inner.route.run(call).await? {
                 ::redis::Value::Nil => {
                     let call = self.general(&question.decide, 1, true, None).map_err(|_| Failure::Unreadable)?;
-                    self.inner.route.script(&call).await?
+                    Box::pin(self.inner.route.script(&call)).await?
                 }
                 said => return Said::read_short(&said, call.script, &question.decide).ok_or(Failure::Unreadable),
             },

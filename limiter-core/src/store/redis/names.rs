@@ -7,8 +7,8 @@ use super::Refused;
 use super::encode::{micros, named};
 use super::script::{VERSION, letter};
 use crate::algorithm::{Algorithm, Params};
-use crate::store::key_text::{self, write_decimal};
 use crate::store::Subject;
+use crate::store::key_text::{self, write_decimal};
 
 #[derive(Clone, Debug)]
 pub(super) struct Names {
