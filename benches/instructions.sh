@@ -3,12 +3,14 @@
 #
 #   benches/instructions.sh            compare with benches/instructions.txt
 #   benches/instructions.sh --record   write benches/instructions.txt anew
+#   KINDS='check check-refused' WITHOUT=fleet benches/instructions.sh
+#                                      the same of an engine that has no tracker and no shared store compiled in
 set -eu
 cd "$(dirname "$0")/.."
 recorded=benches/instructions.txt
 kinds=${KINDS:-"hot refused new check check-refused check-tracked check-refused-tracked decide-key two-rules text fixed sliding slot peer peer-copy layer-bare layer layer-fields governor-hot governor-new governor-layer governor-layer-fields"}
 
-program=$(cargo bench -p benches --bench instructions --no-run --message-format=json 2>/dev/null |
+program=$(cargo bench -p benches ${WITHOUT:+--no-default-features} --bench instructions --no-run --message-format=json 2>/dev/null |
     sed -n 's/.*"name":"instructions".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
 
 count() { # kind, decisions

@@ -340,6 +340,11 @@ whole!(
     |limiter, policy, key| limiter.check(policy, key).is_allowed()
 );
 whole!(
+    /// One budget for everybody.
+    OurGlobal, IpAddr, |refuse| vec![Rule::new(ours(refuse)).key(limiter_core::key::Global)],
+    |limiter, policy, _ip| limiter.check(policy, &Key::everyone()).is_allowed()
+);
+whole!(
     /// Two rules in one policy.
     OurTwoRules, IpAddr, |refuse| vec![Rule::new(ours(false)), Rule::new(ours(refuse))],
     |limiter, policy, ip| limiter.check(policy, &Key::from(*ip)).is_allowed()

@@ -19,11 +19,26 @@ address() {
 }
 
 memcheck() {
-    local program
-    program="$(cargo test --profile dev --no-run -p limiter-core --lib --message-format=json 2>/dev/null |
+    checked --lib -- store::memory
+    checked --test logs
+    # Not the floods of a million keys: valgrind makes a minute of a second. It also runs one thread at a time, so
+    # this is not the place to ask whether they meet.
+    checked --test linearizable -- histories_on_a_single_shard
+}
+
+# checked TARGET... [-- FILTER]
+checked() {
+    local program target=()
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        target+=("$1")
+        shift
+    done
+    [ $# -eq 0 ] || shift
+    program="$(cargo test --no-run -p limiter-core --features testing "${target[@]}" --message-format=json 2>/dev/null |
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)"
-    valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
-        "$program" store::memory --test-threads=1
+    [ -x "$program" ] || { echo "${target[*]} was not built" >&2; return 1; }
+    valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+        "$program" "$@" --test-threads=1
 }
 
 case "${1:-both}" in

@@ -11,9 +11,12 @@ use benches::keys::{FromId, Keys};
 use benches::requests::{Bare, answer, bare, request};
 use benches::rivals::*;
 use http::{HeaderMap, Request, Response};
+use limiter_core::Limiter;
+#[cfg(feature = "fleet")]
 use limiter_core::event::violation::{NoSink, ViolationTracker};
 use limiter_core::key::client_ip::{ClientIp, Peer, ResolveError, Resolved};
-use limiter_core::{Limiter, Policy, Rule};
+#[cfg(feature = "fleet")]
+use limiter_core::{Policy, Rule};
 use limiter_tower::headers::Wire;
 use limiter_tower::{RateLimit, RateLimitLayer};
 use tower::{Layer, Service};
@@ -26,8 +29,10 @@ fn work<R: Rival>(keys: &Keys, times: usize, refuse: bool) -> usize {
 }
 
 /// `Limiter::check` with a violation tracker beside it.
+#[cfg(feature = "fleet")]
 struct Tracked(Limiter, Policy);
 
+#[cfg(feature = "fleet")]
 impl Rival for Tracked {
     type Key = IpAddr;
 
@@ -109,7 +114,9 @@ fn main() {
         "new" => work::<OurStore>(ip, n, false),
         "check" => work::<OurCheck>(&hot, n, false),
         "check-refused" => work::<OurCheck>(&hot, n, true),
+        #[cfg(feature = "fleet")]
         "check-tracked" => work::<Tracked>(&hot, n, false),
+        #[cfg(feature = "fleet")]
         "check-refused-tracked" => work::<Tracked>(&hot, n, true),
         "decide-key" => work::<OurDecideKey>(&hot, n, false),
         "two-rules" => work::<OurTwoRules>(&hot, n, false),

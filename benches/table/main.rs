@@ -40,8 +40,11 @@ const TWO_RULES: &[Contender] = &[
     Contender::new::<TwoGovernors>("governor, dashmap, twice", 0),
     Contender::new::<OurTwoRules>("**ours, check, two rules**", 0),
 ];
-const KEYLESS: &[Contender] =
-    &[Contender::new::<GovernorDirect>("governor, direct", 0), Contender::new::<Ratelimit>("ratelimit", 0)];
+const KEYLESS: &[Contender] = &[
+    Contender::new::<GovernorDirect>("governor, direct", 0),
+    Contender::new::<Ratelimit>("ratelimit", 0),
+    Contender::new::<OurGlobal>("**ours, check, one key for all**", 0),
+];
 const SLOTS: &[Contender] = &[
     Contender::new::<Semaphore>("tokio semaphore", 0),
     Contender::new::<OurConcurrent>("**ours, concurrent, global**", 0),

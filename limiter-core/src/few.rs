@@ -10,15 +10,17 @@ use smallvec::{Array, SmallVec};
 pub(crate) struct Few<A: Array>(Repr<A>);
 
 enum Repr<A: Array> {
-    Many(SmallVec<A>),
+    /// Apart from a list without items, since it takes no work to drop.
+    Empty,
     One(A::Item),
     Two([A::Item; 2]),
+    Many(SmallVec<A>),
 }
 
 impl<A: Array> Few<A> {
     #[inline]
     pub(crate) fn new() -> Self {
-        Few(Repr::Many(SmallVec::new()))
+        Few(Repr::Empty)
     }
 
     #[inline]
@@ -36,16 +38,23 @@ impl<A: Array> Few<A> {
             items.push(item);
             return;
         }
-        let mut items = core::mem::take(self).into_items();
-        items.push(item);
-        self.0 = Repr::Many(items);
+        self.0 = match core::mem::replace(&mut self.0, Repr::Empty) {
+            Repr::Empty => Repr::One(item),
+            Repr::One(first) => Repr::Two([first, item]),
+            few => {
+                let mut items = Few(few).into_items();
+                items.push(item);
+                Repr::Many(items)
+            }
+        };
     }
 
     pub(crate) fn into_items(self) -> SmallVec<A> {
         match self.0 {
-            Repr::Many(items) => items,
+            Repr::Empty => SmallVec::new(),
             Repr::One(item) => core::iter::once(item).collect(),
             Repr::Two(items) => items.into_iter().collect(),
+            Repr::Many(items) => items,
         }
     }
 }
@@ -54,9 +63,10 @@ impl<A: Array<Item: Clone>> Clone for Few<A> {
     #[inline]
     fn clone(&self) -> Self {
         Few(match &self.0 {
-            Repr::Many(items) => Repr::Many(items.clone()),
+            Repr::Empty => Repr::Empty,
             Repr::One(item) => Repr::One(item.clone()),
             Repr::Two(items) => Repr::Two(items.clone()),
+            Repr::Many(items) => Repr::Many(items.clone()),
         })
     }
 }
@@ -69,14 +79,9 @@ impl<A: Array> Default for Few<A> {
 
 impl<A: Array> FromIterator<A::Item> for Few<A> {
     fn from_iter<I: IntoIterator<Item = A::Item>>(items: I) -> Self {
-        let mut items: SmallVec<A> = items.into_iter().collect();
-        match items.pop() {
-            Some(item) if items.is_empty() => Few::one(item),
-            last => {
-                items.extend(last);
-                Few(Repr::Many(items))
-            }
-        }
+        let mut few = Few::new();
+        items.into_iter().for_each(|item| few.push(item));
+        few
     }
 }
 
@@ -86,9 +91,10 @@ impl<A: Array> Deref for Few<A> {
     #[inline]
     fn deref(&self) -> &[A::Item] {
         match &self.0 {
-            Repr::Many(items) => items,
+            Repr::Empty => &[],
             Repr::One(item) => core::slice::from_ref(item),
             Repr::Two(items) => items,
+            Repr::Many(items) => items,
         }
     }
 }
@@ -97,9 +103,10 @@ impl<A: Array> DerefMut for Few<A> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [A::Item] {
         match &mut self.0 {
-            Repr::Many(items) => items,
+            Repr::Empty => &mut [],
             Repr::One(item) => core::slice::from_mut(item),
             Repr::Two(items) => items,
+            Repr::Many(items) => items,
         }
     }
 }

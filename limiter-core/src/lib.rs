@@ -21,6 +21,8 @@ pub mod event;
 #[cfg(feature = "std")]
 mod few;
 #[cfg(feature = "std")]
+mod joined;
+#[cfg(feature = "std")]
 pub mod key;
 #[cfg(feature = "std")]
 pub mod limiter;

@@ -265,6 +265,7 @@ fn a_new_rules_cell_is_not_made_at_the_cost_of_the_next_rules_cell() {
         cost,
         mode: Mode::Charge,
         at_ceiling: AtCeiling::Evict,
+        settles: false,
     };
     let store = MemoryStore::with_ceiling(2);
     let now = Now { monotonic: Nanos::new(1_000_000_000), wall: Nanos::ZERO };

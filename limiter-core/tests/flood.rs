@@ -120,7 +120,15 @@ fn abuse_under_evict(live_keys_per_room: u64, uses: usize) -> f64 {
         let now = Now { monotonic: Nanos::new(1_000_000_000 + step * 10_000_000), wall: Nanos::ZERO };
         let passes = |key: u64| {
             let subject = Subject::Local(key.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-            let item = Item { budget: 1, subject, params, cost: 1, mode: Mode::Charge, at_ceiling: AtCeiling::Evict };
+            let item = Item {
+                budget: 1,
+                subject,
+                params,
+                cost: 1,
+                mode: Mode::Charge,
+                at_ceiling: AtCeiling::Evict,
+                settles: false,
+            };
             store.decide(&Decide { now, items: [item].into_iter().collect() }).allowed
         };
         let tries = if step == 0 { 30 } else { 1 };

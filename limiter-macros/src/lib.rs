@@ -31,6 +31,7 @@ use quote::{ToTokens, quote};
 use crate::errors::Errors;
 use crate::item::Item;
 use crate::model::Model;
+use crate::names::RATE_LIMIT;
 use crate::parse::Arguments;
 
 // Documented where it is re-exported, in `limiter-tower`: examples can run there.
@@ -60,7 +61,7 @@ fn expansion(arguments: TokenStream, tokens: TokenStream) -> TokenStream {
     let stacked = item.take_stacked(&mut errors);
     let stack: Vec<_> = core::iter::once((arguments, Span::call_site()))
         .chain(stacked)
-        .map(|(arguments, span)| Arguments::parse(arguments, span, &mut errors))
+        .map(|(arguments, span)| Arguments::parse(&RATE_LIMIT, arguments, span, &mut errors))
         .collect();
     let model = Model::new(&stack, &item, &mut errors);
     if errors.is_empty() {

@@ -1,6 +1,20 @@
-//! The words of the attribute: those it knows, those that come later, and what was probably meant.
+//! The words of the attributes: those that each knows, those that come later, and what was probably meant.
 
-/// An argument of `#[rate_limit(..)]`.
+/// What the words of one attribute are.
+pub(crate) struct Vocabulary {
+    /// Each argument with an example of its use, in the order in which messages list them.
+    pub(crate) known: &'static [(Argument, &'static str)],
+    /// What the same thing is called elsewhere.
+    pub(crate) elsewhere: &'static [(&'static str, Argument)],
+    /// What is said of words that are known and mean nothing here.
+    pub(crate) refused: fn(&str) -> Option<String>,
+    /// What to write where a bare number stands.
+    pub(crate) instead_of_number: fn(&str) -> String,
+    /// What is limited, in messages.
+    pub(crate) counted: &'static str,
+}
+
+/// An argument of an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Argument {
     Algorithm,
@@ -14,10 +28,13 @@ pub(crate) enum Argument {
     InFlight,
     Inner,
     Key,
+    Lease,
+    Limiter,
     MaxWait,
     Missing,
     Mode,
     Name,
+    NewestFirst,
     OnLimited,
     OnStoreError,
     Penalty,
@@ -35,122 +52,163 @@ pub(crate) enum Argument {
     Write,
 }
 
-/// Each argument with its spelling and an example of its use.
-const KNOWN: &[(Argument, &str, &str)] = &[
-    (Argument::Read, "read", r#"`read = 1000` or `read = "10/s burst 20"`"#),
-    (Argument::Write, "write", r#"`write = 10` or `write = "10/h"`"#),
-    (Argument::Per, "per", r#"`per = "min"`, `per = "15min"`"#),
-    (Argument::Burst, "burst", "`burst = 20`"),
-    (Argument::Key, "key", r#"`key = "ip"`, or a function of the request's head: `key = by_account`"#),
-    (Argument::TrustedKey, "trusted_key", "the bare word `trusted_key`"),
-    (Argument::Missing, "missing", r#"`missing = "shared"`, `"refuse"`, `"skip"`"#),
-    (Argument::Algorithm, "algorithm", r#"`algorithm = "bucket"`, `"interval"`, `"fixed"`, `"sliding"`, `"log"`"#),
-    (Argument::Concurrent, "concurrent", "`concurrent = 8`"),
-    (Argument::Quota, "quota", "a function of the request's head, beside the default: `\"100/min\", quota = plan_of`"),
-    (Argument::Penalty, "penalty", "the bare word `penalty`"),
-    (Argument::Shadow, "shadow", "the bare word `shadow`"),
-    (Argument::OnStoreError, "on_store_error", r#"`on_store_error = "local"`, `"open"`, `"closed"`"#),
-    (Argument::Cost, "cost", "`cost = 5`, or a function of the request's head: `cost = query_cost`"),
+impl Argument {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Argument::Algorithm => "algorithm",
+            Argument::Burst => "burst",
+            Argument::Concurrent => "concurrent",
+            Argument::Cost => "cost",
+            Argument::Count => "count",
+            Argument::Crate => "crate",
+            Argument::Exempt => "exempt",
+            Argument::Headers => "headers",
+            Argument::InFlight => "in_flight",
+            Argument::Inner => "inner",
+            Argument::Key => "key",
+            Argument::Lease => "lease",
+            Argument::Limiter => "limiter",
+            Argument::MaxWait => "max_wait",
+            Argument::Missing => "missing",
+            Argument::Mode => "mode",
+            Argument::Name => "name",
+            Argument::NewestFirst => "newest_first",
+            Argument::OnLimited => "on_limited",
+            Argument::OnStoreError => "on_store_error",
+            Argument::Penalty => "penalty",
+            Argument::Per => "per",
+            Argument::Queue => "queue",
+            Argument::Quota => "quota",
+            Argument::Read => "read",
+            Argument::Scope => "scope",
+            Argument::Settle => "settle",
+            Argument::SettleWithin => "settle_within",
+            Argument::Shadow => "shadow",
+            Argument::Spaced => "spaced",
+            Argument::TrustedKey => "trusted_key",
+            Argument::Unsettled => "unsettled",
+            Argument::Write => "write",
+        }
+    }
+}
+
+/// The words of `#[rate_limit(..)]`.
+pub(crate) static RATE_LIMIT: Vocabulary = Vocabulary {
+    known: KNOWN,
+    elsewhere: ELSEWHERE,
+    refused: |word| LATER.contains(&word).then(|| format!("`{word}` is not supported yet")),
+    instead_of_number: |number| format!("\"{number}/min\", or `read = {number}, write = ..`"),
+    counted: "requests",
+};
+
+/// Each argument with an example of its use.
+const KNOWN: &[(Argument, &str)] = &[
+    (Argument::Read, r#"`read = 1000` or `read = "10/s burst 20"`"#),
+    (Argument::Write, r#"`write = 10` or `write = "10/h"`"#),
+    (Argument::Per, r#"`per = "min"`, `per = "15min"`"#),
+    (Argument::Burst, "`burst = 20`"),
+    (Argument::Key, r#"`key = "ip"`, or a function of the request's head: `key = by_account`"#),
+    (Argument::TrustedKey, "the bare word `trusted_key`"),
+    (Argument::Missing, r#"`missing = "shared"`, `"refuse"`, `"skip"`"#),
+    (Argument::Algorithm, r#"`algorithm = "bucket"`, `"interval"`, `"fixed"`, `"sliding"`, `"log"`"#),
+    (Argument::Concurrent, "`concurrent = 8`"),
+    (Argument::Quota, "a function of the request's head, beside the default: `\"100/min\", quota = plan_of`"),
+    (Argument::Penalty, "the bare word `penalty`"),
+    (Argument::Shadow, "the bare word `shadow`"),
+    (Argument::OnStoreError, r#"`on_store_error = "local"`, `"open"`, `"closed"`"#),
+    (Argument::Cost, "`cost = 5`, or a function of the request's head: `cost = query_cost`"),
     (
         Argument::Count,
-        "count",
         r#"`count = "failed"`, `count = "401, 5xx"`, or a function of the answer's head: `count = is_wrong`"#,
     ),
-    (Argument::Settle, "settle", r#"a function of the answer's head: `settle = tokens_of`, or `settle = "handler"`"#),
-    (Argument::Mode, "mode", r#"`mode = "strict"`, `"wait"`, `"lenient"`"#),
-    (Argument::InFlight, "in_flight", "`in_flight = 32`"),
-    (Argument::SettleWithin, "settle_within", r#"`settle_within = "30s"`"#),
-    (Argument::Unsettled, "unsettled", r#"`unsettled = "charge"`, `"refund"`"#),
-    (Argument::Queue, "queue", r#"`queue = 32, max_wait = "250ms"`"#),
-    (Argument::MaxWait, "max_wait", r#"`max_wait = "250ms"`"#),
-    (Argument::Spaced, "spaced", "the bare word `spaced`"),
-    (Argument::Name, "name", r#"`name = "search"`"#),
-    (Argument::Scope, "scope", r#"`scope = "search"`"#),
-    (Argument::Headers, "headers", r#"`headers = "draft-11, legacy"`, `headers = "off"`"#),
-    (Argument::OnLimited, "on_limited", "a function of the refusal: `on_limited = sorry`"),
-    (Argument::Exempt, "exempt", r#"`exempt = "/health, /metrics"`"#),
-    (Argument::Inner, "inner", "`inner = sessions_unlimited`"),
-    (Argument::Crate, "crate", "`crate = ::my_facade::limiter`"),
+    (Argument::Settle, r#"a function of the answer's head: `settle = tokens_of`, or `settle = "handler"`"#),
+    (Argument::Mode, r#"`mode = "strict"`, `"wait"`, `"lenient"`"#),
+    (Argument::InFlight, "`in_flight = 32`"),
+    (Argument::SettleWithin, r#"`settle_within = "30s"`"#),
+    (Argument::Unsettled, r#"`unsettled = "charge"`, `"refund"`"#),
+    (Argument::Queue, r#"`queue = 32, max_wait = "250ms"`"#),
+    (Argument::MaxWait, r#"`max_wait = "250ms"`"#),
+    (Argument::Spaced, "the bare word `spaced`"),
+    (Argument::Name, r#"`name = "search"`"#),
+    (Argument::Scope, r#"`scope = "search"`"#),
+    (Argument::Headers, r#"`headers = "draft-11, legacy"`, `headers = "off"`"#),
+    (Argument::OnLimited, "a function of the refusal: `on_limited = sorry`"),
+    (Argument::Exempt, r#"`exempt = "/health, /metrics"`"#),
+    (Argument::Inner, "`inner = sessions_unlimited`"),
+    (Argument::Crate, "`crate = ::my_facade::limiter`"),
 ];
 
 /// Arguments that are planned, so that nobody hunts for a misspelling.
 const LATER: &[&str] = &["at_ceiling", "ban", "inherit", "policy", "retry", "tier"];
 
 /// What the same thing is called elsewhere.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("algo", "algorithm"),
-    ("by", "key"),
-    ("capacity", "burst"),
-    ("concurrency", "concurrent"),
-    ("dry_run", "shadow"),
-    ("error_handler", "on_limited"),
-    ("extractor", "key"),
-    ("fail_open", "on_store_error"),
-    ("gets", "read"),
-    ("group", "scope"),
-    ("key_func", "key"),
-    ("leaky", "spaced"),
-    ("max_concurrent", "concurrent"),
-    ("max_queue", "queue"),
-    ("on_error", "on_store_error"),
-    ("path", "crate"),
-    ("penalize", "penalty"),
-    ("period", "per"),
-    ("plan", "quota"),
-    ("posts", "write"),
-    ("reads", "read"),
-    ("refund", "count"),
-    ("shared", "scope"),
-    ("skip", "exempt"),
-    ("skip_failed", "count"),
-    ("skip_successful", "count"),
-    ("strategy", "algorithm"),
-    ("timeout", "max_wait"),
-    ("trusted", "trusted_key"),
-    ("weight", "cost"),
-    ("window", "per"),
-    ("writes", "write"),
+const ELSEWHERE: &[(&str, Argument)] = &[
+    ("algo", Argument::Algorithm),
+    ("by", Argument::Key),
+    ("capacity", Argument::Burst),
+    ("concurrency", Argument::Concurrent),
+    ("dry_run", Argument::Shadow),
+    ("error_handler", Argument::OnLimited),
+    ("extractor", Argument::Key),
+    ("fail_open", Argument::OnStoreError),
+    ("gets", Argument::Read),
+    ("group", Argument::Scope),
+    ("key_func", Argument::Key),
+    ("leaky", Argument::Spaced),
+    ("max_concurrent", Argument::Concurrent),
+    ("max_queue", Argument::Queue),
+    ("on_error", Argument::OnStoreError),
+    ("path", Argument::Crate),
+    ("penalize", Argument::Penalty),
+    ("period", Argument::Per),
+    ("plan", Argument::Quota),
+    ("posts", Argument::Write),
+    ("reads", Argument::Read),
+    ("refund", Argument::Count),
+    ("shared", Argument::Scope),
+    ("skip", Argument::Exempt),
+    ("skip_failed", Argument::Count),
+    ("skip_successful", Argument::Count),
+    ("strategy", Argument::Algorithm),
+    ("timeout", Argument::MaxWait),
+    ("trusted", Argument::TrustedKey),
+    ("weight", Argument::Cost),
+    ("window", Argument::Per),
+    ("writes", Argument::Write),
 ];
 
-/// What a word in the place of an argument is.
-pub(crate) enum Word {
-    Known(Argument),
-    Later,
-    Unknown { meant: Option<&'static str> },
-}
-
-impl Argument {
-    pub(crate) fn text(self) -> &'static str {
-        self.entry().1
-    }
-
+impl Vocabulary {
     /// How the argument is written.
-    pub(crate) fn example(self) -> &'static str {
-        self.entry().2
+    pub(crate) fn example(&self, name: Argument) -> &'static str {
+        self.known.iter().find(|(known, _)| *known == name).map_or("", |(_, example)| example)
     }
 
-    fn entry(self) -> &'static (Argument, &'static str, &'static str) {
-        KNOWN.iter().find(|(name, ..)| *name == self).unwrap_or(&KNOWN[0])
+    /// Looks a word up.
+    pub(crate) fn look_up(&self, word: &str) -> Option<Argument> {
+        self.known.iter().map(|(name, _)| *name).find(|name| name.text() == word)
     }
-}
 
-/// Looks a word up.
-pub(crate) fn look_up(word: &str) -> Word {
-    if let Some((name, ..)) = KNOWN.iter().find(|(_, text, _)| *text == word) {
-        return Word::Known(*name);
+    /// What is wrong with a word that is no argument; `kind` is what messages call it.
+    pub(crate) fn unknown(&self, word: &str, kind: &str) -> String {
+        if let Some(reason) = (self.refused)(word) {
+            return reason;
+        }
+        match self.meant(word) {
+            Some(meant) => format!("unknown {kind} `{word}`; did you mean `{meant}`?"),
+            None => format!("unknown {kind} `{word}`; accepted: a quota such as \"100/min\", and {}", self.all()),
+        }
     }
-    if LATER.contains(&word) {
-        return Word::Later;
-    }
-    let lower = word.to_ascii_lowercase();
-    let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == lower).map(|(_, ours)| *ours);
-    let meant = elsewhere.or_else(|| closest(&lower, KNOWN.iter().map(|(_, text, _)| *text)));
-    Word::Unknown { meant }
-}
 
-/// The arguments as a list for messages.
-pub(crate) fn all() -> String {
-    KNOWN.iter().map(|(_, text, _)| format!("`{text}`")).collect::<Vec<_>>().join(", ")
+    fn meant(&self, word: &str) -> Option<&'static str> {
+        let lower = word.to_ascii_lowercase();
+        let elsewhere = self.elsewhere.iter().find(|(theirs, _)| *theirs == lower).map(|(_, ours)| ours.text());
+        elsewhere.or_else(|| closest(&lower, self.known.iter().map(|(name, _)| name.text())))
+    }
+
+    /// The arguments as a list for messages.
+    pub(crate) fn all(&self) -> String {
+        self.known.iter().map(|(name, _)| format!("`{}`", name.text())).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// The candidate with the fewest slips, if they are few for its length.
@@ -183,29 +241,27 @@ fn slips(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Argument, Word, look_up};
+    use super::{Argument, RATE_LIMIT};
 
-    fn meant(word: &str) -> Option<&'static str> {
-        match look_up(word) {
-            Word::Unknown { meant } => meant,
-            Word::Known(_) | Word::Later => panic!("`{word}` is a word of the attribute"),
+    #[test]
+    fn a_slip_or_another_tools_word_is_recognised_and_nonsense_is_not() {
+        for (word, meant) in [
+            ("raed", Some("read")),
+            ("Write", Some("write")),
+            ("algoritm", Some("algorithm")),
+            ("trusted", Some("trusted_key")),
+            ("window", Some("per")),
+            ("banana", None),
+        ] {
+            assert!(RATE_LIMIT.look_up(word).is_none());
+            assert_eq!(RATE_LIMIT.meant(word), meant);
         }
     }
 
     #[test]
-    fn a_slip_or_another_tools_word_is_recognised_and_nonsense_is_not() {
-        assert_eq!(meant("raed"), Some("read"));
-        assert_eq!(meant("Write"), Some("write"));
-        assert_eq!(meant("algoritm"), Some("algorithm"));
-        assert_eq!(meant("trusted"), Some("trusted_key"));
-        assert_eq!(meant("window"), Some("per"));
-        assert_eq!(meant("banana"), None);
-    }
-
-    #[test]
     fn each_name_finds_its_own_entry() {
-        assert_eq!(Argument::TrustedKey.text(), "trusted_key");
-        assert!(matches!(look_up("crate"), Word::Known(Argument::Crate)));
-        assert!(matches!(look_up("tier"), Word::Later));
+        assert_eq!(RATE_LIMIT.look_up("crate"), Some(Argument::Crate));
+        assert_eq!(RATE_LIMIT.example(Argument::TrustedKey), "the bare word `trusted_key`");
+        assert_eq!(RATE_LIMIT.unknown("tier", "argument"), "`tier` is not supported yet");
     }
 }

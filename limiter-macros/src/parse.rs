@@ -2,6 +2,7 @@
 //!
 //! A mistake in one argument does not hide those in the others.
 
+use limiter_core::quota::parse_duration;
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
@@ -9,10 +10,12 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Ident, Lit, LitInt, LitStr, Path, Token};
 
 use crate::errors::Errors;
-use crate::names::{self, Argument, Word};
+use crate::model::is_wire_name;
+use crate::names::{Argument, Vocabulary};
 
-/// The arguments of one `#[rate_limit(..)]`, each at most once.
+/// The arguments of one attribute, each at most once.
 pub(crate) struct Arguments {
+    pub(crate) vocabulary: &'static Vocabulary,
     /// Where to point when something is missing.
     pub(crate) span: Span,
     /// The positional quota list.
@@ -38,7 +41,7 @@ pub(crate) enum Value {
 
 /// Reads arguments with commas between them, and goes on behind those that cannot be read. Whether
 /// there were such.
-pub(crate) fn separated(
+fn separated(
     tokens: TokenStream,
     errors: &mut Errors,
     mut argument: impl FnMut(ParseStream<'_>) -> syn::Result<()>,
@@ -70,8 +73,8 @@ pub(crate) fn separated(
 }
 
 impl Arguments {
-    pub(crate) fn parse(tokens: TokenStream, span: Span, errors: &mut Errors) -> Self {
-        let mut arguments = Arguments { span, quotas: None, is_partial: false, named: Vec::new() };
+    pub(crate) fn parse(vocabulary: &'static Vocabulary, tokens: TokenStream, span: Span, errors: &mut Errors) -> Self {
+        let mut arguments = Arguments { vocabulary, span, quotas: None, is_partial: false, named: Vec::new() };
         arguments.is_partial = separated(tokens, errors, |input| arguments.argument(input));
         arguments
     }
@@ -96,7 +99,7 @@ impl Arguments {
         match self.value(name, errors)? {
             Value::Str(text) => Some(text.clone()),
             value => {
-                errors.on(value, unfit(name, "a string", value));
+                errors.on(value, self.unfit(name, "a string", value));
                 None
             }
         }
@@ -105,19 +108,83 @@ impl Arguments {
     /// The integer of an argument that takes nothing else, up to `most`.
     pub(crate) fn integer(&self, name: Argument, most: u64, errors: &mut Errors) -> Option<(u64, Span)> {
         match self.value(name, errors)? {
-            Value::Int(number) => integer(name, number, most, errors),
+            Value::Int(number) => self.read_integer(name, number, most, errors),
             value => {
-                errors.on(value, unfit(name, "a whole number", value));
+                errors.on(value, self.unfit(name, "a whole number", value));
                 None
             }
         }
+    }
+
+    /// Reads an integer that was already recognised as one.
+    pub(crate) fn read_integer(
+        &self,
+        name: Argument,
+        number: &LitInt,
+        most: u64,
+        errors: &mut Errors,
+    ) -> Option<(u64, Span)> {
+        const TYPES: [&str; 9] = ["", "u8", "u16", "u32", "u64", "usize", "i32", "i64", "u128"];
+        let text = name.text();
+        if !TYPES.contains(&number.suffix()) {
+            let example = self.example(name);
+            errors.on(number, format!("`{text}` is a whole number, found `{number}`; accepted: {example}"));
+            return None;
+        }
+        match number.base10_parse::<u64>() {
+            Ok(value) if value <= most => Some((value, number.span())),
+            _ => {
+                errors.on(number, format!("`{text} = {number}` is too large; accepted: up to {most}"));
+                None
+            }
+        }
+    }
+
+    /// A time in nanoseconds, not none.
+    pub(crate) fn duration(&self, name: Argument, accepted: &str, errors: &mut Errors) -> Option<u64> {
+        let (literal, text) = (self.string(name, errors)?, name.text());
+        match parse_duration(&literal.value()) {
+            Ok(0) => {
+                errors.on(&literal, format!("`{text}` leaves no time; accepted: {accepted}"));
+                None
+            }
+            Ok(nanos) => Some(nanos),
+            Err(error) => {
+                errors.on(&literal, format!("`{text}`: {error}"));
+                None
+            }
+        }
+    }
+
+    /// A word that goes on the wire or into a store.
+    pub(crate) fn wire_word(&self, name: Argument, errors: &mut Errors) -> Option<LitStr> {
+        let text = self.string(name, errors)?;
+        if !is_wire_name(&text.value()) {
+            let word = name.text();
+            errors.on(
+                &text,
+                format!("`{word}` cannot be {}; accepted: 1 to 64 of A-Z a-z 0-9 . _ ~ : / -", text.token()),
+            );
+            return None;
+        }
+        Some(text)
+    }
+
+    /// The message for a value of the wrong kind.
+    pub(crate) fn unfit(&self, name: Argument, wanted: &str, value: &Value) -> String {
+        format!("`{}` takes {wanted}, found {}; accepted: {}", name.text(), value.describe(), self.example(name))
+    }
+
+    /// How the argument is written.
+    pub(crate) fn example(&self, name: Argument) -> &'static str {
+        self.vocabulary.example(name)
     }
 
     /// The value of an argument that needs one.
     pub(crate) fn value(&self, name: Argument, errors: &mut Errors) -> Option<&Value> {
         let argument = self.named(name)?;
         if argument.value.is_none() {
-            errors.on(&argument.word, format!("`{}` needs a value; accepted: {}", name.text(), name.example()));
+            errors.on(&argument.word, format!("`{}` needs a value; accepted: {}", name.text(), self.example(name)));
         }
         argument.value.as_ref()
     }
@@ -130,23 +197,26 @@ impl Arguments {
             let found = found(input);
             return Err(input.error(format!(
                 "expected an argument, found `{found}`; accepted: a quota such as \"100/min\", or one of {}",
-                names::all()
+                self.vocabulary.all()
             )));
         }
         let word = input.call(Ident::parse_any)?;
-        let name = match names::look_up(&word.unraw().to_string()) {
-            Word::Known(name) => name,
-            Word::Later => return Err(syn::Error::new_spanned(&word, format!("`{word}` is not supported yet"))),
-            Word::Unknown { meant } => return Err(unknown(&word, meant, input)),
+        let text = word.unraw().to_string();
+        let Some(name) = self.vocabulary.look_up(&text) else {
+            let is_bare = input.is_empty() || input.peek(Token![,]);
+            let message = self.vocabulary.unknown(&text, if is_bare { "word" } else { "argument" });
+            return Err(syn::Error::new_spanned(&word, message));
         };
+        let example = self.example(name);
         if !input.is_empty() && !input.peek(Token![=]) && !input.peek(Token![,]) {
             let found = found(input);
-            return Err(input
-                .error(format!("expected `=` or `,` behind `{word}`, found `{found}`; accepted: {}", name.example())));
+            return Err(
+                input.error(format!("expected `=` or `,` behind `{word}`, found `{found}`; accepted: {example}"))
+            );
         }
         let value = if input.parse::<Option<Token![=]>>()?.is_some() {
             if input.is_empty() || input.peek(Token![,]) {
-                let message = format!("`{word}` has no value behind `=`; accepted: {}", name.example());
+                let message = format!("`{word}` has no value behind `=`; accepted: {example}");
                 return Err(syn::Error::new_spanned(&word, message));
             }
             Some(Value::parse(input)?)
@@ -162,16 +232,13 @@ impl Arguments {
 
     fn positional(&mut self, literal: Lit) -> syn::Result<()> {
         let Lit::Str(text) = literal else {
-            return Err(syn::Error::new_spanned(
-                &literal,
-                format!(
-                    "`{0}` does not say per what; write a quota such as \"{0}/min\", or `read = {0}, write = ..`",
-                    literal.to_token_stream()
-                ),
-            ));
+            let number = literal.to_token_stream().to_string();
+            let instead = (self.vocabulary.instead_of_number)(&number);
+            let message = format!("`{number}` does not say per what; write a quota such as {instead}");
+            return Err(syn::Error::new_spanned(&literal, message));
         };
-        if let Word::Known(name) = names::look_up(&text.value()) {
-            let message = format!("`{}` stands without quotes; accepted: {}", name.text(), name.example());
+        if let Some(name) = self.vocabulary.look_up(&text.value()) {
+            let message = format!("`{}` stands without quotes; accepted: {}", name.text(), self.example(name));
             return Err(syn::Error::new_spanned(&text, message));
         }
         if let Some(first) = &self.quotas {
@@ -186,7 +253,7 @@ impl Arguments {
 }
 
 impl Value {
-    pub(crate) fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let mut expression: Expr = input.parse()?;
         // A macro's fragments arrive in invisible groups.
         while let Expr::Group(group) = expression {
@@ -225,44 +292,12 @@ impl ToTokens for Value {
     }
 }
 
-/// Reads an integer that was already recognised as one.
-pub(crate) fn integer(name: Argument, number: &LitInt, most: u64, errors: &mut Errors) -> Option<(u64, Span)> {
-    const TYPES: [&str; 9] = ["", "u8", "u16", "u32", "u64", "usize", "i32", "i64", "u128"];
-    let text = name.text();
-    if !TYPES.contains(&number.suffix()) {
-        errors.on(number, format!("`{text}` is a whole number, found `{number}`; accepted: {}", name.example()));
-        return None;
-    }
-    match number.base10_parse::<u64>() {
-        Ok(value) if value <= most => Some((value, number.span())),
-        _ => {
-            errors.on(number, format!("`{text} = {number}` is too large; accepted: up to {most}"));
-            None
-        }
-    }
-}
-
-/// The message for a value of the wrong kind.
-pub(crate) fn unfit(name: Argument, wanted: &str, value: &Value) -> String {
-    format!("`{}` takes {wanted}, found {}; accepted: {}", name.text(), value.describe(), name.example())
-}
-
-fn unknown(word: &Ident, meant: Option<&str>, input: ParseStream<'_>) -> syn::Error {
-    let is_bare = input.is_empty() || input.peek(Token![,]);
-    let mut message = format!("unknown {} `{word}`", if is_bare { "word" } else { "argument" });
-    match meant {
-        Some(meant) => message.push_str(&format!("; did you mean `{meant}`?")),
-        None => message.push_str(&format!("; accepted: a quota such as \"100/min\", and {}", names::all())),
-    }
-    syn::Error::new_spanned(word, message)
-}
-
 /// The next token, for messages.
-pub(crate) fn found(input: ParseStream<'_>) -> String {
+fn found(input: ParseStream<'_>) -> String {
     input.cursor().token_tree().map(|(token, _)| token.to_string()).unwrap_or_default()
 }
 
-pub(crate) fn skip_to_comma(input: ParseStream<'_>) {
+fn skip_to_comma(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) {
         // A token tree can always be read where the input is not empty.
         if input.parse::<proc_macro2::TokenTree>().is_err() {

@@ -46,6 +46,10 @@ const ARGUMENTS: &[&str] = &[
     "\"10/s\", exempt = \"\"",
     "\"10/s\", exempt = \",\"",
     "\"10/s\" \"10/s\" \"10/s\"",
+    "\"10/s\", quota = |x|, count = |",
+    "\"10/s\", quota = || { }, count = || { }, settle = |a, b| { }",
+    "\"10/s\", count = |(a, b): &X| a, mode = \"wait\", spaced",
+    "\"10/s\", settle = x.y, quota = x.y, cost = x?",
     "&",
     "!",
     "#[x]",
@@ -69,8 +73,10 @@ fn scraps_of_arguments_are_answered_and_the_function_stays() {
     for function in FUNCTIONS {
         for arguments in ARGUMENTS {
             let item: TokenStream = function.parse().unwrap();
-            let answer = crate::expansion(arguments.parse().unwrap(), item).to_string();
-            assert!(answer.contains("fn sessions") || answer.contains("fn api") || answer.contains("fn r#type"));
+            for expansion in [crate::expansion, crate::throttle::expansion] {
+                let answer = expansion(arguments.parse().unwrap(), item.clone()).to_string();
+                assert!(answer.contains("fn sessions") || answer.contains("fn api") || answer.contains("fn r#type"));
+            }
         }
     }
 }
@@ -79,7 +85,9 @@ fn scraps_of_arguments_are_answered_and_the_function_stays() {
 fn what_is_no_function_comes_back_beside_the_message() {
     for item in ["", "struct A;", "async", "fn", "fn sessions", "fn sessions()", "fn sessions();", "#[a]", "} {"] {
         let Ok(item) = item.parse::<TokenStream>() else { continue };
-        let answer = crate::expansion("\"10/s\"".parse().unwrap(), item.clone()).to_string();
-        assert!(answer.contains("compile_error") && answer.ends_with(&item.to_string()), "{answer}");
+        for expansion in [crate::expansion, crate::throttle::expansion] {
+            let answer = expansion("\"10/s\"".parse().unwrap(), item.clone()).to_string();
+            assert!(answer.contains("compile_error") && answer.ends_with(&item.to_string()), "{answer}");
+        }
     }
 }

@@ -8,7 +8,11 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 fn check(arguments: TokenStream, item: TokenStream, expected: Expect) {
-    let file = syn::parse2(crate::expansion(arguments, item)).expect("the expansion parses");
+    check_tokens(crate::expansion(arguments, item), expected);
+}
+
+fn check_tokens(expansion: TokenStream, expected: Expect) {
+    let file = syn::parse2(expansion).expect("the expansion parses");
     expected.assert_eq(&prettyplease::unparse(&file));
 }
 
@@ -230,5 +234,111 @@ fn a_mistake_leaves_the_function_as_it_was() {
                 half_typed()
             }
         "#]],
+    );
+}
+
+#[test]
+fn throttled_function() {
+    let arguments = quote!("10/s burst 20", concurrent = 4, max_wait = "1s", key = |user, ..| user.id);
+    let item = quote! {
+        async fn remind(user: &User, text: &str) -> Result<usize, MailError> {
+            send(user, text).await
+        }
+    };
+    check_tokens(
+        crate::throttle::expansion(arguments, item),
+        expect![[r#"
+        async fn remind(user: &User, text: &str) -> Result<usize, MailError> {
+            static __SITE: ::limiter_tower::__private::throttle::Site = ::limiter_tower::__private::throttle::Site::new(
+                    ::core::module_path!(),
+                    "remind",
+                    &[
+                        ::limiter_tower::__private::throttle::Spec::quota(
+                            "remind",
+                            "10/s burst 20",
+                        ),
+                        ::limiter_tower::__private::throttle::Spec::concurrent("remind-2", 4u32),
+                    ],
+                )
+                .max_wait(1000000000u64);
+            let __held = match __SITE
+                .acquire(
+                    ::core::option::Option::None,
+                    ::limiter_tower::__private::throttle::key({
+                        let user = &user;
+                        user.id
+                    }),
+                    ::core::option::Option::None,
+                    ::core::option::Option::None,
+                )
+                .await
+            {
+                ::core::result::Result::Ok(__held) => __held,
+                ::core::result::Result::Err(__refused) => {
+                    return ::core::result::Result::Err(::core::convert::From::from(__refused));
+                }
+            };
+            { send(user, text).await }
+        }
+    "#]],
+    );
+}
+
+#[test]
+fn throttled_function_that_is_settled() {
+    let arguments = quote!("1000/h", quota = plan_of, cost = 100, settle = tokens_of, limiter = self.limiter);
+    let item = quote! {
+        async fn ask(&self, user: User) -> Result<(impl Display, u64), AskError> {
+            self.model.ask(user)?
+        }
+    };
+    check_tokens(
+        crate::throttle::expansion(arguments, item),
+        expect![[r#"
+        async fn ask(&self, user: User) -> Result<(impl Display, u64), AskError> {
+            static __SITE: ::limiter_tower::__private::throttle::Site = ::limiter_tower::__private::throttle::Site::new(
+                ::core::module_path!(),
+                "ask",
+                &[
+                    ::limiter_tower::__private::throttle::Spec::quota("ask", "1000/h")
+                        .quota_of_call()
+                        .cost(100u32)
+                        .settled(::limiter_tower::__private::throttle::Settled::by_handler())
+                        .key("global"),
+                ],
+            );
+            let mut __held = match __SITE
+                .acquire(
+                    ::core::option::Option::Some(&self.limiter),
+                    ::limiter_tower::__private::throttle::everybody(),
+                    ::core::option::Option::None,
+                    ::core::option::Option::Some(
+                        ::limiter_tower::__private::throttle::quota(plan_of(&user)),
+                    ),
+                )
+                .await
+            {
+                ::core::result::Result::Ok(__held) => __held,
+                ::core::result::Result::Err(__refused) => {
+                    return ::core::result::Result::Err(::core::convert::From::from(__refused));
+                }
+            };
+            let __outcome = async move {
+                #[allow(unreachable_code, clippy::diverging_sub_expression, clippy::empty_loop)]
+                if false {
+                    let __never: Result<(_, u64), AskError> = loop {};
+                    return __never;
+                }
+                { self.model.ask(user)? }
+            }
+                .await;
+            ::limiter_tower::__private::throttle::settle_cost(
+                &mut __held,
+                &__outcome,
+                tokens_of,
+            );
+            __outcome
+        }
+    "#]],
     );
 }

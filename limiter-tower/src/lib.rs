@@ -283,13 +283,74 @@ pub use limiter_macros::rate_limit;
 /// | `max_wait = "250ms"` | waits for so long before it refuses; without it a call is refused at once |
 /// | `queue = 32` | how many calls of one key wait at most; 1024 unless stated |
 /// | `newest_first` | while more than half of the queue is taken, the newest goes first |
-/// | `burst = 20`, `algorithm = "log"`, `penalty`, `name`, `scope`, `on_store_error`, `crate` | as for [`rate_limit`] |
+/// | `spaced` | lets calls through one by one, evenly, beside `max_wait` |
+/// | `burst = 20`, `algorithm = "log"`, `penalty`, `shadow`, `name`, `scope`, `on_store_error`, `crate` | as for [`rate_limit`] |
 /// | `cost = 5` | what a call takes; or an argument or function of the arguments, as for `key`: `\|text, ..\| text.len()` |
+/// | `quota = \|user, ..\| user.quota()` | each caller's own [`Quota`], as for `key`; the literal is the default. [`Quota::UNLIMITED`] exempts the call |
+/// | `count = "failed"` | what counts once the function has returned: `"failed"`, an `Err`; `"success"`, an `Ok`; or a function of a reference to what it returned that says whether it counts: `\|outcome\| outcome.is_err()`. What does not count is given back |
+/// | `settle = tokens_of` | what the call has cost, in the place of what was charged: a function of a reference to what it returned |
+/// | `mode = "lenient"`, `in_flight = 32`, `settle_within = "30s"`, `unsettled = "refund"` | how calls are taken whose outcome is not known yet, as for [`rate_limit`]: `"strict"`, the default, `"wait"` or `"lenient"` |
 /// | `lease = "30s"` | a slot is free again after so long, even if the function has not ended |
 /// | `limiter = self.limiter` | the [`Limiter`] that counts, an expression over the arguments; the process's own in memory unless stated |
 ///
 /// The function stays as it is: its name, its arguments, be it a method, generic or borrowing. It
 /// returns a `Result`, and needs a tokio runtime with a timer if it waits.
+///
+/// # Outcomes
+///
+/// With `count` or `settle` a call is charged when it begins and settled when the function returns, by
+/// [what is promised](limiter_core::settle) of requests too. A call that ends without a return, since it
+/// panicked or was dropped, counts as it was charged. One that was refused never counts.
+///
+/// ```
+/// use limiter_tower::throttle::RateLimitExceeded;
+/// use limiter_tower::{Quota, throttle};
+///
+/// #[derive(Debug)]
+/// enum AskError { NoAnswer, TooMuch(RateLimitExceeded) }
+///
+/// impl From<RateLimitExceeded> for AskError {
+///     fn from(refused: RateLimitExceeded) -> Self {
+///         AskError::TooMuch(refused)
+///     }
+/// }
+///
+/// struct User { id: u64, tokens: u64 }
+///
+/// fn tokens_of(answer: &Result<String, AskError>) -> usize {
+///     answer.as_ref().map_or(0, String::len)
+/// }
+///
+/// /// Takes 100 tokens, and gives back what the answer did not need.
+/// #[throttle(
+///     "1000/h", key = |user, ..| user.id, quota = |user, ..| Quota::per_hour(user.tokens),
+///     cost = 100, settle = tokens_of
+/// )]
+/// async fn ask(user: &User, question: &str) -> Result<String, AskError> {
+///     if question.is_empty() { Err(AskError::NoAnswer) } else { Ok("no".repeat(20)) }
+/// }
+///
+/// /// Nobody is asked again who has failed three times within an hour.
+/// #[throttle("3/h", key = host, count = "failed")]
+/// async fn reach(host: &str, is_up: bool) -> Result<(), Box<dyn std::error::Error>> {
+///     if is_up { Ok(()) } else { Err("no route".into()) }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let ada = User { id: 1, tokens: 200 };
+/// for _ in 0..3 {
+///     assert!(ask(&ada, "may I?").await.is_ok()); // 40 each
+///     assert!(ask(&ada, "").await.is_err()); // nothing
+/// }
+/// assert!(matches!(ask(&ada, "may I?").await, Err(AskError::TooMuch(_)))); // of 200 less than 100 are left
+/// for is_up in [true, false, true, false, true, false] {
+///     assert_eq!(reach("example.org", is_up).await.is_ok(), is_up);
+/// }
+/// assert!(reach("example.org", true).await.is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[cfg(feature = "throttle")]
 pub use limiter_macros::throttle;
 

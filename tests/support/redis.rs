@@ -43,6 +43,17 @@ impl Server {
         server
     }
 
+    /// A cluster of this server alone, which does not even know its own address.
+    pub async fn start_as_cluster() -> Server {
+        let server = Self::start(&["--cluster-enabled", "yes"]).await;
+        server.command::<String>("CLUSTER ADDSLOTSRANGE 0 16383").await;
+        until("the cluster is complete", async || {
+            server.command::<String>("CLUSTER INFO").await.contains("cluster_state:ok")
+        })
+        .await;
+        server
+    }
+
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use tests::program::{build, run};
+use tests::redis;
 
 /// What a program of the examples prints.
 fn printed(bin: &str) -> String {
@@ -166,8 +168,10 @@ fn login_counts_failures_and_keeps_the_bound_of_each_mode() {
     let row = |mode: &str| -> Vec<&str> {
         text.lines().find(|line| line.starts_with(mode)).unwrap().split_whitespace().collect()
     };
-    assert_eq!(row("strict"), ["strict", "3", "in", "3", "in", "refused"], "{text}");
-    assert_eq!(row("lenient"), ["lenient", "10", "in", "10", "in", "refused"], "{text}");
+    assert_eq!(row("strict").join(" "), "strict 3 in, 100 ms 3 in, 100 ms refused", "{text}");
+    // All right ones get in, three at a time, and no more wrong ones than without waiting.
+    assert_eq!(row("wait").join(" "), "wait 10 in, 400 ms 3 in, 100 ms refused", "{text}");
+    assert_eq!(row("lenient").join(" "), "lenient 10 in, 100 ms 10 in, 100 ms refused", "{text}");
     assert!(text.contains("welcome, welcome, wrong, welcome, wrong, wrong, refused"), "{text}");
     assert!(text.contains("Twenty seconds later: welcome"), "{text}");
 }
@@ -185,8 +189,38 @@ fn hierarchy_charges_every_level_or_none() {
 #[test]
 fn workers_meet_at_the_barrier_and_enter_the_ledger_one_at_a_time() {
     let text = printed("workers");
+    assert!(text.starts_with("REDIS_URL is not set: the workers are tasks of one process"), "{text}");
     assert!(text.contains("100 words in all; at most 1 at the ledger at a time"), "{text}");
     let at = |ms: &str| text.lines().filter(|line| line.trim_start().starts_with(&format!("{ms} ms"))).count();
     // All wait for the slowest, and each of the four takes its turn of 5 ms.
     assert_eq!([at("40"), at("45"), at("50"), at("55"), at("60")], [1; 5], "{text}");
+}
+
+#[tokio::test]
+async fn workers_do_the_same_as_processes_behind_one_redis() {
+    if !redis::there() {
+        return;
+    }
+    let server = redis::Server::start(&[]).await;
+    let program = build("examples", "workers");
+    let output = run(&program, &[("REDIS_URL", &server.url())]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}\n{text}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.starts_with("each worker is a process of its own"), "{text}");
+    let process = |line: &str| line.split_whitespace().nth(1).unwrap_or_default().to_owned();
+    let steps: Vec<_> = text.lines().filter(|line| line.starts_with("process ")).collect();
+    let processes: BTreeSet<_> = steps.iter().map(|line| process(line)).collect();
+    assert_eq!((steps.len(), processes.len()), (8, 4), "{text}");
+    // Nobody comes to the ledger before all have counted, and each adds to what the one before has left.
+    assert!(steps[..4].iter().all(|line| line.contains(" has counted ")), "{text}");
+    let share = |line: &str, verb: &str| -> u32 {
+        line.split(verb).nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap()
+    };
+    let mut sum = 0;
+    for step in &steps[4..] {
+        let counted = steps[..4].iter().find(|line| process(line) == process(step)).unwrap();
+        sum += share(counted, " has counted ");
+        assert_eq!(share(step, " has made it "), sum, "{text}");
+    }
+    assert!(text.contains("100 words in all; at most 1 at the ledger at a time"), "{text}");
 }

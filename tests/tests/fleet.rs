@@ -1,12 +1,22 @@
 //! Several processes, one store, and what lies between: limits hold whatever the network and the servers do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "fleet/doors.rs"]
+mod doors;
 #[path = "fleet/failover.rs"]
 mod failover;
 #[path = "fleet/lines.rs"]
 mod lines;
+#[path = "fleet/load.rs"]
+mod load;
+#[path = "fleet/many.rs"]
+mod many;
+#[path = "fleet/memory.rs"]
+mod memory;
 #[path = "fleet/outage.rs"]
 mod outage;
+#[path = "fleet/presence.rs"]
+mod presence;
 #[path = "fleet/processes.rs"]
 mod processes;
 

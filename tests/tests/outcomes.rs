@@ -43,7 +43,7 @@ async fn at_redis() -> Option<Two> {
         let store = RedisStore::builder(server.url()).fleet(fleet).connect().await.unwrap();
         Limiter::builder().store(store).build()
     };
-    let limiters = [connect(patient()).await, connect(patient().without_denial_cache()).await];
+    let limiters = [connect(patient()).await, connect(patient()).await];
     Some(Two { limiters, _server: Running::Redis(server) })
 }
 
@@ -55,7 +55,7 @@ async fn at_memcached() -> Option<Two> {
         let store = builder.connect([address.clone()]).await.unwrap();
         Limiter::builder().store(store).build()
     };
-    let limiters = [connect(patient()).await, connect(patient().without_denial_cache()).await];
+    let limiters = [connect(patient()).await, connect(patient()).await];
     Some(Two { limiters, _server: Running::Memcached(server) })
 }
 

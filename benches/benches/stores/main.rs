@@ -5,6 +5,7 @@
 //! the median of the rounds, and its ratio to that of the plain increment; and, which the neighbours of a busy machine
 //! alter less, the processor time that one decision of the 64 tasks takes in this process and in the server. Servers are started here; what is not
 //! installed is left out. For numbers that mean something the machine has to be quiet, with a core for the server.
+//! Words after `--` leave only the servers of these names, and only the contenders with these words in theirs.
 
 mod pipe;
 mod servers;
@@ -53,12 +54,18 @@ fn main() {
     // Under `cargo test --benches` it is enough that it runs.
     let measured = std::env::args().any(|argument| argument == "--bench");
     let (rounds, round) = if measured { (ROUNDS, ROUND) } else { (1, Duration::from_millis(20)) };
-    let part = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let words = std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
-        for (name, server) in [("Redis", Server::redis()), ("Memcached", Server::memcached())] {
-            let Some(server) = server else {
+        let servers: [(_, fn() -> Option<Server>); 2] = [("Redis", Server::redis), ("Memcached", Server::memcached)];
+        let (at, parts): (Vec<String>, Vec<String>) =
+            words.partition(|word| servers.iter().any(|(name, _)| name == word));
+        for (name, start) in servers {
+            if !at.is_empty() && !at.iter().any(|at| at == name) {
+                continue;
+            }
+            let Some(server) = start() else {
                 println!("{name} is not installed");
                 continue;
             };
@@ -66,9 +73,10 @@ fn main() {
                 "Redis" => at_redis(server.port).await,
                 _ => at_memcached(server.port).await,
             };
-            if let Some(part) = &part {
+            if !parts.is_empty() {
                 let mut first = true;
-                contenders.retain(|contender| core::mem::take(&mut first) || contender.name.contains(part));
+                let named = |name: &str| parts.iter().any(|part| name.contains(part));
+                contenders.retain(|contender| core::mem::take(&mut first) || named(&contender.name));
             }
             for _ in 0..rounds {
                 for contender in &mut contenders {

@@ -7,7 +7,7 @@
 //! With `--features postgres`: who was limited goes to the database that `DATABASE_URL` names, every
 //! `VIOLATIONS_INTERVAL_SEC` (default 60). With `--features metrics`: numbers for Prometheus at `/metrics`.
 //! With `--features redis`: `REDIS_URL` is where several processes keep their budgets together, and
-//! `FLEET_SIZE` is how many they are.
+//! `FLEET_SIZE` is how many they are; they count each other unless it is set.
 
 mod api;
 mod numbers;
@@ -53,7 +53,7 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     #[cfg(feature = "redis")]
     if let Some(shared) = settings.shared {
         use limiter_tower::store::front::FleetOptions;
-        let fleet = FleetOptions::new().nodes(shared.processes);
+        let fleet = shared.processes.map_or_else(FleetOptions::new, |size| FleetOptions::new().nodes(size));
         builder = builder.store(limiter_tower::RedisStore::builder(shared.url).fleet(fleet).connect().await?);
     }
     let limiter = builder.build();

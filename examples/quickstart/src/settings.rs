@@ -21,7 +21,7 @@ pub struct Settings {
 #[cfg(feature = "redis")]
 pub struct Shared {
     pub url: String,
-    pub processes: u32,
+    pub processes: Option<u32>,
 }
 
 /// A variable with a value that cannot be used.
@@ -113,7 +113,7 @@ fn shared() -> Result<(), SettingError> {
 
 #[cfg(feature = "redis")]
 fn shared() -> Result<Option<Shared>, SettingError> {
-    let processes = number("FLEET_SIZE", "a whole number of processes from 1", |size: &u32| *size > 0)?.unwrap_or(1);
+    let processes = number("FLEET_SIZE", "a whole number of processes from 1", |size: &u32| *size > 0)?;
     Ok(text("REDIS_URL")?.map(|url| Shared { url, processes }))
 }
 

@@ -47,6 +47,7 @@ pub(super) fn reset_after(params: &Params, state: State, now: Now) -> Nanos {
 }
 
 /// The state as it stands in the window that `now` belongs to.
+#[inline]
 fn enter(params: &Params, state: State, now: Now) -> State {
     let live = state.used > 0 && !state.is_stale(now.monotonic);
     let Some(offset) = params.offset() else {

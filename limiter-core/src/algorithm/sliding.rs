@@ -24,7 +24,7 @@ struct Windows {
 #[inline]
 pub(super) fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
     let windows = Windows::at(params, state, now);
-    if cost > windows.room(params, now) || windows.is_over(params, now) {
+    if !windows.fits(params, now, cost) {
         let retry = windows.opens_for(params, cost).saturating_sub(now.monotonic);
         return Step { verdict: Verdict::Deny { retry: Some(retry) }, state };
     }
@@ -78,6 +78,7 @@ pub(super) fn next_unit_after(params: &Params, state: State, now: Now) -> Option
 }
 
 impl Windows {
+    #[inline]
     fn at(params: &Params, state: State, now: Now) -> Self {
         let now = now.monotonic;
         let fresh = Windows { start: now.get(), previous: 0, current: 0 };
@@ -95,6 +96,7 @@ impl Windows {
         if windows.previous == 0 && windows.current == 0 { fresh } else { windows }
     }
 
+    #[inline]
     fn state(self, params: &Params) -> State {
         if self.previous == 0 && self.current == 0 {
             return State::default();
@@ -104,11 +106,13 @@ impl Windows {
     }
 
     /// The edge so many periods after the current window opened.
+    #[inline]
     fn after(self, params: &Params, periods: u64) -> Nanos {
         Nanos::new(self.start.saturating_add(params.period.saturating_mul(periods)))
     }
 
     /// What the previous window still weighs, in units times the period.
+    #[inline]
     fn weight(self, params: &Params, now: Now) -> u128 {
         let into = now.monotonic.get().saturating_sub(self.start).min(params.period);
         u128::from(self.previous) * u128::from(params.period - into)
@@ -125,10 +129,11 @@ impl Windows {
         params.capacity.saturating_sub(self.current).saturating_sub(weight)
     }
 
-    /// Whether more is counted than fits, as after the limit was lowered.
-    fn is_over(self, params: &Params, now: Now) -> bool {
-        let limit = u128::from(params.capacity.saturating_sub(self.current)) * u128::from(params.period);
-        self.current > params.capacity || self.weight(params, now) > limit
+    /// Whether `cost` fits. A cost of 0 does not where more is counted than the limit, as after it was lowered.
+    #[inline]
+    fn fits(self, params: &Params, now: Now, cost: u64) -> bool {
+        let room = params.capacity.checked_sub(self.current).and_then(|room| room.checked_sub(cost));
+        room.is_some_and(|room| self.weight(params, now) <= u128::from(room) * u128::from(params.period))
     }
 
     /// When `cost` first fits if nothing else is counted. The estimate falls steadily, over the edge

@@ -81,6 +81,8 @@ impl Fingerprints {
     fn sum(&self, start: u128, key: &Key) -> u128 {
         match key.parts() {
             [Part::Ip(ip)] => self.address(0, start, ip.network(), ip.prefix_len()),
+            // One budget for everybody is one addition away from what the policy has worked out.
+            [everyone @ Part::Everyone] => self.part(0, start, everyone),
             parts => self.parts(start, parts),
         }
     }
@@ -123,6 +125,7 @@ impl Fingerprints {
     }
 
     /// The first word of a part holds its kind, and is never 0: no part looks like the lack of one.
+    #[inline]
     fn part(&self, at: usize, sum: u128, part: &Part) -> u128 {
         match part {
             Part::Ip(ip) => self.address(at, sum, ip.network(), ip.prefix_len()),

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::Limiter;
-use super::claim::{Claim, Granted};
+use super::claim::Claim;
 use super::exceeded::{Exceeded, RateLimitExceeded};
+use super::granted::Granted;
 use super::held::Held;
 use crate::key::Key;
 use crate::policy::Policy;

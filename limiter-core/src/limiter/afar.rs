@@ -142,7 +142,7 @@ impl Sent {
     fn item(&self, rule: &PreparedRule) -> Item {
         let Tier { params, budget } = self.tier;
         let (subject, cost, mode, at_ceiling) = (self.subject.clone(), self.cost, self.mode, rule.at_ceiling);
-        Item { budget, subject, params, cost, mode, at_ceiling }
+        Item { budget, subject, params, cost, mode, at_ceiling, settles: rule.settle.is_some() }
     }
 
     /// Written out where it is returned: a decision is large, and moving it costs more than making it.

@@ -104,12 +104,11 @@ impl Alone<'_> {
         if self.leaves_nothing() || !is_charged(single, allowed, &reply) {
             return self.held(single, now, allowed, &reply);
         }
-        let slots = Few::one(charge(single, now, &reply));
-        let lease = self.limiter.lease_of(&slots);
+        let lease = self.limiter.lease_of(&[charge(single, now, &reply)]);
         Reply::Now(Ruling {
             decision: self.made(single, now, allowed, &reply),
             receipt: Receipt { charges: Few::new(), local: false },
-            permit: Some(Permit::new(self.limiter.clone(), slots, lease, false)),
+            permit: Some(Permit::new(self.limiter.clone(), Few::one(charge(single, now, &reply)), lease, false)),
             reservation: None,
         })
     }

@@ -133,6 +133,7 @@ impl Limiter {
                 cost: one.cost,
                 mode: rule.mode(mode, one.shadow),
                 at_ceiling: rule.at_ceiling,
+                settles: rule.settle.is_some(),
             });
         }
         items

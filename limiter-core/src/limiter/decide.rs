@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::afar::Afar;
 use super::alone::Alone;
 use super::ask::{Asked, Questions};
-use super::prepared::{Prepared, PreparedRule};
+use super::prepared::{Prepared, PreparedRule, Tier};
 use super::ruling::Ruling;
 use super::{Limiter, StoreHandle};
 use crate::decision::{Decision, Source};
@@ -173,18 +173,24 @@ impl Limiter {
 
     #[inline]
     pub(super) fn decision(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
-        if let Ok(prepared) = self.prepared(policy)
-            && let Some(alone) = self.alone(prepared, key)
+        let Ok(prepared) = self.prepared(policy) else { return Decision::default() };
+        if let Some(alone) = self.alone(prepared, key)
             && alone.leaves_nothing()
         {
             return alone.decision(cost, mode);
         }
-        self.at_once(policy, key, cost, mode)
+        self.at_once(policy, prepared, key, cost, mode)
     }
 
     #[inline(never)]
-    pub(super) fn at_once(&self, policy: &Policy, key: &Key, cost: Option<u64>, mode: Mode) -> Decision {
-        let Ok(prepared) = self.prepared(policy) else { return Decision::default() };
+    pub(super) fn at_once(
+        &self,
+        policy: &Policy,
+        prepared: &Prepared,
+        key: &Key,
+        cost: Option<u64>,
+        mode: Mode,
+    ) -> Decision {
         if let Some(both) = self.both(prepared, key, cost)
             && let Some(decision) = both.decision(mode)
         {
@@ -236,15 +242,24 @@ impl Limiter {
 
 /// Every rule, asked about one key: at a stated cost, or at the rule's own.
 pub(super) fn questions(prepared: &Prepared, key: &Key, cost: Option<u64>) -> Questions {
-    let mut asked = Questions::new();
-    for rule in prepared.rules.iter().filter(|rule| !rule.lifted) {
-        asked.push(Asked {
+    questions_by(prepared, key, cost, PreparedRule::stated_tier)
+}
+
+/// The same, by the quota that `tier` says; what it exempts is not asked.
+pub(super) fn questions_by(
+    prepared: &Prepared,
+    key: &Key,
+    cost: Option<u64>,
+    tier: impl Fn(&PreparedRule) -> Option<Tier>,
+) -> Questions {
+    let ask = |rule: &PreparedRule| {
+        Some(Asked {
             rule: usize::from(rule.shown.index),
             key: key.clone(),
             cost: cost.unwrap_or_else(|| rule.cost.constant()),
-            tier: rule.default_tier(),
+            tier: tier(rule)?,
             shadow: rule.is_shadow_for(key),
-        });
-    }
-    asked
+        })
+    };
+    prepared.rules.iter().filter_map(ask).collect()
 }

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::time::Duration;
 
-use super::claim::Granted;
+use super::granted::Granted;
 use crate::decision::{Decision, Outcome, Usage};
 use crate::key::Key;
 
@@ -56,7 +56,7 @@ pub enum Exceeded {
 
 impl RateLimitExceeded {
     pub(super) fn new(granted: Granted, reason: Exceeded, waited: Duration) -> Self {
-        let Granted { ruling, keys } = granted;
+        let Granted { ruling, keys, full: _ } = granted;
         let at = ruling.decision.usages().iter().position(Usage::is_violated);
         let key = at.or(Some(0)).and_then(|at| keys.into_iter().nth(at));
         RateLimitExceeded { inner: Box::new(Inner { decision: ruling.decision, key, reason, waited }) }

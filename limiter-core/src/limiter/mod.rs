@@ -15,11 +15,13 @@ mod doors;
 mod enforcement;
 mod exceeded;
 mod explain;
+mod granted;
 mod held;
 #[cfg(feature = "wait")]
 mod hold;
 #[cfg(feature = "wait")]
 mod line;
+mod many;
 #[cfg(feature = "wait")]
 mod obstacle;
 mod outage;

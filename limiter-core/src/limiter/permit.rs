@@ -20,6 +20,7 @@ pub struct Permit {
 }
 
 impl Permit {
+    #[inline(always)]
     pub(super) fn new(limiter: Limiter, charges: Few<[Charged; 2]>, lease: Option<Arc<Lease>>, local: bool) -> Self {
         Permit { limiter, charges, lease, local }
     }
@@ -82,22 +83,27 @@ impl Permit {
     }
 
     /// `None` where the slots were in this process.
+    #[inline]
     fn give_back(&mut self) -> Option<Reply<Result<Answer, StoreError>>> {
-        let charges = core::mem::take(&mut self.charges);
-        if charges.is_empty() {
+        let first = self.charges.first()?;
+        if let (StoreHandle::Memory(store), [_]) = (&self.limiter.inner.store, &self.charges[..])
+            && store.release_slots(first)
+        {
+            #[cfg(feature = "wait")]
+            self.limiter.ring(self.charges.iter());
+            self.charges = Few::new();
             return None;
         }
+        self.give_all_back()
+    }
+
+    #[inline(never)]
+    fn give_all_back(&mut self) -> Option<Reply<Result<Answer, StoreError>>> {
+        let charges = core::mem::take(&mut self.charges);
         let inner = &self.limiter.inner;
         match (&inner.store, inner.stand_in.get()) {
             (_, Some(stand_in)) if self.local => stand_in.release(inner.clock.read(false), &charges),
-            (StoreHandle::Memory(store), _) => {
-                for charge in charges.iter() {
-                    // The clock is read for those that need it.
-                    if !store.release_slots(charge) {
-                        store.release(inner.clock.read(false), core::slice::from_ref(charge));
-                    }
-                }
-            }
+            (StoreHandle::Memory(store), _) => store.release(inner.clock.read(false), &charges),
             (StoreHandle::Other(store), _) => {
                 #[cfg(feature = "wait")]
                 let lines = self.limiter.lines_of(charges.iter());

@@ -62,7 +62,10 @@ pub(super) struct PreparedRule {
     pub(super) queue: Option<Queue>,
     /// The burst that even spacing leaves.
     spacing: Option<u32>,
-    pub(super) tiers: Option<Tiers>,
+    /// What says each caller's quota.
+    pub(super) tiers: Option<QuotaFn>,
+    /// The quota as declared; slots have none.
+    quota: Option<Quota>,
     pub(super) class: MethodClass,
     pub(super) on_store_error: OnStoreError,
     pub(super) at_ceiling: AtCeiling,
@@ -224,17 +227,12 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         #[cfg(feature = "wait")]
         queue: declared.rule.queue_in_force(),
         spacing: declared.rule.spacing(),
-        tiers: tiers(declared),
+        tiers: declared.rule.quota_fn.clone(),
+        quota: declared_quota(declared),
         class: declared.rule.class,
         on_store_error: declared.rule.on_store_error,
         at_ceiling: declared.rule.at_ceiling,
     }
-}
-
-/// Quotas by caller.
-pub(super) struct Tiers {
-    quota: QuotaFn,
-    declared: Quota,
 }
 
 /// What one request's rule counts by.
@@ -249,12 +247,23 @@ impl PreparedRule {
     #[inline]
     pub(super) fn tier(&self, limiter: &Limiter, parts: &Parts) -> Option<Tier> {
         match &self.tiers {
-            None => (!self.lifted).then(|| self.default_tier()),
-            Some(tiers) => match (tiers.quota)(parts) {
-                quota if quota == tiers.declared => (!self.lifted).then(|| self.default_tier()),
-                quota => self.tier_of(limiter, quota),
-            },
+            None => self.stated_tier(),
+            Some(quota) => self.caller_tier(limiter, quota(parts)),
         }
+    }
+
+    /// The quota of a caller whose own is known; `None` if the caller is exempt. Slots have no quota.
+    pub(super) fn caller_tier(&self, limiter: &Limiter, quota: Quota) -> Option<Tier> {
+        match self.quota {
+            Some(declared) if declared != quota => self.tier_of(limiter, quota),
+            _ => self.stated_tier(),
+        }
+    }
+
+    /// The quota that goes for all; `None` if it is lifted.
+    #[inline]
+    pub(super) fn stated_tier(&self) -> Option<Tier> {
+        (!self.lifted).then(|| self.default_tier())
     }
 
     /// This rule's part of a decision, for a store in this process.
@@ -322,13 +331,13 @@ impl PreparedRule {
             Ok(params) => params,
             Err(mismatch) => {
                 limiter.warn(Warning::CallerQuota { rule: self.shown.name.clone(), reason: mismatch.to_string() });
-                return (!self.lifted).then(|| self.default_tier());
+                return self.stated_tier();
             }
         };
         if !limiter.inner.store.capabilities().counts(&params) {
             let reason = "the store cannot count so large a capacity or so long a period exactly".to_owned();
             limiter.warn(Warning::CallerQuota { rule: self.shown.name.clone(), reason });
-            return (!self.lifted).then(|| self.default_tier());
+            return self.stated_tier();
         }
         let budget = if shape(&params) == shape(&self.params) {
             self.budget
@@ -356,10 +365,11 @@ fn shape(params: &Params) -> Shape {
     (params.algorithm().name(), period, params.offset())
 }
 
-fn tiers(declared: &PolicyRule) -> Option<Tiers> {
-    let Limit::Rate(quota) = declared.rule.limit else { return None };
-    let function = declared.rule.quota_fn.as_ref()?;
-    Some(Tiers { quota: Arc::clone(function), declared: quota })
+fn declared_quota(declared: &PolicyRule) -> Option<Quota> {
+    match declared.rule.limit {
+        Limit::Rate(quota) => Some(quota),
+        Limit::Concurrent(_) => None,
+    }
 }
 
 fn quota_of(limiter: &Limiter, declared: &PolicyRule) -> (Params, bool) {

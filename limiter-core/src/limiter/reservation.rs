@@ -14,12 +14,12 @@ use super::ruling::{Ruling, unknown_reply, usage};
 use crate::decision::{Decision, Outcome};
 use crate::key::KeyContext;
 use crate::policy::Policy;
-use crate::settle::{Correction, Full, OpenRequests, Place, Reserved, Settle, Settlement, Settling};
+use crate::settle::{Correction, Full, OpenRequests, Place, Reservation, Reserved, Settle, Settlement, Settling};
 use crate::store::{Charged, Decide, Item, ItemReply, Mode, Reply};
 use crate::time::{Nanos, Now};
 
 /// The places of a request among those under way, by rule.
-type Places = SmallVec<[(u16, Place); 1]>;
+pub(super) type Places = SmallVec<[(u16, Place); 1]>;
 
 impl Limiter {
     pub(super) fn ask_reserving(
@@ -35,7 +35,11 @@ impl Limiter {
         let op = self.operation(prepared, asked, Mode::Charge);
         let places = match self.places(prepared, asked, &op) {
             Ok(places) => places,
-            Err(full) => return Reply::Now(self.refuse_more(prepared, asked, &op, full, request)),
+            Err(full) => {
+                let ruling = refuse_more(prepared, asked, &op, full);
+                self.tell(prepared, asked, &ruling.decision, request);
+                return Reply::Now(ruling);
+            }
         };
         match self.submit(policy, prepared, op, asked, request) {
             Reply::Now(ruling) => Reply::Now(ruling.occupying(places)),
@@ -44,7 +48,7 @@ impl Limiter {
     }
 
     /// A place among the requests under way for each rule that settles, or the rule that has none left.
-    fn places(&self, prepared: &Prepared, asked: &Questions, op: &Decide) -> Result<Places, usize> {
+    pub(super) fn places(&self, prepared: &Prepared, asked: &Questions, op: &Decide) -> Result<Places, usize> {
         let mut places = Places::new();
         for (at, one) in asked.iter().enumerate() {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
@@ -65,27 +69,6 @@ impl Limiter {
             }
         }
         Ok(places)
-    }
-
-    /// Refuses a request since as many as may be under way are.
-    fn refuse_more(
-        &self,
-        prepared: &Prepared,
-        asked: &Questions,
-        op: &Decide,
-        full: usize,
-        request: Option<&KeyContext<'_>>,
-    ) -> Ruling {
-        let mut ruling = Ruling::default();
-        if let (Some(one), Some(item)) = (asked.get(full), op.items.get(full))
-            && let Some(rule) = prepared.rules.get(one.rule)
-        {
-            let mut usage = usage(rule, &item.params, item.cost, item.subject.clone(), &unknown_reply(), op.now);
-            usage.outcome = Outcome::InFlight;
-            ruling.decision.usages.push(usage);
-        }
-        self.tell(prepared, asked, &ruling.decision, request);
-        ruling
     }
 
     pub(crate) fn open(&self) -> &OpenRequests {
@@ -109,7 +92,7 @@ impl Limiter {
 }
 
 impl Ruling {
-    fn occupying(self, places: Places) -> Self {
+    pub(super) fn occupying(self, places: Places) -> Self {
         // A refused request leaves its places with this.
         if let Some(reservation) = &self.reservation {
             reservation.occupy(places);
@@ -133,10 +116,7 @@ impl Ruling {
 
     /// Settles what the answer settles, and brings the numbers of the decision up to date with it.
     pub fn answered(&mut self, answer: &Parts) {
-        if let Some(reservation) = &self.reservation {
-            let corrections = reservation.answered(answer);
-            corrections.iter().for_each(|correction| self.decision.correct(correction));
-        }
+        self.correct_by(|reservation| reservation.answered(answer));
     }
 
     /// Settles a request of which it is known that it went well, though there is no answer of HTTP:
@@ -151,20 +131,43 @@ impl Ruling {
         self.went(false);
     }
 
-    fn went(self, well: bool) {
-        if let Some(reservation) = &self.reservation {
-            let _: SmallVec<[Correction; 1]> = reservation.went(well);
-        }
+    fn went(mut self, well: bool) {
+        self.correct_by(|reservation| reservation.went(well));
+    }
+
+    /// Settles by `settle`, and brings the numbers of the decision up to date. Whether there was
+    /// something to be settled, in time.
+    pub(super) fn correct_by(&mut self, settle: impl FnOnce(&Reservation) -> SmallVec<[Correction; 1]>) -> bool {
+        let Some(reservation) = &self.reservation else { return false };
+        let corrections = settle(reservation);
+        corrections.iter().for_each(|correction| self.decision.correct(correction));
+        corrections.iter().any(|correction| correction.in_time)
     }
 }
 
 impl Decision {
     fn correct(&mut self, correction: &Correction) {
-        let usage = self.usages.iter_mut().find(|usage| usage.shown.index == correction.rule);
+        let usage = self
+            .usages
+            .iter_mut()
+            .find(|usage| usage.shown.index == correction.rule && usage.subject == correction.subject);
         if let Some(usage) = usage {
             usage.state = usage.params.settle(usage.state, usage.now, correction.until, correction.units);
         }
     }
+}
+
+/// Refuses a request since as many as may be under way are, under the rule asked about at `full`.
+pub(super) fn refuse_more(prepared: &Prepared, asked: &Questions, op: &Decide, full: usize) -> Ruling {
+    let mut ruling = Ruling::default();
+    if let (Some(one), Some(item)) = (asked.get(full), op.items.get(full))
+        && let Some(rule) = prepared.rules.get(one.rule)
+    {
+        let mut usage = usage(rule, &item.params, item.cost, item.subject.clone(), &unknown_reply(), op.now);
+        usage.outcome = Outcome::InFlight;
+        ruling.decision.usages.push(usage);
+    }
+    ruling
 }
 
 /// What one rule has charged, or is yet to charge where requests under way take nothing.

@@ -15,8 +15,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
 use super::Limiter;
-use super::claim::{Claim, Granted, is_final};
+use super::claim::Claim;
 use super::exceeded::{Exceeded, RateLimitExceeded};
+use super::granted::{Granted, is_final};
 use super::held::Held;
 use super::line::{LineFull, Place, Rules};
 use super::obstacle::{Obstacle, Path};
@@ -250,6 +251,7 @@ impl Limiter {
 
     /// Asks once. What cannot be mended by waiting is an error.
     async fn attempt(&self, claim: &Claim, paths: &[Path], arrived: Nanos) -> Result<Attempt, RateLimitExceeded> {
+        let before = self.under_way_on(paths);
         let granted = match self.ask_claim(claim, Mode::Charge) {
             Reply::Now(granted) => granted,
             Reply::Later(answer) => {
@@ -267,7 +269,7 @@ impl Limiter {
         if granted.ruling.decision.is_allowed() {
             return Ok(Attempt::Held(self.hold(granted, self.since(arrived))));
         }
-        let obstacle = match self.obstacle(paths, &granted) {
+        let obstacle = match self.obstacle(paths, &before, &granted) {
             Some(obstacle) if !is_final(&granted.ruling.decision) => obstacle,
             _ => {
                 let reason = RateLimitExceeded::reason_of(&granted.ruling.decision);

@@ -29,10 +29,15 @@
 //!
 //! # At a store that processes share
 //!
-//! Whoever waits waits for requests under way in its own process. A process that the store refused
-//! remembers that until the quota has room by itself. What this process gives back ends that at once;
-//! what another gives back does not, unless the store is asked about every request, as
-//! `FleetOptions::without_denial_cache` has it.
+//! Whoever waits waits for requests under way in its own process. What any process gives back is free for
+//! all of them at once: the store is asked about every request of a rule that settles, even about those
+//! that it has just refused.
+//!
+//! # Plain callers
+//!
+//! A claim is settled by what [holds](crate::limiter::Held) it: [by a number](crate::limiter::Held::settle), or
+//! by [how it went](crate::limiter::Held::succeeded). What is said here of requests and their answers goes
+//! for it too.
 //!
 //! # Requests that nobody settles
 //!
@@ -171,7 +176,8 @@ impl Settle {
     /// Requests under way take their cost until they are settled, and up to `places` of one key that
     /// find no room wait, `max_wait` at most, for those under way to give theirs back. They do not
     /// wait for the quota to come back by itself: when nothing is under way any more, they are
-    /// refused. See [`queue`](crate::queue).
+    /// refused. See [`queue`](crate::queue). A [claim](crate::Limiter::acquire) waits for those under
+    /// way alone too, but for as long, and beside as many, as its caller says.
     #[cfg(feature = "wait")]
     pub fn wait(mut self, places: u32, max_wait: Duration) -> Self {
         self.settling = Settling::Wait { places, max_wait };

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::{Place, Settle, Settlement};
 use crate::decision::Name;
 use crate::limiter::Limiter;
-use crate::store::Charged;
+use crate::store::{Charged, Subject};
 use crate::time::Nanos;
 
 /// The charges of a request that are yet to be settled. Dropping it settles them as those of a
@@ -46,8 +46,12 @@ pub(crate) struct Reserved {
 /// How a settled charge changes the numbers of its rule.
 pub(crate) struct Correction {
     pub(crate) rule: u16,
+    /// Several policies may have been asked at once.
+    pub(crate) subject: Subject,
     pub(crate) until: Nanos,
     pub(crate) units: i64,
+    /// Whether somebody settled it before its time was over.
+    pub(crate) in_time: bool,
 }
 
 impl Reservation {
@@ -90,6 +94,11 @@ impl Reservation {
         self.open.settle(|reserved| reserved.settle.by.cost_of(well, reserved.cost))
     }
 
+    /// As `answered`, by somebody who knows what it has cost, under every rule.
+    pub(crate) fn cost(&self, units: u64) -> SmallVec<[Correction; 1]> {
+        self.open.settle(|_| Some(units))
+    }
+
     /// Gives everything back, as if the request had not been made.
     pub fn cancel(self) {
         let _: SmallVec<[Correction; 1]> = self.open.settle(|_| Some(0));
@@ -105,19 +114,20 @@ impl Open {
     /// Settles those of whom `cost` knows it, unless their time is over.
     fn settle(&self, cost: impl Fn(&Reserved) -> Option<u64>) -> SmallVec<[Correction; 1]> {
         let now = self.limiter.monotonic();
-        let mut known: SmallVec<[(Reserved, u64); 1]> = SmallVec::new();
+        let mut known: SmallVec<[(Reserved, u64, bool); 1]> = SmallVec::new();
         {
             let mut left = self.left.lock();
             let all = core::mem::take(&mut *left);
             for reserved in all {
-                let cost = if reserved.is_over(now) { Some(reserved.unsettled()) } else { cost(&reserved) };
+                let in_time = !reserved.is_over(now);
+                let cost = if in_time { cost(&reserved) } else { Some(reserved.unsettled()) };
                 match cost {
-                    Some(cost) => known.push((reserved, cost)),
+                    Some(cost) => known.push((reserved, cost, in_time)),
                     None => left.push(reserved),
                 }
             }
         }
-        known.into_iter().map(|(reserved, cost)| self.close(reserved, cost)).collect()
+        known.into_iter().map(|(reserved, cost, in_time)| self.close(reserved, cost, in_time)).collect()
     }
 
     /// The handler's word.
@@ -136,10 +146,11 @@ impl Open {
         let _: SmallVec<[Correction; 1]> = self.settle(|reserved| reserved.is_over(now).then(|| reserved.unsettled()));
     }
 
-    fn close(&self, reserved: Reserved, cost: u64) -> Correction {
+    fn close(&self, reserved: Reserved, cost: u64, in_time: bool) -> Correction {
         let signed = |units: u64| i64::try_from(units).unwrap_or(i64::MAX);
         let units = signed(cost).saturating_sub(signed(reserved.charge.cost));
-        let correction = Correction { rule: reserved.rule, until: reserved.charge.until, units };
+        let (subject, until) = (reserved.charge.subject.clone(), reserved.charge.until);
+        let correction = Correction { rule: reserved.rule, subject, until, units, in_time };
         // Its place is free when the charge is: no more pass than was promised, and whoever waits for
         // what is given back finds it.
         if units != 0 {
@@ -153,9 +164,9 @@ impl Drop for Open {
     fn drop(&mut self) {
         let now = self.limiter.monotonic();
         for reserved in core::mem::take(self.left.get_mut()) {
-            let cost =
-                if reserved.is_over(now) { reserved.unsettled() } else { reserved.said.unwrap_or(reserved.cost) };
-            let _: Correction = self.close(reserved, cost);
+            let in_time = !reserved.is_over(now);
+            let cost = if in_time { reserved.said.unwrap_or(reserved.cost) } else { reserved.unsettled() };
+            let _: Correction = self.close(reserved, cost, in_time);
         }
     }
 }

@@ -50,6 +50,12 @@ impl StoreError {
         StoreError { kind: StoreErrorKind::Unsupported, source: None }
     }
 
+    /// The same, and why.
+    #[cfg(feature = "memcached")]
+    pub(crate) fn unsupported_since(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        StoreError { kind: StoreErrorKind::Unsupported, source: Some(source.into().into()) }
+    }
+
     /// Whether the store did not answer in time.
     #[must_use]
     pub fn is_timeout(&self) -> bool {

@@ -139,6 +139,9 @@ pub struct Item {
     pub mode: Mode,
     /// What to do when there is no room for a new key.
     pub at_ceiling: AtCeiling,
+    /// Whether what it takes is settled later, by whichever process took it: what does not fit now may
+    /// do so at any moment, so a refusal is not to be remembered.
+    pub settles: bool,
 }
 
 /// Every applicable rule of one request, decided in one step.

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use limiter_core::key::Key;
+use limiter_core::settle::Settle;
 use limiter_core::store::front::FleetOptions;
 use limiter_core::time::TokioClock;
 use limiter_core::{Algorithm, Limiter, Policy, Rule, Source};
@@ -71,6 +72,25 @@ async fn what_is_given_back_here_ends_it_at_once() {
     assert_eq!(fleet.say(&policy, 1).await, (false, Source::DenialCache));
     fleet.limiter.reset(&policy, &Key::from(1u64)).unwrap();
     assert_eq!(fleet.say(&policy, 1).await, (true, Source::Store));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_rule_that_settles_what_any_process_gives_back_is_free_for_all_at_once() {
+    for algorithm in ALGORITHMS {
+        let failures = Rule::new("2/h".parse().unwrap()).algorithm(algorithm).settle(Settle::failed());
+        let policy = Policy::new("login", [failures, Rule::new("1000/h".parse().unwrap())]).unwrap();
+        let one = Fleet::new(2, FleetOptions::new());
+        let other = Fleet::on(one.wire.clone(), FleetOptions::new());
+        let under_way = one.ask(&policy, 1, 2).await;
+        for fleet in [&other, &one, &other] {
+            assert_eq!(fleet.say(&policy, 1).await, (false, Source::Store), "{algorithm}");
+        }
+        under_way.succeeded();
+        sleep_ms(10).await;
+        for fleet in [&other, &one] {
+            assert_eq!(fleet.say(&policy, 1).await, (true, Source::Store), "{algorithm}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod aside;
+mod behind;
 mod contract;
 mod deadlines;
 mod denials;
+mod many;
 mod outages;
 mod together;
 mod wire;

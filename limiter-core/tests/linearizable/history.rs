@@ -69,7 +69,7 @@ fn item(algorithm: Algorithm, fingerprint: u64, cost: u64) -> Item {
         _ => (1, Params::new(algorithm, Quota::per_hour(45)).unwrap()),
     };
     let at_ceiling = AtCeiling::Refuse;
-    Item { budget, subject: Subject::Local(fingerprint), params, cost, mode: Mode::Charge, at_ceiling }
+    Item { budget, subject: Subject::Local(fingerprint), params, cost, mode: Mode::Charge, at_ceiling, settles: false }
 }
 
 /// Xorshift: the same operations for the same seed.

@@ -5,7 +5,7 @@ use syn::Path;
 use super::Fields;
 use crate::errors::Errors;
 use crate::names::{self, Argument};
-use crate::parse::{Arguments, Value, unfit};
+use crate::parse::{Arguments, Value};
 
 /// A word of `headers`, and the variant it stands for.
 const FAMILIES: [(&str, &str); 3] = [("draft-11", "Draft11"), ("draft-07", "Draft07"), ("draft-06", "Draft06")];
@@ -58,7 +58,7 @@ pub(super) fn on_limited(stack: &[Arguments], errors: &mut Errors) -> Option<Pat
     stack.iter().find_map(|arguments| match arguments.value(Argument::OnLimited, errors)? {
         Value::Path(path) => Some(path.clone()),
         value => {
-            errors.on(value, unfit(Argument::OnLimited, "the path of a function", value));
+            errors.on(value, arguments.unfit(Argument::OnLimited, "the path of a function", value));
             None
         }
     })

@@ -19,7 +19,7 @@ pub(super) fn on_store_error(arguments: &Arguments, errors: &mut Errors) -> Opti
     choice(arguments, Argument::OnStoreError, &known, accepted, errors)
 }
 
-pub(super) fn choice<T: Copy>(
+pub(crate) fn choice<T: Copy>(
     arguments: &Arguments,
     name: Argument,
     known: &[(&'static str, T)],

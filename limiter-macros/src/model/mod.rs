@@ -10,6 +10,7 @@ mod queue;
 mod quotas;
 mod rule;
 
+pub(crate) use choices::choice;
 pub(crate) use naming::is_wire_name;
 pub(crate) use rule::{ALGORITHMS, mismatch};
 
@@ -20,10 +21,10 @@ use syn::{Ident, Path, Type};
 use crate::errors::Errors;
 use crate::item::Item;
 use crate::names::Argument;
-use crate::parse::{Arguments, Value, unfit};
+use crate::parse::{Arguments, Value};
 use crate::path;
-pub(crate) use outcome::{By, Outcome, Settling};
-pub(crate) use queue::Queue;
+pub(crate) use outcome::{By, Mode, Outcome, Settling, UnderWay, check_company, keyword_as_path, settling_word};
+pub(crate) use queue::{MAX_WAIT, PLACES, Queue, unspaceable};
 
 /// A valid use of the attribute.
 pub(crate) struct Model {
@@ -214,7 +215,7 @@ fn inner(stack: &[Arguments], item: &Item, errors: &mut Errors) -> Option<Ident>
             None
         }
         value => {
-            errors.on(value, unfit(Argument::Inner, "the name of a new function", value));
+            errors.on(value, arguments.unfit(Argument::Inner, "the name of a new function", value));
             None
         }
     })

@@ -1,6 +1,6 @@
 //! Holding requests: `queue`, `max_wait`, `spaced`.
 
-use limiter_core::quota::parse_duration;
+use limiter_core::quota::Quota;
 
 use super::quotas::Amount;
 use super::{Algorithm, Cost, Limit};
@@ -17,14 +17,14 @@ pub(crate) struct Queue {
 }
 
 /// What one waits in for those under way unless stated.
-const PLACES: u32 = 32;
-const MAX_WAIT: u64 = 1_000_000_000;
+pub(crate) const PLACES: u32 = 32;
+pub(crate) const MAX_WAIT: u64 = 1_000_000_000;
 
 /// The queue of a rule; `for_outcomes` if its mode says that requests wait, and then for those under
 /// way alone.
 pub(super) fn queue(arguments: &Arguments, for_outcomes: bool, errors: &mut Errors) -> Option<Queue> {
     let places = places(arguments, errors);
-    let max_wait = max_wait(arguments, errors);
+    let max_wait = arguments.duration(Argument::MaxWait, "a duration such as \"250ms\"", errors);
     let [queue_word, wait_word] = [Argument::Queue, Argument::MaxWait].map(|name| arguments.named(name));
     if !for_outcomes {
         match (queue_word, wait_word) {
@@ -64,19 +64,35 @@ pub(super) fn check_spacing(
     errors: &mut Errors,
 ) {
     let Some(argument) = arguments.named(Argument::Spaced) else { return };
-    let has_burst = |limit: Limit| matches!(limit, Limit::Rate(quota) if quota.has_burst());
+    let quotas = amounts.iter().filter_map(|amount| match amount.limit {
+        Limit::Rate(quota) => Some(quota),
+        Limit::Concurrent(_) => None,
+    });
     let reason = if amounts.iter().any(|amount| matches!(amount.limit, Limit::Concurrent(_))) {
-        "`spaced` beside `concurrent`: slots have no rate; put it beside a quota such as \"10/s\""
-    } else if algorithm.is_some_and(|algorithm| algorithm != Algorithm::Bucket) {
-        "`spaced` is a bucket without a burst; leave `algorithm` out"
-    } else if amounts.iter().any(|amount| has_burst(amount.limit)) {
-        "`spaced` lets requests through one by one and leaves no burst; leave one of them out"
-    } else if matches!(cost, Some(Cost::Function(_))) {
-        "`spaced` needs a cost that is known beforehand, such as `cost = 5`"
+        Some("`spaced` beside `concurrent`: slots have no rate; put it beside a quota such as \"10/s\"")
     } else {
-        return;
+        unspaceable(quotas, algorithm, matches!(cost, Some(Cost::Function(_))))
     };
-    errors.on(&argument.word, reason);
+    if let Some(reason) = reason {
+        errors.on(&argument.word, reason);
+    }
+}
+
+/// Why requests under these quotas cannot be evenly spaced.
+pub(crate) fn unspaceable(
+    mut quotas: impl Iterator<Item = Quota>,
+    algorithm: Option<Algorithm>,
+    has_cost_function: bool,
+) -> Option<&'static str> {
+    if algorithm.is_some_and(|algorithm| algorithm != Algorithm::Bucket) {
+        Some("`spaced` is a bucket without a burst; leave `algorithm` out")
+    } else if quotas.any(|quota| quota.has_burst()) {
+        Some("`spaced` lets requests through one by one and leaves no burst; leave one of them out")
+    } else if has_cost_function {
+        Some("`spaced` needs a cost that is known beforehand, such as `cost = 5`")
+    } else {
+        None
+    }
 }
 
 fn places(arguments: &Arguments, errors: &mut Errors) -> Option<u32> {
@@ -86,19 +102,4 @@ fn places(arguments: &Arguments, errors: &mut Errors) -> Option<u32> {
         return None;
     }
     u32::try_from(places).ok()
-}
-
-fn max_wait(arguments: &Arguments, errors: &mut Errors) -> Option<u64> {
-    let text = arguments.string(Argument::MaxWait, errors)?;
-    match parse_duration(&text.value()) {
-        Ok(0) => {
-            errors.on(&text, "`max_wait` leaves no time; accepted: a duration such as \"250ms\"");
-            None
-        }
-        Ok(nanos) => Some(nanos),
-        Err(error) => {
-            errors.on(&text, format!("`max_wait`: {error}"));
-            None
-        }
-    }
 }

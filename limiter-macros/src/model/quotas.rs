@@ -8,7 +8,7 @@ use syn::{LitStr, Path};
 use super::{Class, Limit};
 use crate::errors::Errors;
 use crate::names::Argument;
-use crate::parse::{Arguments, Value, integer, unfit};
+use crate::parse::{Arguments, Value};
 
 const MINUTE: u64 = 60_000_000_000;
 
@@ -66,7 +66,7 @@ pub(super) fn by_caller(arguments: &Arguments, amounts: &[Amount], errors: &mut 
             return None;
         }
         value => {
-            errors.on(value, unfit(Argument::Quota, "the path of a function", value));
+            errors.on(value, arguments.unfit(Argument::Quota, "the path of a function", value));
             return None;
         }
     };
@@ -114,7 +114,10 @@ fn by_class(
         None => {}
         Some(Value::Str(text)) => list(text, Some(name), class, amounts, errors),
         Some(Value::Int(number)) => {
-            let Some((count, span)) = integer(name, number, limiter_core::quota::MAX_COUNT, errors) else { return };
+            let Some((count, span)) = arguments.read_integer(name, number, limiter_core::quota::MAX_COUNT, errors)
+            else {
+                return;
+            };
             let word = name.text();
             if count == 0 {
                 errors.at(
@@ -128,7 +131,7 @@ fn by_class(
                 Err(error) => errors.at(span, format!("`{word} = {count}`: {error}")),
             }
         }
-        Some(value) => errors.on(value, unfit(name, "a number or a quota", value)),
+        Some(value) => errors.on(value, arguments.unfit(name, "a number or a quota", value)),
     }
 }
 
@@ -154,7 +157,7 @@ fn period(arguments: &Arguments, errors: &mut Errors) -> u64 {
             Ok(nanos) => return nanos,
             Err(error) => errors.on(text, format!("`per`: {error}")),
         },
-        Some(value) => errors.on(value, unfit(Argument::Per, "a period as a string", value)),
+        Some(value) => errors.on(value, arguments.unfit(Argument::Per, "a period as a string", value)),
     }
     MINUTE
 }

@@ -12,7 +12,7 @@ use super::quotas::{Amount, amounts, by_caller, is_tried};
 use super::{Algorithm, Class, Cost, Key, Limit, Missing, OnStoreError};
 use crate::errors::Errors;
 use crate::names::{self, Argument};
-use crate::parse::{Arguments, Value, integer, unfit};
+use crate::parse::{Arguments, Value};
 
 /// A rule whose name is not settled.
 pub(super) struct Draft {
@@ -51,8 +51,8 @@ pub(super) fn drafts(attribute: usize, arguments: &Arguments, errors: &mut Error
     queue::check_spacing(arguments, &amounts, algorithm, cost.as_ref(), errors);
     let (outcome, queue) = outcome::outcome(arguments, &amounts, errors);
     let on_store_error = on_store_error(arguments, errors);
-    let name = wire_word(arguments, Argument::Name, errors);
-    let scope = wire_word(arguments, Argument::Scope, errors);
+    let name = arguments.wire_word(Argument::Name, errors);
+    let scope = arguments.wire_word(Argument::Scope, errors);
     // `quota` says itself what it lacks.
     if amounts.is_empty() && !arguments.is_partial && !is_tried(arguments) && arguments.named(Argument::Quota).is_none()
     {
@@ -173,7 +173,7 @@ fn key(arguments: &Arguments, errors: &mut Errors) -> (Option<Key>, Option<KeyNo
             }
         },
         Some(value) => {
-            errors.on(value, unfit(Argument::Key, "a key or the path of a function", value));
+            errors.on(value, arguments.unfit(Argument::Key, "a key or the path of a function", value));
             (None, None, arguments.span)
         }
     }
@@ -212,7 +212,7 @@ fn penalised(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> 
 fn cost(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> Option<Cost> {
     match arguments.value(Argument::Cost, errors)? {
         Value::Int(number) => {
-            let (cost, span) = integer(Argument::Cost, number, u64::from(u32::MAX), errors)?;
+            let (cost, span) = arguments.read_integer(Argument::Cost, number, u64::from(u32::MAX), errors)?;
             for amount in amounts {
                 let (limit, capacity) = match amount.limit {
                     Limit::Concurrent(slots) => (format!("concurrent = {slots}"), u64::from(slots)),
@@ -230,21 +230,10 @@ fn cost(arguments: &Arguments, amounts: &[Amount], errors: &mut Errors) -> Optio
         }
         Value::Path(path) => Some(Cost::Function(path.clone())),
         value => {
-            errors.on(value, unfit(Argument::Cost, "a whole number or the path of a function", value));
+            errors.on(value, arguments.unfit(Argument::Cost, "a whole number or the path of a function", value));
             None
         }
     }
-}
-
-/// A word that goes on the wire or into a store.
-fn wire_word(arguments: &Arguments, name: Argument, errors: &mut Errors) -> Option<LitStr> {
-    let text = arguments.string(name, errors)?;
-    if !super::naming::is_wire_name(&text.value()) {
-        let word = name.text();
-        errors.on(&text, format!("`{word}` cannot be {}; accepted: 1 to 64 of A-Z a-z 0-9 . _ ~ : / -", text.token()));
-        return None;
-    }
-    Some(text)
 }
 
 /// A key that callers choose is no limit by itself: whoever rotates it goes free. Mirrors what a

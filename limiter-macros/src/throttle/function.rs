@@ -3,12 +3,12 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Expr, ExprClosure, FnArg, Ident, Pat, Path, ReturnType, Type};
+use syn::{Expr, ExprClosure, FnArg, GenericArgument, Ident, Pat, Path, PathArguments, ReturnType, Type};
 
-use super::words::Word;
 use crate::errors::Errors;
 use crate::item::Item;
-use crate::parse::Value;
+use crate::names::Argument;
+use crate::parse::{Arguments, Value};
 
 /// Looks at the function.
 pub(super) fn check(item: &Item, errors: &mut Errors) {
@@ -49,6 +49,41 @@ pub(super) fn result_span(item: &Item) -> Span {
     Span::call_site().located_at(span)
 }
 
+/// What the function returns, as a local can be declared: what is not named there is inferred.
+pub(super) fn result_type(item: &Item) -> TokenStream {
+    match &item.signature.output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, ty) => {
+            let mut ty = (**ty).clone();
+            leave_out_impl(&mut ty);
+            ty.into_token_stream()
+        }
+    }
+}
+
+fn leave_out_impl(ty: &mut Type) {
+    match ty {
+        Type::ImplTrait(_) => *ty = syn::parse_quote!(_),
+        Type::Path(path) => {
+            let arguments = path.path.segments.iter_mut().filter_map(|segment| match &mut segment.arguments {
+                PathArguments::AngleBracketed(arguments) => Some(arguments),
+                _ => None,
+            });
+            for argument in arguments.flat_map(|arguments| &mut arguments.args) {
+                if let GenericArgument::Type(ty) = argument {
+                    leave_out_impl(ty);
+                }
+            }
+        }
+        Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(leave_out_impl),
+        Type::Reference(reference) => leave_out_impl(&mut reference.elem),
+        Type::Array(array) => leave_out_impl(&mut array.elem),
+        Type::Paren(paren) => leave_out_impl(&mut paren.elem),
+        Type::Group(group) => leave_out_impl(&mut group.elem),
+        _ => {}
+    }
+}
+
 /// The names of the arguments, `self` left out; `None` for a pattern.
 fn names(item: &Item) -> Vec<Option<&Ident>> {
     let names = item.signature.inputs.iter().filter_map(|input| match input {
@@ -63,7 +98,14 @@ fn names(item: &Item) -> Vec<Option<&Ident>> {
 
 /// An expression that is worked out from the arguments: the name of one, a function of references to
 /// all, or a closure over the first of them.
-pub(super) fn of_arguments(word: Word, value: &Value, item: &Item, errors: &mut Errors) -> Option<TokenStream> {
+pub(super) fn of_arguments(
+    arguments: &Arguments,
+    name: Argument,
+    item: &Item,
+    errors: &mut Errors,
+) -> Option<TokenStream> {
+    let value = arguments.value(name, errors)?;
+    let unfit = || arguments.unfit(name, "an argument's name or a function of the arguments", value);
     match value {
         Value::Path(path) => match path.get_ident() {
             Some(ident) if names(item).contains(&Some(ident)) => {
@@ -73,20 +115,17 @@ pub(super) fn of_arguments(word: Word, value: &Value, item: &Item, errors: &mut 
             _ => call(path, item, errors),
         },
         Value::Other(tokens) => match syn::parse2::<Expr>(tokens.clone()) {
-            Ok(Expr::Closure(closure)) => bound(word, &closure, item, errors),
+            Ok(Expr::Closure(closure)) => bound(name, &closure, item, errors),
             Ok(expression @ (Expr::Field(_) | Expr::MethodCall(_) | Expr::Tuple(_))) => {
                 Some(expression.into_token_stream())
             }
             _ => {
-                errors.on(
-                    value,
-                    super::arguments::unfit(word, "an argument's name or a function of the arguments", value),
-                );
+                errors.on(value, unfit());
                 None
             }
         },
         _ => {
-            errors.on(value, super::arguments::unfit(word, "an argument's name or a function of the arguments", value));
+            errors.on(value, unfit());
             None
         }
     }
@@ -107,7 +146,7 @@ fn call(path: &Path, item: &Item, errors: &mut Errors) -> Option<TokenStream> {
 
 /// A closure as a block: its parameters are references to the arguments of the same places. Called as
 /// a closure it would have to name their types.
-fn bound(word: Word, closure: &ExprClosure, item: &Item, errors: &mut Errors) -> Option<TokenStream> {
+fn bound(word: Argument, closure: &ExprClosure, item: &Item, errors: &mut Errors) -> Option<TokenStream> {
     let names = names(item);
     let mut bindings = Vec::new();
     for (place, pattern) in closure.inputs.iter().enumerate() {

@@ -3,25 +3,26 @@
 //!
 //! | file | role |
 //! |---|---|
-//! | `words.rs` | the arguments' words, and what was probably meant |
-//! | `arguments.rs` | tokens to arguments |
+//! | `words.rs` | the arguments' words |
 //! | `function.rs` | the function, and expressions over its arguments |
+//! | `outcome.rs` | what counts once a call has ended |
 //! | `model.rs` | arguments to rules; finds every mistake that can be seen without types |
 //! | `expand.rs` | a valid model to code |
 
-mod arguments;
 mod expand;
 mod function;
 mod model;
+mod outcome;
 mod words;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 
 use crate::errors::Errors;
 use crate::item::Item;
-use arguments::Arguments;
+use crate::parse::Arguments;
 use model::Model;
+use words::THROTTLE;
 
 pub(crate) fn expansion(arguments: TokenStream, tokens: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -33,7 +34,7 @@ pub(crate) fn expansion(arguments: TokenStream, tokens: TokenStream) -> TokenStr
             return quote!(#errors #tokens);
         }
     };
-    let arguments = Arguments::parse(arguments, &mut errors);
+    let arguments = Arguments::parse(&THROTTLE, arguments, Span::call_site(), &mut errors);
     let model = Model::new(&arguments, &item, &mut errors);
     if errors.is_empty() {
         return expand::expand(&model, item);

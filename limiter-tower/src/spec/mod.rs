@@ -19,7 +19,7 @@ pub struct Spec {
     name: &'static str,
     scope: Option<&'static str>,
     limit: Limit,
-    quota: Option<fn(&Parts) -> Quota>,
+    quota: Option<QuotaOf>,
     class: MethodClass,
     algorithm: Option<Algorithm>,
     key: Key,
@@ -48,6 +48,14 @@ enum Key {
     Notation(&'static str),
 }
 
+/// What says each caller's quota.
+#[derive(Clone, Copy)]
+enum QuotaOf {
+    /// The call, which is no request.
+    Call,
+    Request(fn(&Parts) -> Quota),
+}
+
 #[derive(Clone, Copy)]
 enum Cost {
     Fixed(u32),
@@ -55,6 +63,7 @@ enum Cost {
 }
 
 /// A user's key function, or another source, as what rules take.
+#[cfg(feature = "axum")]
 pub fn key_source<K: KeySource>(source: K) -> Arc<dyn KeySource> {
     Arc::new(source)
 }
@@ -96,7 +105,14 @@ impl Spec {
     /// Each caller's own, by the user's function; the one stated is the default.
     #[must_use]
     pub const fn quota_fn(mut self, quota: fn(&Parts) -> Quota) -> Self {
-        self.quota = Some(quota);
+        self.quota = Some(QuotaOf::Request(quota));
+        self
+    }
+
+    /// Each caller's own, which comes with the call; the one stated is the default.
+    #[must_use]
+    pub const fn quota_of_call(mut self) -> Self {
+        self.quota = Some(QuotaOf::Call);
         self
     }
 
@@ -248,9 +264,15 @@ impl Spec {
         if let Some(missing) = self.missing {
             rule = rule.missing(missing);
         }
-        if let Some(quota) = self.quota {
-            rule = rule.quota_fn(quota);
-        }
+        rule = match (self.quota, self.limit) {
+            (Some(QuotaOf::Request(quota)), _) => rule.quota_fn(quota),
+            // A rule whose default is no limit is kept, as it has to be for a function.
+            (Some(QuotaOf::Call), Limit::Quota(quota)) => {
+                let stated = quota.parse::<Quota>()?;
+                rule.quota_fn(move |_| stated)
+            }
+            _ => rule,
+        };
         if let Some(nanos) = self.lease {
             rule = rule.lease(Duration::from_nanos(nanos));
         }

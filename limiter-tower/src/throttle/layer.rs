@@ -11,12 +11,15 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::Throttle;
+use super::outcome::settle_result;
 
 /// Any error.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Puts a limit around services whose requests are anything: commands, jobs, outgoing calls. Refused
 /// requests fail with a [`RateLimitExceeded`](super::RateLimitExceeded), boxed.
+///
+/// Rules that settle by outcome are told whether the service answered or failed.
 ///
 /// The limit comes before the service: while a request waits for its turn, it keeps nothing of the
 /// service that is limited, and the service is always ready for more.
@@ -134,9 +137,14 @@ where
         let turn = self.layer.throttle.acquire(key);
         let mut inner = self.inner.clone();
         Box::pin(async move {
-            let _held = turn.await?;
-            poll_fn(|cx| inner.poll_ready(cx)).await.map_err(Into::into)?;
-            inner.call(request).await.map_err(Into::into)
+            let mut held = turn.await?;
+            if let Err(error) = poll_fn(|cx| inner.poll_ready(cx)).await {
+                held.failed();
+                return Err(error.into());
+            }
+            let outcome = inner.call(request).await.map_err(Into::into);
+            settle_result(&mut held, &outcome);
+            outcome
         })
     }
 }

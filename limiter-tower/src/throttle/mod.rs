@@ -4,6 +4,7 @@
 //! [`ThrottleLayer`] the same around a tower service whose requests are not HTTP's, or not incoming.
 
 mod layer;
+mod outcome;
 mod site;
 mod wrapper;
 
@@ -16,6 +17,7 @@ pub use wrapper::Throttle;
 pub mod private {
     pub use limiter_core::{Algorithm, OnStoreError};
 
-    pub use super::site::{Site, Units, cost, everybody, key};
-    pub use crate::spec::Spec;
+    pub use super::outcome::{settle_cost, settle_counted, settle_result};
+    pub use super::site::{Site, Units, cost, everybody, key, quota};
+    pub use crate::spec::{Settled, Spec};
 }

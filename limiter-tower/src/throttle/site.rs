@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use limiter_core::decision::Name;
 use limiter_core::key::{Extracted, IntoKey, Part};
-use limiter_core::{Claim, Exceeded, Held, Key, Limiter, Policy, RateLimitExceeded, Wait, Warning};
+use limiter_core::{Claim, Exceeded, Held, Key, Limiter, Policy, Quota, RateLimitExceeded, Wait, Warning};
 
 use crate::limiter_layer::of_process;
 use crate::spec::Spec;
@@ -58,6 +58,7 @@ impl Site {
         limiter: Option<&Limiter>,
         key: Key,
         cost: Option<u64>,
+        quota: Option<Quota>,
     ) -> Result<Held, RateLimitExceeded> {
         let limiter = limiter.unwrap_or_else(|| of_process());
         let policy = match self.policy.get_or_init(|| self.build()) {
@@ -72,6 +73,10 @@ impl Site {
         let claim = Claim::new(policy, &key);
         let claim = match cost {
             Some(cost) => claim.cost(cost),
+            None => claim,
+        };
+        let claim = match quota {
+            Some(quota) => claim.quota(quota),
             None => claim,
         };
         limiter.claim(claim, self.wait).await
@@ -103,14 +108,21 @@ pub fn key<K: IntoKey>(key: K) -> Key {
     }
 }
 
-/// Whole numbers that a call may cost.
+/// Whole numbers that a call may cost. One below zero costs nothing; there is no other way to let a
+/// number that is written out be one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no cost of a call",
-    label = "a cost is a `u8`, `u16`, `u32`, `u64` or `usize`"
+    label = "a cost is a `u8`, `u16`, `u32`, `u64`, `usize` or `i32`"
 )]
 pub trait Units {
     /// So many units.
     fn units(self) -> u64;
+}
+
+impl Units for i32 {
+    fn units(self) -> u64 {
+        u64::try_from(self).unwrap_or(0)
+    }
 }
 
 macro_rules! units {
@@ -124,6 +136,12 @@ macro_rules! units {
 }
 
 units!(u8 u16 u32 u64 usize);
+
+/// What the user's expression says.
+#[must_use]
+pub fn quota(quota: Quota) -> Quota {
+    quota
+}
 
 /// What the user's expression says.
 pub fn cost(cost: impl Units) -> u64 {

@@ -2,6 +2,7 @@
 
 use core::future::Future;
 
+use super::outcome::settle_result;
 use limiter_core::{Claim, Held, Key, Limiter, Policy, RateLimitExceeded, Wait};
 
 /// A limit around closures: each call waits for its turn, or is refused.
@@ -58,6 +59,9 @@ impl Throttle {
 
     /// Runs `work` when its turn has come. Slots of concurrent limits are held until it has ended.
     ///
+    /// Rules that settle by outcome count it as it was charged, since nothing is known of what it
+    /// returns: [`try_run`](Self::try_run) knows what failed, and with [`acquire`](Self::acquire) you say it.
+    ///
     /// # Cancel safety
     ///
     /// Dropping this gives up the place in the queue, or the slots.
@@ -73,7 +77,32 @@ impl Throttle {
         Ok(work().await)
     }
 
-    /// As [`run`](Self::run), for work that may fail by itself.
+    /// As [`run`](Self::run), for work that may fail by itself. Rules that settle by outcome are told
+    /// whether it did; work that panics or is given up counts as it was charged.
+    ///
+    /// ```
+    /// use limiter_tower::throttle::{RateLimitExceeded, Throttle};
+    /// use limiter_tower::{Global, Limiter, Policy, Rule, Settle};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let failures = Rule::new("2/min".parse()?).key(Global).settle(Settle::failed());
+    /// let calls = Throttle::new(Limiter::in_memory(), Policy::new("calls", [failures])?);
+    ///
+    /// async fn call(is_fine: bool) -> Result<(), String> {
+    ///     if is_fine { Ok(()) } else { Err("it does not answer".to_owned()) }
+    /// }
+    /// for is_fine in [true, false, true, true, false] {
+    ///     let called = calls.try_run("example.org", || async {
+    ///         call(is_fine).await.map_err(Box::<dyn std::error::Error>::from)
+    ///     });
+    ///     assert_eq!(called.await.is_ok(), is_fine);
+    /// }
+    /// // Two failures are enough for this minute.
+    /// assert!(calls.acquire("example.org").await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -83,11 +112,14 @@ impl Throttle {
         E: From<RateLimitExceeded>,
         F: Future<Output = Result<T, E>>,
     {
-        let _held = self.acquire(key).await?;
-        work().await
+        let mut held = self.acquire(key).await?;
+        let outcome = work().await;
+        settle_result(&mut held, &outcome);
+        outcome
     }
 
-    /// Waits for its turn alone, for work that is not one closure.
+    /// Waits for its turn alone, for work that is not one closure. What it was may be said to what is
+    /// held: [how it went](Held::succeeded), or [what it cost](Held::settle).
     ///
     /// # Errors
     ///

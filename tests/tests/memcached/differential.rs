@@ -1,13 +1,14 @@
 //! The same trace, with given timestamps, through the memory store and through a server: the same
 //! decisions, to the nanosecond.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use limiter_core::algorithm::{Algorithm, Params};
+use limiter_core::algorithm::{Algorithm, Params, Verdict};
 use limiter_core::store::contract::StoreUnderTest;
 use limiter_core::store::memory::MemoryStore;
-use limiter_core::store::{Charged, Decide, Decided, Mode, Operation};
+use limiter_core::store::{Charged, Decide, Decided, Lease, Mode, Operation};
 use limiter_core::time::{Nanos, Now};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -35,13 +36,50 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..40)
 }
 
+/// A key that no other trace has.
+fn new_key() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Where the windows of a key begin that follow each other whether or not somebody asks. In memory they
+/// begin with a request, so the traces begin each at an edge: there both are the same.
+struct Edges {
+    params: Params,
+    one: Nanos,
+}
+
+impl Edges {
+    /// Found by a charge that has worn off when this returns.
+    fn find(fixture: &Fixture, key: &str, params: Params) -> Self {
+        let state = fixture.decide(item(key, params, 1, Mode::Charge)).unwrap().items[0].state;
+        fixture.clock.advance(Duration::from_nanos(3 * params.period()));
+        Edges { params, one: state.fresh_at }
+    }
+
+    /// Lets time pass until the next edge where nothing is counted.
+    fn reach(&self, fixture: &Fixture, memory: &MemoryStore, key: &str) {
+        let now = fixture.now();
+        let peek = Decide { now, items: SmallVec::from_iter([item(key, self.params, 0, Mode::Peek)]) };
+        if self.params.reset_after(memory.decide(&peek).items[0].state, now) == Some(Nanos::ZERO) {
+            let period = self.params.period();
+            let into = (now.monotonic.get() + period - self.one.get() % period) % period;
+            fixture.clock.advance(Duration::from_nanos((period - into) % period));
+        }
+    }
+}
+
 /// Decisions at both are told to the same caller in the same words.
 fn agree(fixture: &Fixture, params: Params, steps: &[Step]) -> Result<(), TestCaseError> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let key = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let key = new_key();
     let memory = MemoryStore::new();
+    let counted = matches!(params.algorithm(), Algorithm::Fixed | Algorithm::Sliding);
+    let edges = (counted && params.offset().is_none()).then(|| Edges::find(fixture, &key, params));
     let mut charges: Vec<Charged> = Vec::new();
     for step in steps {
+        if let (Some(edges), Step::Decide { .. } | Step::Settle { .. }) = (&edges, step) {
+            edges.reach(fixture, &memory, &key);
+        }
         let now = fixture.now();
         match *step {
             Step::Pass(nanos) => fixture.clock.advance(Duration::from_nanos(nanos)),
@@ -109,4 +147,83 @@ fn a_log_decides_as_in_memory() {
 #[test]
 fn an_aligned_window_decides_as_in_memory() {
     all_agree(Algorithm::Fixed, &["5/3s aligned", "11/7s aligned"]);
+}
+
+#[test]
+fn a_window_decides_as_in_memory_from_its_edge_on() {
+    all_agree(Algorithm::Fixed, &["5/3s", "11/7s"]);
+}
+
+#[test]
+fn a_sliding_window_decides_as_in_memory_from_its_edge_on() {
+    all_agree(Algorithm::Sliding, &["5/3s", "11/7s", "30/1s"]);
+}
+
+/// Slots that are asked for, or given back by whoever took them as so manieth.
+#[derive(Clone, Debug)]
+enum Move {
+    Decide { cost: u64, mode: Mode },
+    Release(usize),
+}
+
+/// What holds slots at both.
+struct Held {
+    there: Charged,
+    here: Charged,
+    lease: Option<Arc<Lease>>,
+}
+
+impl Held {
+    fn release(self, fixture: &Fixture, memory: &MemoryStore) {
+        let now = fixture.now();
+        memory.release(now, &[self.here]);
+        let charges = SmallVec::from_iter([self.there]);
+        operate(&fixture.store, Operation::Release { now, charges, lease: self.lease }).unwrap();
+    }
+}
+
+fn slots_agree(fixture: &Fixture, most: u64, moves: &[Move]) -> Result<(), TestCaseError> {
+    let (key, memory, params) = (new_key(), MemoryStore::new(), Params::concurrent(most));
+    let mut held: Vec<Held> = Vec::new();
+    for step in moves {
+        match *step {
+            Move::Decide { cost, mode } => {
+                let (item, now) = (item(&key, params, cost, mode), fixture.now());
+                let there = fixture.decide(item.clone()).unwrap();
+                let here = memory.decide(&Decide { now, items: SmallVec::from_iter([item.clone()]) });
+                prop_assert_eq!(there.allowed, here.allowed);
+                prop_assert_eq!(there.items[0].verdict, here.items[0].verdict);
+                prop_assert_eq!(numbers(&params, &there, now), numbers(&params, &here, now));
+                let takes = mode != Mode::Peek && cost > 0 && here.items[0].verdict == Verdict::Allow;
+                prop_assert_eq!(there.lease.is_some(), takes);
+                if takes {
+                    let (there, lease) = (charged(&item, &there, now), there.lease);
+                    held.push(Held { there, here: charged(&item, &here, now), lease });
+                }
+            }
+            Move::Release(which) => {
+                if which < held.len() {
+                    held.swap_remove(which).release(fixture, &memory);
+                }
+            }
+        }
+    }
+    held.into_iter().for_each(|held| held.release(fixture, &memory));
+    Ok(())
+}
+
+#[test]
+fn slots_are_held_and_given_back_as_in_memory() {
+    let Some((address, server)) = any() else { return };
+    let fixture = Fixture::at(&address, server);
+    let config = Config { cases: Config::default().cases.min(300), failure_persistence: None, ..Config::default() };
+    let mode =
+        prop_oneof![4 => Just(Mode::Charge), 1 => Just(Mode::Peek), 1 => Just(Mode::Shadow), 1 => Just(Mode::Penalty)];
+    let step = prop_oneof![
+        3 => (prop_oneof![4 => Just(1u64), 2 => 0..6u64, 1 => 0..40u64], mode)
+            .prop_map(|(cost, mode)| Move::Decide { cost, mode }),
+        2 => (0..8usize).prop_map(Move::Release),
+    ];
+    let moves = (prop_oneof![1..9u64, Just(32u64)], prop::collection::vec(step, 1..40));
+    TestRunner::new(config).run(&moves, |(most, moves)| slots_agree(&fixture, most, &moves)).unwrap();
 }

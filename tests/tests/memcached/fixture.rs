@@ -110,7 +110,7 @@ pub fn subject(key: &str) -> Subject {
 }
 
 pub fn item(key: &str, params: Params, cost: u64, mode: Mode) -> Item {
-    Item { budget: 1, subject: subject(key), params, cost, mode, at_ceiling: AtCeiling::default() }
+    Item { budget: 1, subject: subject(key), params, cost, mode, at_ceiling: AtCeiling::default(), settles: false }
 }
 
 /// What a decision charged, to be settled.

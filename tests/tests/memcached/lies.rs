@@ -39,7 +39,7 @@ fn server(play: impl Fn(&mut TcpStream, Vec<u64>) -> bool + Send + 'static) -> S
                             break 'connection;
                         }
                     } else if line.starts_with("ma") {
-                        let by = line.split(" D").nth(1).unwrap().split_whitespace().next().unwrap();
+                        let by = line.split(" J").nth(1).unwrap().split_whitespace().next().unwrap();
                         sums.push(by.parse().unwrap());
                     }
                 }

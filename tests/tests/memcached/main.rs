@@ -6,6 +6,7 @@
 mod barriers;
 mod clocks;
 mod contract;
+mod counters;
 mod crowd;
 mod differential;
 mod faults;

@@ -8,9 +8,9 @@ use limiter_core::store::redis::{RedisStore, RedisStoreBuilder};
 use limiter_core::store::{Answer, Charged, Decide, Decided, Item, Mode, Operation, Reply, Store, StoreError, Subject};
 use limiter_core::time::{Clock, Now, SystemClock};
 
-/// The store without what saves round trips, so that each operation reaches the server.
+/// The store without what saves round trips, so that each operation reaches the server and nothing else does.
 pub fn plain(url: impl Into<String>) -> RedisStoreBuilder {
-    RedisStore::builder(url).fleet(FleetOptions::new().without_denial_cache().without_combining())
+    RedisStore::builder(url).fleet(FleetOptions::new().nodes(1).without_denial_cache().without_combining())
 }
 
 /// The machine's clock: stores that go by one of their own want a steady one to answer on.
@@ -24,7 +24,15 @@ pub fn subject(key: &str) -> Subject {
 }
 
 pub fn item(key: &str, params: Params, cost: u64) -> Item {
-    Item { budget: 1, subject: subject(key), params, cost, mode: Mode::Charge, at_ceiling: Default::default() }
+    Item {
+        budget: 1,
+        subject: subject(key),
+        params,
+        cost,
+        mode: Mode::Charge,
+        at_ceiling: Default::default(),
+        settles: false,
+    }
 }
 
 pub async fn answer(reply: Reply<Result<Answer, StoreError>>) -> Result<Answer, StoreError> {

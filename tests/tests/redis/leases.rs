@@ -72,7 +72,7 @@ async fn everybody_in_a_crowd_gets_a_lease_of_its_own() {
     }
     let server = Server::start(&[]).await;
     // With all that stands before the store.
-    let fleet = FleetOptions::new().deadline(Duration::from_secs(5));
+    let fleet = FleetOptions::new().nodes(1).deadline(Duration::from_secs(5));
     let store = RedisStore::builder(server.url()).fleet(fleet).lease(TTL).connect().await.unwrap();
     let asked: Vec<_> =
         (0..20).map(|_| desk::decide(&store, &[desk::item("slots", Params::concurrent(3), 1)])).collect();

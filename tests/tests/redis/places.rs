@@ -127,12 +127,12 @@ async fn secrets_need_a_secret_of_the_fleet_and_never_reach_the_server() {
         [Rule::new("10/s".parse().unwrap()).key(Header::new("x-api-key".parse().unwrap())).trusted_key()],
     )
     .unwrap();
-    let limiter = Limiter::builder().store(RedisStore::connect(server.url()).await.unwrap()).build();
+    let limiter = Limiter::builder().store(desk::plain(server.url()).connect().await.unwrap()).build();
     let refused = limiter.prepare(&policy).unwrap_err();
     assert!(refused.to_string().contains("fleet_secret"), "{refused}");
     let limiter = Limiter::builder()
         .fleet_secret("sixteen or more bytes")
-        .store(RedisStore::connect(server.url()).await.unwrap())
+        .store(desk::plain(server.url()).connect().await.unwrap())
         .build();
     // A policy is prepared once by each limiter; this one knows the secret.
     limiter.prepare(&policy).unwrap();

@@ -86,6 +86,7 @@ impl<'a> Trial<'a> {
             cost,
             mode,
             at_ceiling: AtCeiling::default(),
+            settles: false,
         }
     }
 

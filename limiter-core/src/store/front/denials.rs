@@ -7,7 +7,7 @@ use super::numbers::moved;
 use crate::algorithm::{Algorithm, Verdict};
 use crate::decision::Source;
 use crate::store::stand_in::known::{Known, Sighting, tells_little};
-use crate::store::{Decide, Decided, ItemReply, Mode, Place, Store};
+use crate::store::{Decide, Decided, Item, ItemReply, Mode, Place, Store};
 use crate::time::Nanos;
 
 /// The keys of a decision: a number and the epoch of each.
@@ -22,7 +22,8 @@ pub(super) fn keys(known: &Known, decide: &Decide) -> Keys {
 impl<S: Store> Inner<S> {
     /// The refusal that the store would answer, if that is certain, with the numbers of all items.
     pub(super) fn refused(&self, decide: &Decide, keys: &Keys) -> Option<Decided> {
-        if !self.options.denials || !decide.items.iter().all(|item| matches!(item.mode, Mode::Charge | Mode::Peek)) {
+        let lasts = |item: &Item| !item.settles && matches!(item.mode, Mode::Charge | Mode::Peek);
+        if !self.options.denials || !decide.items.iter().all(lasts) {
             return None;
         }
         let mut decided = Decided { source: Source::DenialCache, ..Decided::default() };

@@ -7,7 +7,8 @@
 //!   trip that others wait for too runs in a task of its own, so a caller who goes away takes nothing from them.
 //! * **Denials.** A cost that the store refused is refused here until it can pass, exactly. Giving
 //!   something back through this process ends that; what *other* processes give back is noticed when the
-//!   wait is over.
+//!   wait is over. Rules that settle, of which any process gives back as a matter of course, are asked about
+//!   each time.
 //! * **Together.** While a question about some keys is under way, further ones wait for it and then travel
 //!   together, in the order in which they came. There is no timer and nothing is delayed: a round trip that
 //!   takes more than a quarter of the deadline is not waited for.
@@ -93,7 +94,7 @@ impl<S: Store> Front<S> {
                 breakers: (0..BREAKERS).map(|_| Breaker::default()).collect(),
                 flights: Flights::new(),
                 aside: (options.lease_permille > 0).then(Aside::new),
-                stand_in: Arc::new(StandIn::one_of(options.nodes)),
+                stand_in: Arc::new(options.nodes.map_or_else(StandIn::uncounted, StandIn::one_of)),
                 runtime: Handle::try_current().ok(),
             }),
         }

@@ -58,7 +58,7 @@ mod tests {
     fn decide(algorithm: Algorithm, quota: &str, cost: u64, now: Now) -> Decide {
         let params = Params::new(algorithm, quota.parse().unwrap()).unwrap();
         let (subject, at_ceiling) = (Subject::Local(7), AtCeiling::default());
-        let item = Item { budget: 1, subject, params, cost, mode: Mode::Charge, at_ceiling };
+        let item = Item { budget: 1, subject, params, cost, mode: Mode::Charge, at_ceiling, settles: false };
         Decide { now, items: [item].into_iter().collect() }
     }
 

@@ -20,7 +20,7 @@ pub const DEFAULT_LEASE_TTL: Duration = Duration::from_secs(1);
 #[must_use]
 pub struct FleetOptions {
     pub(in crate::store) deadline: Duration,
-    pub(super) nodes: u32,
+    pub(super) nodes: Option<u32>,
     pub(super) lease_permille: u32,
     pub(super) lease_ttl: Duration,
     pub(super) denials: bool,
@@ -29,11 +29,11 @@ pub struct FleetOptions {
 }
 
 impl FleetOptions {
-    /// One process, exact, with a deadline of [`DEFAULT_DEADLINE`].
+    /// As many processes as there are, if the store can tell; exact, with a deadline of [`DEFAULT_DEADLINE`].
     pub const fn new() -> Self {
         FleetOptions {
             deadline: DEFAULT_DEADLINE,
-            nodes: 1,
+            nodes: None,
             lease_permille: 0,
             lease_ttl: DEFAULT_LEASE_TTL,
             denials: true,
@@ -45,7 +45,7 @@ impl FleetOptions {
     /// Nothing but the deadline: every request is asked about by itself, whatever was said before and
     /// however often the store has failed. For tests of a store.
     pub const fn bare() -> Self {
-        let mut bare = FleetOptions::new().without_denial_cache().without_combining();
+        let mut bare = FleetOptions::new().nodes(1).without_denial_cache().without_combining();
         bare.breaker = false;
         bare
     }
@@ -59,8 +59,13 @@ impl FleetOptions {
 
     /// How many processes share the store, at least 1. While the store fails each of them takes its
     /// share of every quota, so a fleet that has `k` times as many may admit `k` times as much.
+    ///
+    /// Unless stated, those that share a store in Redis say that they live and count each other: whoever
+    /// connects is counted from then on, whoever leaves is not any more, and whoever dies is until the
+    /// `heartbeat` of its builder is over. While the store fails the last known number stays. At other
+    /// stores nobody counts, and each process takes itself for the only one.
     pub const fn nodes(mut self, nodes: u32) -> Self {
-        self.nodes = if nodes == 0 { 1 } else { nodes };
+        self.nodes = Some(if nodes == 0 { 1 } else { nodes });
         self
     }
 

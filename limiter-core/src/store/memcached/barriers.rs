@@ -8,20 +8,16 @@ use core::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
 use super::MemcachedStore;
+use super::change::Value;
 use super::engine::Inner;
-use super::fault::Fault;
 use super::name::Name;
-use super::protocol::{Command, Condition, Data, Expiry, Reply as Told};
+use super::protocol::Data;
 use crate::store::barrier::{Arrival, AtTimeout, Barriers, Ticket, Waited};
 use crate::store::polling::Pauses;
 use crate::store::{Lifetime, Reply, StoreError};
 use crate::time::Nanos;
 
-/// Changes that were beaten by others before one is given up.
-const ATTEMPTS: usize = 64;
 /// The most parties: all their names go to the server and back with each arrival.
 const MOST_PARTIES: u32 = 1000;
 
@@ -65,7 +61,9 @@ impl Site {
         }
         self
     }
+}
 
+impl Value for Site {
     fn encode(&self) -> Data {
         let mut out = Data::from_slice(b"L1B");
         for number in [self.generation, self.lifetime.get(), self.until.get()] {
@@ -94,6 +92,10 @@ impl Site {
             cleared: short.next()? == 1,
             named: named.iter().map(|bytes| u128::from_be_bytes(*bytes)).collect(),
         })
+    }
+
+    fn until(&self) -> Nanos {
+        self.until
     }
 }
 
@@ -202,55 +204,18 @@ fn look(
     }
 }
 
-/// Changes a barrier, in a task of its own. `with` is given the barrier if it is there, what is kept of
-/// it or of an earlier one, and the time; it returns what to keep and what to answer.
+/// Changes a barrier. `with` is given the barrier if it is there, what is kept of it or of an earlier one,
+/// and the time; it returns what to keep and what to answer.
 fn change<T: Send + 'static>(
     inner: &Arc<Inner>,
     barrier: &str,
     with: impl Fn(Option<Site>, Option<Site>, Nanos) -> (Option<Site>, T) + Send + Sync + 'static,
 ) -> Reply<Result<T, StoreError>> {
-    let (tell, told) = oneshot::channel();
-    let (inner, name) = (Arc::clone(inner), Name::of_text(&inner.namespace, "barrier", barrier));
-    let runtime = inner.runtime.clone();
-    runtime.spawn(async move {
-        // Whoever asked may have left.
-        let _ = tell.send(attempt(&inner, &name, &with).await);
-    });
-    Reply::Later(Box::pin(async move {
-        let told = told.await.unwrap_or_else(|_| Err(Fault::Down("the store was closed".into())));
-        told.map_err(StoreError::from)
-    }))
-}
-
-async fn attempt<T>(
-    inner: &Inner,
-    name: &Name,
-    with: &(impl Fn(Option<Site>, Option<Site>, Nanos) -> (Option<Site>, T) + Send + Sync),
-) -> Result<T, Fault> {
-    let (line, key) = (inner.line(name), name.text());
-    for _ in 0..ATTEMPTS {
-        let (kept, unless) = match line.ask(&[Command::Get { key }]).await?.into_iter().next() {
-            Some(Told::Absent) => (None, Condition::Absent),
-            Some(Told::Value { data, token: Some(token) }) => {
-                (Some(Site::decode(&data).ok_or_else(|| inner.foreign())?), Condition::Unchanged(token))
-            }
-            Some(Told::Mistaken(why) | Told::Failed(why)) => return Err(Fault::Refused(why.into())),
-            _ => return Err(Fault::unexpected()),
-        };
-        let wall = inner.clock.wall();
+    let name = Name::of_text(&inner.namespace, "barrier", barrier);
+    super::change::change(inner, name, move |kept: Option<Site>, wall| {
         let there = kept.clone().filter(|site| wall < site.until);
-        let (site, answer) = with(there, kept, wall);
-        let Some(site) = site else { return Ok(answer) };
-        let (value, expiry) = (site.encode(), Expiry::after(site.until.saturating_sub(wall), wall));
-        let set = Command::Set { key, value: &value, expiry, condition: Some(unless) };
-        match line.ask(&[set]).await?.into_iter().next() {
-            Some(Told::Done { .. }) => return Ok(answer),
-            Some(Told::Exists | Told::Absent) => {}
-            Some(Told::Mistaken(why) | Told::Failed(why)) => return Err(Fault::Refused(why.into())),
-            _ => return Err(Fault::unexpected()),
-        }
-    }
-    Err(Fault::Contended)
+        with(there, kept, wall)
+    })
 }
 
 /// A party in sixteen bytes.

@@ -13,8 +13,9 @@
 //!   otherwise, and more where many processes share a busy key.
 //! * **Concurrent limits** (of up to 32 slots) are a key for each slot. A slot runs out unless its
 //!   holder renews it, a few seconds after its holder died at the latest.
-//! * **Barriers** are one value each, for up to 1,000 parties. Counters and events are not kept here: a
-//!   sum over several keys is no single step.
+//! * **Barriers** are one value each, for up to 1,000 parties.
+//! * **Counters** are kept in groups of up to 1,000, one value for each group, so that a sum over several
+//!   is one step: see [`Counters`](MemcachedStore#impl-Counters-for-MemcachedStore). Events are a value each.
 //!
 //! # Clocks
 //!
@@ -46,6 +47,8 @@ mod answer;
 mod barriers;
 mod builder;
 mod cell;
+mod change;
+mod counters;
 mod engine;
 mod fault;
 mod instant;

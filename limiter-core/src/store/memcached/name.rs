@@ -1,15 +1,22 @@
-//! Keys as Memcached has them: of one length whatever callers send, without spaces, and telling
-//! nobody who is being limited.
+//! Keys as Memcached has them: short whatever callers send, without spaces, and telling nobody who is
+//! being limited.
 //!
-//! A key is the first half of a SHA-256 over everything that tells it apart: the budget in words,
-//! the algorithm with its period, and the parts of the caller's key with kinds and lengths. Two keys
-//! of callers who try to make them meet do so no sooner than after 2^64 attempts.
+//! A key is a hash of 128 bits over everything that tells it apart: the budget in words, the algorithm
+//! with its period, and the parts of the caller's key with kinds and lengths. Every process of a fleet
+//! makes the same of the same; of `n` keys two meet with a probability of `n * n / 2^129`.
+//!
+//! The hash is SipHash-2-4 under a key of zeros, except where callers choose more than [`FREE`] bytes of
+//! what goes into it: then it is the first half of a SHA-256. So callers who try to make two keys meet
+//! have no room to compute them, and succeed no sooner than after 2^64 attempts.
 
-use core::fmt::Write;
+use core::hash::Hasher;
 use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
+use siphasher::sip128::{Hasher128, SipHasher24};
+use smallvec::SmallVec;
 
+use super::protocol::write_number;
 use crate::algorithm::{Algorithm, Params};
 use crate::key::{Key, Part};
 use crate::store::Subject;
@@ -18,43 +25,55 @@ use crate::store::Subject;
 pub(super) const NAMESPACE: &str = "limiter";
 /// The longest namespace: the rest of a key has room beside it.
 const LONGEST_NAMESPACE: usize = 64;
+/// So many bytes that callers choose are fewer than the state of the faster hash has: there is nothing
+/// to be solved for.
+const FREE: usize = 16;
+
+/// A key's bytes: in place unless the namespace is a long one.
+pub(super) type Text = SmallVec<[u8; 64]>;
 
 /// A key at the server.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
     digest: u128,
-    text: String,
+    text: Text,
 }
 
 impl Name {
     pub(super) fn new(namespace: &str, subject: &Subject, params: &Params) -> Self {
-        let mut hash = Sha256::new();
-        hash.update([letter(params.algorithm())]);
-        hash.update(params.period().to_be_bytes());
-        hash.update(params.offset().map_or(i64::MIN, i64::from).to_be_bytes());
-        match subject {
-            Subject::Local(number) => field(&mut hash, b'#', &number.to_be_bytes()),
-            Subject::Named(named) => {
-                field(&mut hash, b'=', named.budget().as_bytes());
-                write_key(&mut hash, named.key());
+        let letter = letter(params.algorithm());
+        let mut bytes = Bytes::new();
+        bytes.push(letter);
+        bytes.extend_from_slice(&params.period().to_be_bytes());
+        bytes.extend_from_slice(&params.offset().map_or(i64::MIN, i64::from).to_be_bytes());
+        let chosen = match subject {
+            Subject::Local(number) => {
+                field(&mut bytes, b'#', &number.to_be_bytes());
+                0
             }
-        }
-        Self::finish(namespace, char::from(letter(params.algorithm())).encode_utf8(&mut [0; 4]), hash)
+            Subject::Named(named) => {
+                field(&mut bytes, b'=', named.budget().as_bytes());
+                write_key(&mut bytes, named.key())
+            }
+        };
+        let digest = if chosen > FREE { strong(&bytes) } else { fast(&bytes) };
+        Self::finish(namespace, &[letter], digest)
     }
 
     /// The key of something that is not a limit.
     pub(super) fn of_text(namespace: &str, kind: &str, text: &str) -> Self {
-        let mut hash = Sha256::new();
-        field(&mut hash, b'"', text.as_bytes());
-        Self::finish(namespace, kind, hash)
+        let mut bytes = Bytes::new();
+        field(&mut bytes, b'"', text.as_bytes());
+        Self::finish(namespace, kind.as_bytes(), strong(&bytes))
     }
 
-    fn finish(namespace: &str, kind: &str, hash: Sha256) -> Self {
-        let half = hash.finalize().first_chunk::<16>().copied().unwrap_or_default();
-        let digest = u128::from_be_bytes(half);
-        let mut text = String::with_capacity(namespace.len() + 64);
-        // Writing to a string does not fail.
-        let _ = write!(text, "{namespace}:{kind}:{digest:032x}");
+    fn finish(namespace: &str, kind: &[u8], digest: u128) -> Self {
+        let mut text = Text::new();
+        text.extend_from_slice(namespace.as_bytes());
+        text.push(b':');
+        text.extend_from_slice(kind);
+        text.push(b':');
+        text.extend_from_slice(&letters(digest));
         Name { digest, text }
     }
 
@@ -62,14 +81,39 @@ impl Name {
         self.digest
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &[u8] {
         &self.text
     }
 
     /// The key of a part, such as one window of many.
-    pub(super) fn part(&self, number: u64) -> String {
-        format!("{}:{number}", self.text)
+    pub(super) fn part(&self, number: u64) -> Text {
+        let mut text = self.text.clone();
+        write_number(number, |digits| {
+            text.push(b':');
+            text.extend_from_slice(digits);
+        });
+        text
     }
+}
+
+/// What is hashed: seldom more.
+type Bytes = SmallVec<[u8; 128]>;
+
+fn fast(bytes: &[u8]) -> u128 {
+    let mut hasher = SipHasher24::new();
+    hasher.write(bytes);
+    hasher.finish128().as_u128()
+}
+
+fn strong(bytes: &[u8]) -> u128 {
+    let half = Sha256::digest(bytes).first_chunk::<16>().copied().unwrap_or_default();
+    u128::from_be_bytes(half)
+}
+
+/// A number in letters and digits, six bits each.
+fn letters(number: u128) -> [u8; 22] {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    core::array::from_fn(|at| LETTERS.get((number >> (6 * at)) as usize & 63).copied().unwrap_or(b'-'))
 }
 
 /// Whether keys can begin with this.
@@ -88,13 +132,20 @@ fn letter(algorithm: Algorithm) -> u8 {
     }
 }
 
-fn write_key(hash: &mut Sha256, key: &Key) {
+/// Returns how many of the bytes are as callers want them.
+fn write_key(hash: &mut Bytes, key: &Key) -> usize {
+    let mut chosen = 0;
     for part in key.parts() {
+        chosen += match part {
+            Part::Text(text) => text.len(),
+            Part::Number(_) => size_of::<u64>(),
+            _ => 0,
+        };
         match part {
             Part::Alternative(which) => field(hash, b'a', &which.to_be_bytes()),
             Part::Everyone => field(hash, b'e', &[]),
             Part::Ip(ip) => {
-                hash.update([ip.prefix_len()]);
+                hash.push(ip.prefix_len());
                 match ip.network() {
                     IpAddr::V4(v4) => field(hash, b'4', &v4.octets()),
                     IpAddr::V6(v6) => field(hash, b'6', &v6.octets()),
@@ -106,13 +157,14 @@ fn write_key(hash: &mut Sha256, key: &Key) {
             Part::Unknown => field(hash, b'u', &[]),
         }
     }
+    chosen
 }
 
 /// Kind and length go first, so that no field runs into the next.
-fn field(hash: &mut Sha256, kind: u8, bytes: &[u8]) {
-    hash.update([kind]);
-    hash.update((bytes.len() as u64).to_be_bytes());
-    hash.update(bytes);
+fn field(hash: &mut Bytes, kind: u8, bytes: &[u8]) {
+    hash.push(kind);
+    hash.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+    hash.extend_from_slice(bytes);
 }
 
 #[cfg(test)]
@@ -129,7 +181,7 @@ mod tests {
         for text in ["", "a b\r\nflush_all\r\n", &"k".repeat(251), &"\u{1F600}".repeat(10_000)] {
             let name = name("policy api", Key::from(text));
             let key = name.part(u64::MAX);
-            assert!(key.len() <= 250 && key.bytes().all(|byte| byte.is_ascii_graphic()), "{key}");
+            assert!(key.len() <= 250 && key.iter().all(u8::is_ascii_graphic), "{key:?}");
         }
         assert!(is_namespace(&"n".repeat(LONGEST_NAMESPACE)));
         assert!(!is_namespace("") && !is_namespace("a b") && !is_namespace(&"n".repeat(LONGEST_NAMESPACE + 1)));
@@ -161,6 +213,15 @@ mod tests {
 
     #[test]
     fn a_name_is_the_same_in_every_process() {
-        assert_eq!(name("policy api", Key::from("alice")).text(), "limiter:f:4d1f1ced6f63a1f8f90fdae538328004");
+        let text = |key: Key| String::from_utf8(name("policy api", key).part(7).to_vec()).unwrap();
+        assert_eq!(text(Key::from("alice")), "limiter:f:SNIB-x10rdPmPTwGxL6QdD:7");
+        assert_eq!(text(Key::from("alice of the long name")), "limiter:f:RWb7_Y7fYNBK3LpSvPWzND:7");
+    }
+
+    #[test]
+    fn numbers_that_differ_have_other_letters() {
+        let numbers = (0..128).map(|bit| 1u128 << bit).chain([0, u128::MAX, 0x1234_5678_9abc_def0 << 60]);
+        let texts: std::collections::HashSet<[u8; 22]> = numbers.map(letters).collect();
+        assert_eq!(texts.len(), 131);
     }
 }

@@ -11,7 +11,7 @@
 
 use super::answer::Outcome;
 use super::instant::Here;
-use super::name::Name;
+use super::name::{Name, Text};
 use super::protocol::Expiry;
 use crate::algorithm::fixed::{slack, window_start};
 use crate::algorithm::{Algorithm, Params, State, Verdict};
@@ -66,11 +66,11 @@ impl Window {
         counts.then_some(charged)
     }
 
-    pub(super) fn key(self, name: &Name) -> String {
+    pub(super) fn key(self, name: &Name) -> Text {
         name.part(self.number)
     }
 
-    pub(super) fn key_of_previous(self, name: &Name) -> String {
+    pub(super) fn key_of_previous(self, name: &Name) -> Text {
         name.part(self.number.wrapping_sub(1))
     }
 

@@ -27,7 +27,7 @@ fn one_an_hour(algorithm: Algorithm) -> Params {
 
 fn item(key: u64, params: Params) -> Item {
     let subject = Subject::Local(key);
-    Item { budget: 1, subject, params, cost: 1, mode: Mode::Charge, at_ceiling: AtCeiling::Evict }
+    Item { budget: 1, subject, params, cost: 1, mode: Mode::Charge, at_ceiling: AtCeiling::Evict, settles: false }
 }
 
 fn decide(store: &MemoryStore, now: Now, items: impl IntoIterator<Item = Item>) -> Decided {

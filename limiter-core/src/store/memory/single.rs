@@ -111,7 +111,7 @@ impl MemoryStore {
         Ok(told(single.mode, &step, stored))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decide_unknown(&self, unknown: Unknown<'_>, single: Single<'_>, now: Now) -> (bool, ItemReply) {
         let single = Single { fingerprint: single.fingerprint.max(1), ..single };
         match unknown.0 {
@@ -121,6 +121,7 @@ impl MemoryStore {
     }
 
     /// Other algorithms, and what is not common.
+    #[inline(always)]
     fn decide_else(&self, single: Single<'_>, now: Now) -> (bool, ItemReply) {
         if single.params.algorithm() == Algorithm::Bucket || single.params.grows() {
             return self.decide_rare(single, now);
@@ -190,6 +191,7 @@ impl MemoryStore {
             cost: single.cost,
             mode: single.mode,
             at_ceiling: single.at_ceiling,
+            settles: false,
         };
         let mut items = SmallVec::new();
         items.push(item);

@@ -32,6 +32,7 @@ fn item(rules: &[Params]) -> impl Strategy<Value = Item> + use<> {
         cost,
         mode,
         at_ceiling,
+        settles: false,
     })
 }
 

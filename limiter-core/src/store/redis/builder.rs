@@ -12,10 +12,12 @@ use super::engine::{Inner, RedisEngine};
 use super::leases::Leases;
 use super::names::Names;
 use super::node::Node;
+use super::presence::Presence;
 use super::route::Route;
 use super::settings::{Counts, Settings};
 use super::target::Target;
 use super::{ConnectError, RedisStore};
+use crate::store::Store;
 use crate::store::front::FleetOptions;
 
 /// Configures a [`RedisStore`].
@@ -42,6 +44,7 @@ pub struct RedisStoreBuilder {
     fleet: FleetOptions,
     connect_within: Duration,
     lease: Duration,
+    heartbeat: Duration,
     wait_for_server: bool,
     callers_clock: bool,
 }
@@ -55,6 +58,7 @@ impl RedisStoreBuilder {
             fleet: FleetOptions::new(),
             connect_within: Duration::from_secs(1),
             lease: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(3),
             wait_for_server: true,
             callers_clock: false,
         }
@@ -98,6 +102,14 @@ impl RedisStoreBuilder {
     /// and at least 100 ms. Slots are renewed three times in that time.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.max(Duration::from_millis(100));
+        self
+    }
+
+    /// For how long a process that died counts among those that share the store, where it is not
+    /// [stated](FleetOptions::nodes) how many there are; 3 s unless stated, from 300 ms to one minute. Each
+    /// says three times in that time that it lives.
+    pub fn heartbeat(mut self, heartbeat: Duration) -> Self {
+        self.heartbeat = heartbeat;
         self
     }
 
@@ -165,7 +177,16 @@ impl RedisStoreBuilder {
                 callers_clock: self.callers_clock,
             }),
         };
-        Ok(RedisStore::around(engine, self.fleet))
+        let inner = Arc::clone(&engine.inner);
+        let mut store = RedisStore::around(engine, self.fleet);
+        let stand_in = store.stand_in();
+        if !stand_in.is_stated() {
+            let (route, id) = (Arc::clone(&inner.route), inner.leases.node.clone());
+            let runtime = inner.settings.runtime.clone();
+            let joined = Presence::join(route, &inner.names, id, self.heartbeat, stand_in, runtime);
+            store.presence = Some(Arc::new(joined.await));
+        }
+        Ok(store)
     }
 }
 

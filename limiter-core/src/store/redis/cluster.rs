@@ -141,7 +141,7 @@ impl Cluster {
         ask.arg("SLOTS");
         for node in known.iter().chain(&self.seeds) {
             match node.run(Work::plain(&ask)).await {
-                Ok(value) => match self.read(&value) {
+                Ok(value) => match self.read(&value, node.host()) {
                     Some(ranges) if !ranges.is_empty() => {
                         for (_, _, node) in ranges.iter().filter(|(_, _, node)| !node.is_live()) {
                             // One that was lost must not keep the others from being used.
@@ -162,7 +162,8 @@ impl Cluster {
         Err(last)
     }
 
-    fn read(&self, value: &Value) -> Option<Ranges> {
+    /// A server that does not know its own address means the one by which it was asked.
+    fn read(&self, value: &Value, asked: &str) -> Option<Ranges> {
         let Value::Array(entries) = value else { return None };
         let mut ranges = Ranges::new();
         for entry in entries {
@@ -171,7 +172,8 @@ impl Cluster {
                 return None;
             };
             let [host, Value::Int(port), ..] = primary.as_slice() else { return None };
-            let node = self.node_at(&format!("{}:{port}", text(host)?))?;
+            let host = text(host).filter(|host| !host.is_empty()).unwrap_or_else(|| asked.to_owned());
+            let node = self.node_at(&format!("{host}:{port}"))?;
             ranges.push((u16::try_from(*first).ok()?, u16::try_from(*last).ok()?, node));
         }
         ranges.sort_by_key(|(first, _, _)| *first);

@@ -10,6 +10,9 @@
 //!   one of those: what is above the new capacity is forgotten.
 //! * **Quick to fail.** No call takes longer than the deadline, none waits for a connection, and none
 //!   that may have been carried out is sent again. The rule says what happens then.
+//! * **Forgetting is bounded.** A key that the server gives up for memory is as good as new: one more burst,
+//!   or one more window's count, each time. `maxmemory-policy volatile-ttl` gives up those that are nearest
+//!   to being as good as new anyway; `noeviction` none, and what would have been charged is an error.
 //!
 //! What stands before it is a [`Front`](super::front): it waits no longer than the deadline, asks for several
 //! callers at once, remembers refusals, and leaves a failing server alone.
@@ -17,7 +20,11 @@
 //! One server, Sentinel and Cluster are told apart by the address: `redis://`, `rediss://` (feature
 //! `redis-tls`), `unix://`, `redis-sentinel://host,host/name`, `redis-cluster://host,host`. User and
 //! password go before the hosts. Redis 7.0 and Valkey 8 or later; the user of an ACL needs the
-//! commands `EVALSHA`, `SCRIPT LOAD`, `UNLINK`, `ZREM` and those of the scripts.
+//! commands `EVALSHA`, `SCRIPT LOAD`, `UNLINK`, `ZREM` and those of the scripts, in a cluster `CLUSTER SLOTS`,
+//! and with Sentinel `ROLE` as well.
+//!
+//! Processes that share a store [count each other](FleetOptions::nodes), for as long as it is not stated how
+//! many there are.
 //!
 //! The store keeps [barriers](super::Barriers), [counters and events](super::Counters) as well.
 //!
@@ -39,6 +46,7 @@ mod grants;
 mod leases;
 mod names;
 mod node;
+mod presence;
 mod reply;
 mod route;
 mod script;
@@ -46,11 +54,13 @@ mod settings;
 mod target;
 
 use core::fmt;
+use std::sync::Arc;
 
 pub use address::AddressError;
 pub use builder::RedisStoreBuilder;
 pub(crate) use engine::RedisEngine;
 use failure::Refused;
+use presence::Presence;
 pub use settings::RedisStats;
 
 use super::front::{FleetOptions, Front};
@@ -77,6 +87,8 @@ use super::{Answer, Capabilities, Operation, Reply, Store, StoreError};
 #[derive(Clone, Debug)]
 pub struct RedisStore {
     front: Front<RedisEngine>,
+    /// Unless it is stated how many processes share the store.
+    presence: Option<Arc<Presence>>,
 }
 
 impl RedisStore {
@@ -95,10 +107,17 @@ impl RedisStore {
     }
 
     fn around(engine: RedisEngine, fleet: FleetOptions) -> Self {
-        RedisStore { front: Front::new(engine, fleet) }
+        RedisStore { front: Front::new(engine, fleet), presence: None }
     }
 
-    /// Says how many processes share the store from now on, at least 1. See [`FleetOptions::nodes`].
+    /// How many processes share the store: as stated, or else as last counted.
+    #[must_use]
+    pub fn nodes(&self) -> u32 {
+        self.front.stand_in().nodes()
+    }
+
+    /// Says how many processes share the store from now on, at least 1; the count is not looked at any more.
+    /// See [`FleetOptions::nodes`].
     pub fn set_nodes(&self, nodes: u32) {
         self.front.set_nodes(nodes);
     }

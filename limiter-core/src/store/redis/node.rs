@@ -76,6 +76,11 @@ impl Node {
         self.live.load().is_some()
     }
 
+    /// The host by which it is reached, where that is known beforehand.
+    pub(super) fn host(&self) -> &str {
+        self.target.host()
+    }
+
     /// Connects now, once.
     pub(super) async fn connect(&self) -> Result<(), Failure> {
         let connect = async {

@@ -17,6 +17,7 @@ const BARRIER: &str = include_str!("scripts/barrier.lua");
 const COUNTER: &str = include_str!("scripts/counter.lua");
 const ONE_BUCKET: &str = include_str!("scripts/one_bucket.lua");
 const ONE_FIXED: &str = include_str!("scripts/one_fixed.lua");
+const PRESENT: &str = include_str!("scripts/present.lua");
 const RENEW: &str = include_str!("scripts/renew.lua");
 
 /// A script of ours.
@@ -32,12 +33,13 @@ pub(super) enum Script {
     OneBucket,
     /// The same under one fixed window.
     OneFixed,
+    Present,
     Renew,
     Settle,
 }
 
 /// How many there are.
-pub(super) const SCRIPTS: usize = Algorithm::ALL.len() + 7;
+pub(super) const SCRIPTS: usize = Algorithm::ALL.len() + 8;
 
 pub(super) struct Text {
     pub(super) code: String,
@@ -55,6 +57,7 @@ impl Script {
             Script::Counter => Algorithm::ALL.len() + 4,
             Script::OneBucket => Algorithm::ALL.len() + 5,
             Script::OneFixed => Algorithm::ALL.len() + 6,
+            Script::Present => Algorithm::ALL.len() + 7,
         }
     }
 
@@ -62,7 +65,7 @@ impl Script {
         static TEXTS: LazyLock<Vec<Text>> = LazyLock::new(|| {
             let single = Algorithm::ALL.into_iter().map(Script::Decide);
             let others = [Script::DecideAll, Script::Renew, Script::Settle, Script::Barrier, Script::Counter];
-            let others = others.into_iter().chain([Script::OneBucket, Script::OneFixed]);
+            let others = others.into_iter().chain([Script::OneBucket, Script::OneFixed, Script::Present]);
             single.chain(others).map(Script::made).collect()
         });
         static NONE: Text = Text { code: String::new(), hash: String::new() };
@@ -78,6 +81,7 @@ impl Script {
             Script::Counter => [PRELUDE, COUNTER].concat(),
             Script::OneBucket => ONE_BUCKET.to_owned(),
             Script::OneFixed => ONE_FIXED.to_owned(),
+            Script::Present => PRESENT.to_owned(),
             Script::Renew => [PRELUDE, RENEW].concat(),
             Script::Settle => [PRELUDE, &all, ITEMS, SETTLE].concat(),
         };

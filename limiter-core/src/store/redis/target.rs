@@ -21,6 +21,16 @@ pub(super) enum Target {
 }
 
 impl Target {
+    pub(super) fn host(&self) -> &str {
+        match self {
+            Target::Fixed(info) => match info.addr() {
+                ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host,
+                _ => "",
+            },
+            Target::Sentinel { .. } => "",
+        }
+    }
+
     pub(super) async fn resolve(&self, settings: &Settings) -> Result<ConnectionInfo, Failure> {
         let (sentinels, name, tls) = match self {
             Target::Fixed(info) => return Ok(info.clone()),

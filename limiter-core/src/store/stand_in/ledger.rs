@@ -125,6 +125,7 @@ impl Entry {
             cost: 0,
             mode: Mode::Peek,
             at_ceiling: AtCeiling::default(),
+            settles: false,
         };
         let shown = local.inspect(&Decide { now, items: core::iter::once(item).collect() });
         let state = shown.items.first().map_or(State::default(), |reply| reply.state);

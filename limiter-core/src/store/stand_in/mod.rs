@@ -36,7 +36,10 @@ use ledger::{Ledger, Opened};
 /// What decides in this process while a shared store fails: a store in memory for one share of each
 /// quota, or for all of it where nobody else shares the store.
 pub struct StandIn {
-    nodes: AtomicU32,
+    /// How many processes share the store, where that is stated; 0 where it is not.
+    stated: AtomicU32,
+    /// How many there were when they were last counted.
+    counted: AtomicU32,
     known: Known,
     local: OnceLock<MemoryStore>,
     ledger: Ledger,
@@ -52,23 +55,49 @@ impl StandIn {
     /// For a store that `nodes` processes share, at least 1.
     #[must_use]
     pub fn one_of(nodes: u32) -> Self {
+        Self::new(nodes.max(1))
+    }
+
+    /// For a store that as many processes share as will be [counted](Self::set_counted): one, as long as nobody
+    /// counts.
+    #[must_use]
+    pub fn uncounted() -> Self {
+        Self::new(0)
+    }
+
+    fn new(stated: u32) -> Self {
         StandIn {
-            nodes: AtomicU32::new(nodes.max(1)),
+            stated: AtomicU32::new(stated),
+            counted: AtomicU32::new(1),
             known: Known::new(),
             local: OnceLock::new(),
             ledger: Ledger::default(),
         }
     }
 
-    /// How many processes share the store.
+    /// How many processes share the store: as stated, or else as last counted.
     #[must_use]
     pub fn nodes(&self) -> u32 {
-        self.nodes.load(Ordering::Relaxed)
+        match self.stated.load(Ordering::Relaxed) {
+            0 => self.counted.load(Ordering::Relaxed),
+            stated => stated,
+        }
     }
 
-    /// Says how many processes share the store from now on, at least 1.
+    /// Whether it is stated how many processes share the store, so that nobody needs to count them.
+    #[must_use]
+    pub fn is_stated(&self) -> bool {
+        self.stated.load(Ordering::Relaxed) > 0
+    }
+
+    /// States how many processes share the store from now on, at least 1.
     pub fn set_nodes(&self, nodes: u32) {
-        self.nodes.store(nodes.max(1), Ordering::Relaxed);
+        self.stated.store(nodes.max(1), Ordering::Relaxed);
+    }
+
+    /// Notes how many processes were counted, at least 1. It holds unless something else is stated.
+    pub fn set_counted(&self, nodes: u32) {
+        self.counted.store(nodes.max(1), Ordering::Relaxed);
     }
 
     /// What the store last said.

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::answer::Form;
 use super::cell::Hints;
+use super::change::Turns;
 use super::fault::Fault;
 use super::instant::Here;
 use super::line::Line;
@@ -54,6 +55,7 @@ pub(super) struct Inner {
     /// Keys that a task of this process is changing, and who waits for the next change.
     flights: DashMap<u128, Vec<Job>>,
     hints: Hints,
+    pub(super) turns: Turns,
     pub(super) slots: Registry,
     pub(super) counters: Counters,
     pub(super) runtime: Handle,
@@ -69,6 +71,7 @@ impl Engine {
             clock,
             flights: DashMap::new(),
             hints: Hints::new(),
+            turns: Turns::new(),
             slots: Registry::new(lease),
             counters: Counters::default(),
             runtime,
@@ -95,7 +98,7 @@ impl Engine {
         let here = Here::new(decide.now, &self.inner.clock);
         let name = self.inner.name(item);
         match item.params.algorithm() {
-            Algorithm::Fixed | Algorithm::Sliding => windows::decide(&self.inner, &name, item, here, mode, form),
+            Algorithm::Fixed | Algorithm::Sliding => windows::decide(&self.inner, name, item, here, mode, form),
             Algorithm::Concurrent => flight::join(&self.inner, name, |tell| Job::slots(item, here, mode, form, tell)),
             _ => flight::join(&self.inner, name, |tell| Job::ask(item, here, mode, form, tell)),
         }

@@ -1,5 +1,7 @@
 //! Fixed and sliding windows: one round trip.
 
+mod asked;
+
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -9,62 +11,32 @@ use crate::algorithm::Algorithm;
 use crate::store::memcached::answer::Form;
 use crate::store::memcached::fault::Fault;
 use crate::store::memcached::instant::Here;
-use crate::store::memcached::line::{Line, Replies};
+use crate::store::memcached::line::Line;
 use crate::store::memcached::name::Name;
-use crate::store::memcached::protocol::{Command, Expiry, Reply};
+use crate::store::memcached::protocol::{Command, Expiry, Reply, read_number};
 use crate::store::memcached::stats::count;
-use crate::store::memcached::window::{Held, Question, Window};
+use crate::store::memcached::window::{Question, Window};
 use crate::store::{Answer, Charged, Item, Mode, StoreError};
+use asked::{Asked, Awaited};
 
-pub(super) fn decide(inner: &Arc<Inner>, name: &Name, item: &Item, here: Here, mode: Mode, form: Form) -> Answered {
+pub(super) fn decide(inner: &Arc<Inner>, name: Name, item: &Item, here: Here, mode: Mode, form: Form) -> Answered {
     let window = Window::of(&item.params, name.digest(), here.wall());
     let question = Question { params: item.params, here, window, cost: item.cost, times: form.times, mode };
-    let current = window.key(name);
     let units = if question.is_idle() { 0 } else { question.units() };
-    let expiry = Window::expiry(&item.params, here);
-    let (tell, told) = oneshot::channel();
-    let (line, inner) = (inner.line(name).clone(), Arc::clone(inner));
-    let then = {
-        let (line, current) = (line.clone(), current.clone());
-        move |replies: Result<Replies, Fault>| {
-            let mut replies = match replies {
-                Ok(replies) => IntoIterator::into_iter(replies),
-                Err(fault) => return drop(tell.send(Err(fault))),
-            };
-            let sum = number(&inner, replies.next());
-            let previous = replies.next().map_or(Ok(0), |reply| number(&inner, Some(reply)));
-            let answer = match (sum, previous) {
-                (Err(fault), _) => Err(fault),
-                (Ok(_), Err(fault)) => {
-                    // Nothing is decided, so nothing is kept.
-                    take_back(&line, &current, units);
-                    Err(fault)
-                }
-                (Ok(sum), Ok(previous)) => match sum.checked_sub(units) {
-                    None => Err(wrapped(&inner, &line, &current, expiry)),
-                    Some(before) => {
-                        let held = Held { previous, current: before };
-                        let (outcome, excess) =
-                            if units == 0 { (question.peeked(held), 0) } else { question.answered(held, units) };
-                        take_back(&line, &current, excess);
-                        Ok(form.answer(&outcome, None))
-                    }
-                },
-            };
-            // Whoever asked may have left; what was taken stays taken.
-            let _ = tell.send(answer);
-        }
-    };
+    let key = window.key(&name);
     let first = match units {
-        0 => Command::Get { key: &current },
-        by => Command::Add { key: &current, by, expiry },
+        0 => Command::Get { key: &key },
+        by => Command::Add { key: &key, by, expiry: Window::expiry(&item.params, here) },
     };
-    if item.params.algorithm() == Algorithm::Sliding {
-        line.send(&[first, Command::Get { key: &window.key_of_previous(name) }], then);
-    } else {
-        line.send(&[first], then);
+    let previous = (item.params.algorithm() == Algorithm::Sliding).then(|| window.key_of_previous(&name));
+    let line = inner.line(&name);
+    let asked = Asked::new(inner, name, question, units);
+    let asker = Arc::clone(&asked) as _;
+    match &previous {
+        Some(previous) => line.send_for(&[first, Command::Get { key: previous }], asker),
+        None => line.send_for(&[first], asker),
     }
-    later(told)
+    crate::store::Reply::Later(Box::pin(Awaited { asked, form }))
 }
 
 pub(super) fn settle(inner: &Arc<Inner>, name: &Name, charge: &Charged, here: Here, units: i64) -> Answered {
@@ -78,7 +50,7 @@ pub(super) fn settle(inner: &Arc<Inner>, name: &Name, charge: &Charged, here: He
         };
         let counted = Arc::clone(inner);
         line.send(&[Command::Subtract { key: &window.key(name), by }], move |replies| {
-            let sum = replies.and_then(|replies| number(&counted, replies.into_iter().next()));
+            let sum = replies.and_then(|replies| number(&counted, replies.first()));
             let _ = tell.send(sum.map(|_| Answer::Done));
         });
     } else {
@@ -86,7 +58,7 @@ pub(super) fn settle(inner: &Arc<Inner>, name: &Name, charge: &Charged, here: He
         let expiry = Window::expiry(&charge.params, here);
         let (again, counted, same_key) = (line.clone(), Arc::clone(inner), key.clone());
         line.send(&[Command::Add { key: &key, by, expiry }], move |replies| {
-            let sum = replies.and_then(|replies| number(&counted, replies.into_iter().next()));
+            let sum = replies.and_then(|replies| number(&counted, replies.first()));
             let _ = tell.send(sum.map(|sum| {
                 if sum < by {
                     let _: Fault = wrapped(&counted, &again, &same_key, expiry);
@@ -114,26 +86,21 @@ pub(super) fn reset(inner: &Arc<Inner>, name: &Name, charge: &Charged) -> Answer
 }
 
 /// A counter as a number; one that is not there is 0.
-fn number(inner: &Inner, reply: Option<Reply>) -> Result<u64, Fault> {
+fn number(inner: &Inner, reply: Option<&Reply>) -> Result<u64, Fault> {
     match reply {
         // A sum that became shorter is padded with spaces.
-        Some(Reply::Value { data, .. }) => {
-            match core::str::from_utf8(&data).map(|text| text.trim_ascii_end().parse()) {
-                Ok(Ok(number)) => Ok(number),
-                _ => Err(inner.foreign()),
-            }
-        }
+        Some(Reply::Value { data, .. }) => read_number(data.trim_ascii_end()).map_err(|_| inner.foreign()),
         Some(Reply::Absent) => Ok(0),
         // The one mistake that a command of ours can be told of.
         Some(Reply::Mistaken(why)) if why.contains("non-numeric") => Err(inner.foreign()),
-        Some(Reply::Mistaken(why) | Reply::Failed(why)) => Err(Fault::Refused(why.into())),
+        Some(Reply::Mistaken(why) | Reply::Failed(why)) => Err(Fault::Refused(why.as_str().into())),
         _ => Err(Fault::unexpected()),
     }
 }
 
 /// Takes back what was added and not admitted. Nobody waits for it: it goes out before whatever
 /// this process asks next.
-fn take_back(line: &Line, key: &str, units: u64) {
+fn take_back(line: &Line, key: &[u8], units: u64) {
     if units > 0 {
         line.send(&[Command::Subtract { key, by: units }], |_| {});
     }
@@ -141,7 +108,7 @@ fn take_back(line: &Line, key: &str, units: u64) {
 
 /// The server's numbers begin again after 2^64. No sum of ours comes near, but what is there may be
 /// of another: it is set to where nothing is admitted.
-fn wrapped(inner: &Inner, line: &Line, key: &str, expiry: Expiry) -> Fault {
+fn wrapped(inner: &Inner, line: &Line, key: &[u8], expiry: Expiry) -> Fault {
     count(&inner.counters.wrapped);
     line.send(&[Command::Set { key, value: b"9223372036854775807", expiry, condition: None }], |_| {});
     Fault::Refused("a counter wrapped".into())

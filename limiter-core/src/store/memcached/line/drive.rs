@@ -1,12 +1,13 @@
 //! Carrying commands to the socket and replies back, until something is out of order.
 
+use core::pin::pin;
 use core::time::Duration;
 use std::collections::VecDeque;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Shared, Waiting};
+use super::{Replies, Shared, Waiting};
 use crate::store::memcached::fault::Fault;
 use crate::store::memcached::protocol::decode;
 
@@ -16,11 +17,17 @@ struct Batch {
     due: Instant,
 }
 
+/// Room for what comes in at once.
+const INCOMING: usize = 16 << 10;
+
 /// What was taken from the desk: some of it is still to be written, all of it is to be answered.
+#[derive(Default)]
 struct Taken {
     bytes: Vec<u8>,
     written: usize,
     waiting: VecDeque<Waiting>,
+    /// What the first of them has been answered so far.
+    replies: Replies,
     batches: VecDeque<Batch>,
 }
 
@@ -34,10 +41,11 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut taken = Taken { bytes: Vec::new(), written: 0, waiting: VecDeque::new(), batches: VecDeque::new() };
-    let mut incoming = Vec::with_capacity(4096);
+    let mut taken = Taken::default();
+    let mut incoming = Vec::with_capacity(INCOMING);
+    // One alarm for all: it is set anew where it goes off too early, not with each batch.
+    let mut alarm = pin!(sleep_until(Instant::now() + patience));
     let fault = loop {
-        let due = taken.batches.front().map(|batch| batch.due);
         let unwritten = taken.bytes.get(taken.written..).unwrap_or_default();
         tokio::select! {
             biased;
@@ -58,7 +66,10 @@ where
                     break Fault::Down("the line was closed".into());
                 }
             }
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => break Fault::Overdue,
+            () = &mut alarm, if !taken.batches.is_empty() => match taken.batches.front() {
+                Some(batch) if batch.due > Instant::now() => alarm.as_mut().reset(batch.due),
+                _ => break Fault::Overdue,
+            },
         }
     };
     // Before anybody is told: whoever asks again must not end on this connection.
@@ -115,20 +126,22 @@ fn answer(incoming: &mut Vec<u8>, taken: &mut Taken, shared: &Shared) -> Result<
     let mut read = 0;
     while let Some((reply, bytes)) = decode(incoming.get(read..).unwrap_or_default())? {
         read += bytes;
-        let Some(waiting) = taken.waiting.front_mut() else {
+        let Some(waiting) = taken.waiting.front() else {
             return Err(Fault::Broken("the server answered what nobody asked".into()));
         };
-        waiting.replies.push(reply);
-        if waiting.replies.len() == waiting.missing
-            && let Some(mut waiting) = taken.finished()
+        taken.replies.push(reply);
+        if taken.replies.len() == waiting.missing
+            && let Some(waiting) = taken.finished()
         {
-            let replies = core::mem::take(&mut waiting.replies);
-            shared.tell(waiting, Ok(replies));
+            shared.tell(waiting, Ok(&mut taken.replies));
+            taken.replies.clear();
         }
     }
-    incoming.drain(..read);
-    if incoming.is_empty() {
+    if read == incoming.len() {
+        incoming.clear();
         incoming.shrink_to(KEPT);
+    } else {
+        incoming.drain(..read);
     }
     Ok(())
 }

@@ -32,7 +32,13 @@ pub(super) use keep::{Patience, open};
 /// The replies to the commands that were handed in together.
 pub(super) type Replies = SmallVec<[Reply; 2]>;
 
-/// What is done with replies. It runs where the connection is driven, so it must be brief.
+/// Who awaits replies. It is told where the connection is driven, so it must be brief.
+pub(super) trait Awaits: Send + Sync {
+    /// A reply for each command, or what went wrong. Called once.
+    fn told(self: Arc<Self>, replies: Result<&[Reply], Fault>);
+}
+
+/// What is done with replies, under the same terms.
 type Then = Box<dyn FnOnce(Result<Replies, Fault>) + Send>;
 
 /// Answers awaited at once. Beyond it the server is far behind, and waiting in line is no use.
@@ -65,8 +71,32 @@ struct Desk {
 /// Somebody who awaits so many replies.
 struct Waiting {
     missing: usize,
-    replies: Replies,
-    then: Then,
+    who: Who,
+}
+
+enum Who {
+    Asker(Arc<dyn Awaits>),
+    Caller(Then),
+    Nobody,
+}
+
+impl Waiting {
+    fn tell(mut self, replies: Result<&mut Replies, Fault>) {
+        match core::mem::replace(&mut self.who, Who::Nobody) {
+            Who::Asker(asker) => asker.told(replies.map(|replies| replies.as_slice())),
+            Who::Caller(then) => then(replies.map(core::mem::take)),
+            Who::Nobody => {}
+        }
+    }
+}
+
+/// The runtime that drove the line was shut down: nobody is to wait for what never comes.
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Who::Asker(asker) = core::mem::replace(&mut self.who, Who::Nobody) {
+            asker.told(Err(Fault::Down("the line was closed".into())));
+        }
+    }
 }
 
 /// Closes the line when the last handle is dropped.
@@ -98,21 +128,29 @@ impl Line {
     /// Hands in commands, to be carried out one right after the other. They are under way when this
     /// returns, and `then` is called exactly once: with a reply for each of them, or with a fault.
     pub(super) fn send(&self, commands: &[Command<'_>], then: impl FnOnce(Result<Replies, Fault>) + Send + 'static) {
+        self.hand_in(commands, Who::Caller(Box::new(then)));
+    }
+
+    /// As [`send`](Self::send), for somebody who is there already.
+    pub(super) fn send_for(&self, commands: &[Command<'_>], asker: Arc<dyn Awaits>) {
+        self.hand_in(commands, Who::Asker(asker));
+    }
+
+    fn hand_in(&self, commands: &[Command<'_>], who: Who) {
+        let waiting = Waiting { missing: commands.len(), who };
         if self.shared.awaited.fetch_add(1, Ordering::Relaxed) >= MOST_AWAITED {
-            self.shared.awaited.fetch_sub(1, Ordering::Relaxed);
-            return then(Err(Fault::Crowded));
+            return self.shared.tell(waiting, Err(Fault::Crowded));
         }
         let mut desk = self.shared.desk.lock();
         if let Some(fault) = desk.down.clone() {
             drop(desk);
-            self.shared.awaited.fetch_sub(1, Ordering::Relaxed);
-            return then(Err(fault));
+            return self.shared.tell(waiting, Err(fault));
         }
         let first = desk.waiting.is_empty();
         for command in commands {
             command.encode(&mut desk.outgoing);
         }
-        desk.waiting.push(Waiting { missing: commands.len(), replies: Replies::new(), then: Box::new(then) });
+        desk.waiting.push(waiting);
         drop(desk);
         if first {
             self.shared.wake.notify_one();
@@ -131,9 +169,9 @@ impl Line {
 }
 
 impl Shared {
-    fn tell(&self, waiting: Waiting, replies: Result<Replies, Fault>) {
+    fn tell(&self, waiting: Waiting, replies: Result<&mut Replies, Fault>) {
         self.awaited.fetch_sub(1, Ordering::Relaxed);
-        (waiting.then)(replies);
+        waiting.tell(replies);
     }
 
     /// From now on commands are accepted.

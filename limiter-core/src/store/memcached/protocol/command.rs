@@ -45,15 +45,15 @@ pub(in crate::store::memcached) enum Command<'a> {
     /// Whether the server is there and knows meta commands.
     NoOp,
     /// Reads a value and its token.
-    Get { key: &'a str },
+    Get { key: &'a [u8] },
     /// Writes a value.
-    Set { key: &'a str, value: &'a [u8], expiry: Expiry, condition: Option<Condition> },
+    Set { key: &'a [u8], value: &'a [u8], expiry: Expiry, condition: Option<Condition> },
     /// Adds to a number, which begins at `by` if it is absent; tells the sum.
-    Add { key: &'a str, by: u64, expiry: Expiry },
+    Add { key: &'a [u8], by: u64, expiry: Expiry },
     /// Takes from a number that is there, down to 0; tells what is left.
-    Subtract { key: &'a str, by: u64 },
+    Subtract { key: &'a [u8], by: u64 },
     /// Forgets a value.
-    Delete { key: &'a str, unchanged: Option<u64> },
+    Delete { key: &'a [u8], unchanged: Option<u64> },
 }
 
 impl Command<'_> {
@@ -83,7 +83,9 @@ impl Command<'_> {
                 number(out, b" N", expiry.0);
                 // What is made has the first value and not the sum, so that is the sum already.
                 number(out, b" J", by);
-                number(out, b" D", by);
+                if by != 1 {
+                    number(out, b" D", by);
+                }
                 out.extend_from_slice(b" v");
             }
             Command::Subtract { key, by } => {
@@ -102,13 +104,18 @@ impl Command<'_> {
     }
 }
 
-fn head(out: &mut Vec<u8>, command: &[u8], key: &str) {
+fn head(out: &mut Vec<u8>, command: &[u8], key: &[u8]) {
     out.extend_from_slice(command);
-    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(key);
 }
 
-fn number(out: &mut Vec<u8>, before: &[u8], mut number: u64) {
+fn number(out: &mut Vec<u8>, before: &[u8], number: u64) {
     out.extend_from_slice(before);
+    write_number(number, |digits| out.extend_from_slice(digits));
+}
+
+/// A number in decimal digits.
+pub(in crate::store::memcached) fn write_number(mut number: u64, write: impl FnOnce(&[u8])) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {
@@ -121,5 +128,5 @@ fn number(out: &mut Vec<u8>, before: &[u8], mut number: u64) {
             break;
         }
     }
-    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+    write(digits.get(at..).unwrap_or_default());
 }

@@ -60,25 +60,41 @@ pub(in crate::store::memcached) fn decode(bytes: &[u8]) -> Result<Option<(Reply,
         return if bytes.len() < LONGEST_LINE { Ok(None) } else { Err(Malformed::Reply) };
     };
     let line = bytes.get(..end).and_then(|line| line.strip_suffix(b"\r")).ok_or(Malformed::Reply)?;
-    let line = core::str::from_utf8(line).map_err(|_| Malformed::Reply)?;
     let after = end + 1;
-    let (code, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let (code, rest) = split(line);
+    let text = || core::str::from_utf8(rest).map(str::to_owned).map_err(|_| Malformed::Reply);
     let reply = match code {
-        "VA" => return value(bytes, after, rest),
-        "HD" | "MN" => Reply::Done { token: token(rest)?.filter(|token| *token != 0) },
-        "EN" | "NF" => Reply::Absent,
-        "EX" | "NS" => Reply::Exists,
-        "CLIENT_ERROR" => Reply::Mistaken(rest.to_owned()),
-        "SERVER_ERROR" => Reply::Failed(rest.to_owned()),
-        "ERROR" => return Err(Malformed::UnknownCommand),
+        b"VA" => return value(bytes, after, rest),
+        b"HD" | b"MN" => Reply::Done { token: token(rest)?.filter(|token| *token != 0) },
+        b"EN" | b"NF" => Reply::Absent,
+        b"EX" | b"NS" => Reply::Exists,
+        b"CLIENT_ERROR" => Reply::Mistaken(text()?),
+        b"SERVER_ERROR" => Reply::Failed(text()?),
+        b"ERROR" => return Err(Malformed::UnknownCommand),
         _ => return Err(Malformed::Reply),
     };
     Ok(Some((reply, after)))
 }
 
-fn value(bytes: &[u8], start: usize, rest: &str) -> Result<Option<(Reply, usize)>, Malformed> {
-    let (size, flags) = rest.split_once(' ').unwrap_or((rest, ""));
-    let size: usize = size.parse().ok().filter(|size| *size <= LONGEST_VALUE).ok_or(Malformed::Reply)?;
+/// What is before the first space, and what is after it.
+fn split(line: &[u8]) -> (&[u8], &[u8]) {
+    let at = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
+    (line.get(..at).unwrap_or_default(), line.get(at + 1..).unwrap_or_default())
+}
+
+/// A number in decimal digits.
+pub(in crate::store::memcached) fn number(digits: &[u8]) -> Result<u64, Malformed> {
+    let add = |sum: u64, digit: &u8| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        sum.checked_mul(10)?.checked_add(u64::from(digit))
+    };
+    let number = digits.iter().try_fold(0, add).filter(|_| !digits.is_empty());
+    number.ok_or(Malformed::Reply)
+}
+
+fn value(bytes: &[u8], start: usize, rest: &[u8]) -> Result<Option<(Reply, usize)>, Malformed> {
+    let (size, flags) = split(rest);
+    let size = usize::try_from(number(size)?).ok().filter(|size| *size <= LONGEST_VALUE).ok_or(Malformed::Reply)?;
     let token = token(flags)?;
     let end = start + size;
     match (bytes.get(start..end), bytes.get(end..end + 2)) {
@@ -89,9 +105,13 @@ fn value(bytes: &[u8], start: usize, rest: &str) -> Result<Option<(Reply, usize)
 }
 
 /// The token among the flags of a reply.
-fn token(flags: &str) -> Result<Option<u64>, Malformed> {
-    let Some(token) = flags.split_ascii_whitespace().find_map(|flag| flag.strip_prefix('c')) else {
-        return Ok(None);
-    };
-    token.parse().map(Some).map_err(|_| Malformed::Reply)
+fn token(mut flags: &[u8]) -> Result<Option<u64>, Malformed> {
+    while !flags.is_empty() {
+        let (flag, rest) = split(flags);
+        if let Some(token) = flag.strip_prefix(b"c") {
+            return number(token).map(Some);
+        }
+        flags = rest;
+    }
+    Ok(None)
 }

@@ -20,17 +20,18 @@ fn seconds(seconds: u64) -> Nanos {
 #[test]
 fn commands_are_written_as_the_server_expects_them() {
     let expiry = Expiry::after(seconds(60), NEW_YEAR_2025);
-    let set = |condition| Command::Set { key: "k", value: b"ab", expiry, condition };
+    let set = |condition| Command::Set { key: b"k", value: b"ab", expiry, condition };
     for (command, expected) in [
         (Command::NoOp, "mn\r\n"),
-        (Command::Get { key: "k" }, "mg k v c\r\n"),
+        (Command::Get { key: b"k" }, "mg k v c\r\n"),
         (set(None), "ms k 2 T62 c\r\nab\r\n"),
         (set(Some(Condition::Absent)), "ms k 2 T62 ME c\r\nab\r\n"),
         (set(Some(Condition::Unchanged(7))), "ms k 2 T62 C7 c\r\nab\r\n"),
-        (Command::Add { key: "k", by: 3, expiry }, "ma k N62 J3 D3 v\r\n"),
-        (Command::Subtract { key: "k", by: u64::MAX }, "ma k MD D18446744073709551615 v\r\n"),
-        (Command::Delete { key: "k", unchanged: None }, "md k\r\n"),
-        (Command::Delete { key: "k", unchanged: Some(0) }, "md k C0\r\n"),
+        (Command::Add { key: b"k", by: 3, expiry }, "ma k N62 J3 D3 v\r\n"),
+        (Command::Add { key: b"k", by: 1, expiry }, "ma k N62 J1 v\r\n"),
+        (Command::Subtract { key: b"k", by: u64::MAX }, "ma k MD D18446744073709551615 v\r\n"),
+        (Command::Delete { key: b"k", unchanged: None }, "md k\r\n"),
+        (Command::Delete { key: b"k", unchanged: Some(0) }, "md k C0\r\n"),
     ] {
         assert_eq!(bytes_of(command), expected);
     }

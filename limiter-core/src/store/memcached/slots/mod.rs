@@ -17,7 +17,7 @@ use super::answer::{Form, Outcome};
 use super::engine::{Inner, Job, MOST_SLOTS, Work};
 use super::fault::Fault;
 use super::instant::Here;
-use super::name::Name;
+use super::name::{Name, Text};
 use super::protocol::{Command, Condition, Expiry, Reply};
 use crate::algorithm::{Algorithm, Params, State, Verdict};
 use crate::store::{Charged, Lease, Mode};
@@ -68,7 +68,7 @@ pub(super) async fn take(inner: &Arc<Inner>, name: &Name, jobs: Vec<Job>) {
 
 /// Which slots are taken, as bits.
 async fn look(inner: &Arc<Inner>, name: &Name) -> Result<u32, Fault> {
-    let keys: Vec<String> = (0..MOST_SLOTS).map(|slot| name.part(slot)).collect();
+    let keys: Vec<Text> = (0..MOST_SLOTS).map(|slot| name.part(slot)).collect();
     let commands: Vec<Command<'_>> = keys.iter().map(|key| Command::Get { key }).collect();
     let mut taken = 0;
     for (slot, reply) in inner.line(name).ask(&commands).await?.into_iter().enumerate() {
@@ -126,7 +126,7 @@ async fn make(inner: &Arc<Inner>, name: &Name, plans: Vec<Plan>) -> Vec<Job> {
     let line = inner.line(name);
     let ids: Vec<u64> = plans.iter().map(|_| inner.slots.next_id()).collect();
     let holders: Vec<String> = ids.iter().map(|id| inner.slots.holder(*id)).collect();
-    let mut keys: Vec<(String, usize)> = Vec::new();
+    let mut keys: Vec<(Text, usize)> = Vec::new();
     for (at, plan) in plans.iter().enumerate() {
         keys.extend(plan.slots.iter().map(|slot| (name.part(u64::from(*slot)), at)));
     }
@@ -218,10 +218,10 @@ fn give_back(inner: &Arc<Inner>, digest: u128, holder: String, slots: Vec<Slot>)
     let commands: Vec<Command<'_>> =
         slots.iter().map(|slot| Command::Delete { key: &slot.key, unchanged: Some(slot.token) }).collect();
     let (again, runtime) = (line.clone(), inner.runtime.clone());
-    let keys: Vec<String> = slots.iter().map(|slot| slot.key.clone()).collect();
+    let keys: Vec<Text> = slots.iter().map(|slot| slot.key.clone()).collect();
     line.send(&commands, move |replies| {
         let Ok(replies) = replies else { return };
-        let changed: Vec<String> =
+        let changed: Vec<Text> =
             keys.into_iter().zip(replies).filter(|(_, reply)| *reply == Reply::Exists).map(|(key, _)| key).collect();
         if !changed.is_empty() {
             runtime.spawn(async move {

@@ -9,12 +9,13 @@ use std::sync::Weak;
 use dashmap::DashMap;
 
 use crate::store::Lease;
+use crate::store::memcached::name::Text;
 use crate::time::Nanos;
 
 /// A slot as it was last written.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
-    pub(super) key: String,
+    pub(super) key: Text,
     pub(super) token: u64,
 }
 
