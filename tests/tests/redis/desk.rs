@@ -1,6 +1,5 @@
 //! Operations in few words.
 
-
 use limiter_core::algorithm::Params;
 use limiter_core::key::Key;
 use limiter_core::store::front::FleetOptions;
