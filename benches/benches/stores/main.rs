@@ -29,6 +29,8 @@ const TASKS: [usize; 2] = [1, 64];
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_millis(300);
 
+/// How a server is started, if it is installed.
+type Start = fn() -> Option<Server>;
 /// Nothing where there was an answer at once.
 type Asked = Option<Pin<Box<dyn Future<Output = ()>>>>;
 
@@ -58,7 +60,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
-        let servers: [(_, fn() -> Option<Server>); 2] = [("Redis", Server::redis), ("Memcached", Server::memcached)];
+        let servers: [(_, Start); 2] = [("Redis", Server::redis), ("Memcached", Server::memcached)];
         let (at, parts): (Vec<String>, Vec<String>) =
             words.partition(|word| servers.iter().any(|(name, _)| name == word));
         for (name, start) in servers {
@@ -126,11 +128,11 @@ async fn rate(ask: &Rc<dyn Fn(u64) -> Asked>, tasks: usize, during: Duration) ->
     (answered.get() as f64 / began.elapsed().as_secs_f64(), answered.get())
 }
 
-/// Processor time that the first thread of a process has used, in microseconds; 0 where that is not told. Both
-/// processes do all that is measured in that thread.
+/// Processor time that the threads of a process have used, in microseconds; 0 where that is not told.
 fn used(process: u32) -> f64 {
-    let told = std::fs::read_to_string(format!("/proc/{process}/schedstat")).unwrap_or_default();
-    told.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok()).unwrap_or(0.0) / 1000.0
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let told = threads.map(|thread| std::fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default());
+    told.filter_map(|told| told.split(' ').next()?.parse::<f64>().ok()).sum::<f64>() / 1000.0
 }
 
 async fn at_redis(port: u16) -> Vec<Contender> {

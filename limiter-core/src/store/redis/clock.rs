@@ -93,16 +93,16 @@ mod tests {
     #[test]
     fn an_answer_without_an_instant_is_told_from_no_later_than_it_was_given() {
         let distance = Distance::default();
-        let asked = |micros: u64| Now { monotonic: Nanos::new(micros * 1000), wall: Nanos::ZERO };
+        let asked = |micros: u64| Now { monotonic: Nanos::new(1_000_000_000 + micros * 1000), wall: Nanos::ZERO };
         assert!(distance.is_due(asked(10)));
-        // The server is a million seconds ahead; it was asked at 10, decided at 40 and was heard at 50.
+        // The server is far ahead; it was asked at 10, decided at 40 and was heard at 50.
         let server = |micros: u64| 1_000_000_000_000 + micros;
         distance.to_caller(asked(10), server(40), Nanos::new(40_000));
         assert!(!distance.is_due(asked(60)));
         // Asked at 100, decided any time after.
         let told = distance.earliest(asked(100));
         assert!(distance.to_server(told.monotonic) <= server(100) * 1000);
-        assert!(distance.to_server(told.monotonic) >= server(100 - 10 - 500) * 1000);
+        assert!(distance.to_server(told.monotonic) >= (server(100) - 10 - 500) * 1000);
         assert_eq!(told.wall.get(), distance.to_server(told.monotonic));
         // A second later one of those who ask is told to look at the clock.
         assert!(distance.is_due(asked(1_000_010)));
