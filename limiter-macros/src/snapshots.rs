@@ -247,40 +247,41 @@ fn throttled_function() {
     };
     check_tokens(
         crate::throttle::expansion(arguments, item),
-        expect![[r#"
-        async fn remind(user: &User, text: &str) -> Result<usize, MailError> {
-            static __SITE: ::limiter_tower::__private::throttle::Site = ::limiter_tower::__private::throttle::Site::new(
-                    ::core::module_path!(),
-                    "remind",
-                    &[
-                        ::limiter_tower::__private::throttle::Spec::quota(
-                            "remind",
-                            "10/s burst 20",
-                        ),
-                        ::limiter_tower::__private::throttle::Spec::concurrent("remind-2", 4u32),
-                    ],
-                )
-                .max_wait(1000000000u64);
-            let __held = match __SITE
-                .acquire(
-                    ::core::option::Option::None,
-                    ::limiter_tower::__private::throttle::key({
-                        let user = &user;
-                        user.id
-                    }),
-                    ::core::option::Option::None,
-                    ::core::option::Option::None,
-                )
-                .await
-            {
-                ::core::result::Result::Ok(__held) => __held,
-                ::core::result::Result::Err(__refused) => {
-                    return ::core::result::Result::Err(::core::convert::From::from(__refused));
-                }
-            };
-            { send(user, text).await }
-        }
-    "#]],
+        expect![[r##"
+            #[allow(unused_braces)]
+            async fn remind(user: &User, text: &str) -> Result<usize, MailError> {
+                static __SITE: ::limiter_tower::__private::throttle::Site = ::limiter_tower::__private::throttle::Site::new(
+                        ::core::module_path!(),
+                        "remind",
+                        &[
+                            ::limiter_tower::__private::throttle::Spec::quota(
+                                "remind",
+                                "10/s burst 20",
+                            ),
+                            ::limiter_tower::__private::throttle::Spec::concurrent("remind-2", 4u32),
+                        ],
+                    )
+                    .max_wait(1000000000u64);
+                let __held = match __SITE
+                    .acquire(
+                        ::core::option::Option::None,
+                        ::limiter_tower::__private::throttle::key({
+                            let user = &user;
+                            user.id
+                        }),
+                        ::core::option::Option::None,
+                        ::core::option::Option::None,
+                    )
+                    .await
+                {
+                    ::core::result::Result::Ok(__held) => __held,
+                    ::core::result::Result::Err(__refused) => {
+                        return ::core::result::Result::Err(::core::convert::From::from(__refused));
+                    }
+                };
+                { send(user, text).await }
+            }
+        "##]],
     );
 }
 
@@ -294,51 +295,52 @@ fn throttled_function_that_is_settled() {
     };
     check_tokens(
         crate::throttle::expansion(arguments, item),
-        expect![[r#"
-        async fn ask(&self, user: User) -> Result<(impl Display, u64), AskError> {
-            static __SITE: ::limiter_tower::__private::throttle::Site = ::limiter_tower::__private::throttle::Site::new(
-                ::core::module_path!(),
-                "ask",
-                &[
-                    ::limiter_tower::__private::throttle::Spec::quota("ask", "1000/h")
-                        .quota_of_call()
-                        .cost(100u32)
-                        .settled(::limiter_tower::__private::throttle::Settled::by_handler())
-                        .key("global"),
-                ],
-            );
-            let mut __held = match __SITE
-                .acquire(
-                    ::core::option::Option::Some(&self.limiter),
-                    ::limiter_tower::__private::throttle::everybody(),
-                    ::core::option::Option::None,
-                    ::core::option::Option::Some(
-                        ::limiter_tower::__private::throttle::quota(plan_of(&user)),
-                    ),
-                )
-                .await
-            {
-                ::core::result::Result::Ok(__held) => __held,
-                ::core::result::Result::Err(__refused) => {
-                    return ::core::result::Result::Err(::core::convert::From::from(__refused));
+        expect![[r##"
+            #[allow(unused_braces)]
+            async fn ask(&self, user: User) -> Result<(impl Display, u64), AskError> {
+                static __SITE: ::limiter_tower::__private::throttle::Site = ::limiter_tower::__private::throttle::Site::new(
+                    ::core::module_path!(),
+                    "ask",
+                    &[
+                        ::limiter_tower::__private::throttle::Spec::quota("ask", "1000/h")
+                            .quota_of_call()
+                            .cost(100u32)
+                            .settled(::limiter_tower::__private::throttle::Settled::by_handler())
+                            .key("global"),
+                    ],
+                );
+                let mut __held = match __SITE
+                    .acquire(
+                        ::core::option::Option::Some(&self.limiter),
+                        ::limiter_tower::__private::throttle::everybody(),
+                        ::core::option::Option::None,
+                        ::core::option::Option::Some(
+                            ::limiter_tower::__private::throttle::quota(plan_of(&user)),
+                        ),
+                    )
+                    .await
+                {
+                    ::core::result::Result::Ok(__held) => __held,
+                    ::core::result::Result::Err(__refused) => {
+                        return ::core::result::Result::Err(::core::convert::From::from(__refused));
+                    }
+                };
+                let __outcome = async move {
+                    #[allow(unreachable_code, clippy::diverging_sub_expression, clippy::empty_loop)]
+                    if false {
+                        let __never: Result<(_, u64), AskError> = loop {};
+                        return __never;
+                    }
+                    { self.model.ask(user)? }
                 }
-            };
-            let __outcome = async move {
-                #[allow(unreachable_code, clippy::diverging_sub_expression, clippy::empty_loop)]
-                if false {
-                    let __never: Result<(_, u64), AskError> = loop {};
-                    return __never;
-                }
-                { self.model.ask(user)? }
+                    .await;
+                ::limiter_tower::__private::throttle::settle_cost(
+                    &mut __held,
+                    &__outcome,
+                    tokens_of,
+                );
+                __outcome
             }
-                .await;
-            ::limiter_tower::__private::throttle::settle_cost(
-                &mut __held,
-                &__outcome,
-                tokens_of,
-            );
-            __outcome
-        }
-    "#]],
+        "##]],
     );
 }

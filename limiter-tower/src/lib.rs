@@ -146,8 +146,7 @@ pub use crate::axum::{
 /// ```
 ///
 /// A bucket, which is the default, promises `burst + rate x time`: `100/min` can pass 199 requests in
-/// its first minute. Who wants never more than 100 in any minute says `algorithm = "sliding"` or
-/// `"log"`.
+/// its first minute. Who wants never more than 100 in any minute says `algorithm = "log"`.
 ///
 /// # Arguments
 ///

@@ -11,6 +11,8 @@ use limiter_core::store::front::FleetOptions;
 use limiter_core::store::memcached::MemcachedStore;
 use limiter_core::store::redis::RedisStore;
 use limiter_core::{Key, Limiter, Policy, Reply, Rule, Ruling};
+use limiter_tower::throttle;
+use limiter_tower::throttle::{Exceeded, RateLimitExceeded};
 use tests::memcached::Memcached;
 use tests::redis::{self, Server, until};
 
@@ -193,5 +195,85 @@ async fn of_a_thousand_bad_requests_no_more_pass_at_redis_than_the_mode_says() {
 async fn of_a_thousand_bad_requests_no_more_pass_at_memcached_than_the_mode_says() {
     if let Some(two) = at_memcached().await {
         bad_ones_stay_within_what_each_mode_says(two).await;
+    }
+}
+
+/// What a throttled function returns.
+#[derive(Debug)]
+enum CallError {
+    Bad,
+    Refused(RateLimitExceeded),
+}
+
+impl From<RateLimitExceeded> for CallError {
+    fn from(refused: RateLimitExceeded) -> Self {
+        CallError::Refused(refused)
+    }
+}
+
+async fn call(is_good: bool) -> Result<u64, CallError> {
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    if is_good { Ok(1) } else { Err(CallError::Bad) }
+}
+
+#[throttle("3/h", count = "failed", mode = "wait", max_wait = "30s", limiter = limiter)]
+async fn waits(limiter: &Limiter, is_good: bool) -> Result<u64, CallError> {
+    call(is_good).await
+}
+
+#[throttle("3/h", count = |called| called.is_err(), mode = "lenient", in_flight = 10, limiter = limiter)]
+async fn lenient(limiter: &Limiter, is_good: bool) -> Result<u64, CallError> {
+    call(is_good).await
+}
+
+#[throttle("3/h", cost = 3, settle = |called| u64::from(called.is_err()), max_wait = "30s", limiter = limiter)]
+async fn reserves(limiter: &Limiter, is_good: bool) -> Result<u64, CallError> {
+    call(is_good).await
+}
+
+/// Good calls leave no trace, three bad ones are too many for both limiters.
+async fn calls_are_settled<F>(two: &Two, called: impl Fn(Limiter, bool) -> F)
+where
+    F: Future<Output = Result<u64, CallError>>,
+{
+    let [limiter, other] = &two.limiters;
+    for result in join_all((0..10).map(|_| called(limiter.clone(), true))).await {
+        assert_eq!(result.unwrap(), 1);
+    }
+    until("nothing is under way", async || limiter.unsettled() == 0).await;
+    for _ in 0..3 {
+        let bad = join_all([called(other.clone(), true), called(other.clone(), false)]).await;
+        assert!(matches!(bad.as_slice(), [Ok(1), Err(CallError::Bad)]), "{bad:?}");
+        until("nothing is under way", async || other.unsettled() == 0).await;
+    }
+}
+
+async fn throttled_functions_are_settled(two: Two) {
+    calls_are_settled(&two, |limiter, is_good| async move { waits(&limiter, is_good).await }).await;
+    calls_are_settled(&two, |limiter, is_good| async move { lenient(&limiter, is_good).await }).await;
+    for limiter in &two.limiters {
+        for refused in [waits(limiter, true).await, lenient(limiter, true).await] {
+            let Err(CallError::Refused(refused)) = refused else { panic!("{refused:?}") };
+            assert_eq!(refused.reason(), Exceeded::Spent);
+        }
+    }
+    // Each takes all there is, and gives all of it back.
+    for limiter in two.limiters.iter().cycle().take(6) {
+        assert_eq!(reserves(limiter, true).await.unwrap(), 1);
+        until("nothing is under way", async || limiter.unsettled() == 0).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttled_functions_are_settled_at_redis() {
+    if let Some(two) = at_redis().await {
+        throttled_functions_are_settled(two).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttled_functions_are_settled_at_memcached() {
+    if let Some(two) = at_memcached().await {
+        throttled_functions_are_settled(two).await;
     }
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use super::granted::Granted;
 use crate::decision::{Decision, Outcome, Usage};
 use crate::key::Key;
+use crate::time::Nanos;
 
 /// A claim was refused, and nothing was charged.
 ///
-/// It names the rule and shows what kind of key it was, never whose: it may be logged.
+/// It names the rule and never whose key it was: it may be logged, and shown to people.
 ///
 /// ```
 /// use limiter_core::{Limiter, Policy, RateLimitExceeded, Rule, key::Key};
@@ -20,7 +21,7 @@ use crate::key::Key;
 /// let refused: RateLimitExceeded = limiter.try_acquire(&policy, &Key::from("alice@example.org")).unwrap_err();
 /// assert_eq!(refused.rule(), Some("mails"));
 /// assert!(refused.retry_after().is_some_and(|wait| wait.as_secs() >= 59));
-/// assert!(refused.to_string().starts_with("rate limit `mails` is exceeded for Key(text[17]), retry in 59."));
+/// assert!(refused.to_string().starts_with("rate limit `mails` is exceeded, retry in "));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -124,9 +125,6 @@ impl fmt::Display for RateLimitExceeded {
             Some(rule) => write!(f, "rate limit `{rule}` is exceeded")?,
             None => f.write_str("a rate limit is exceeded")?,
         }
-        if let Some(key) = self.key() {
-            write!(f, " for {key:?}")?;
-        }
         match self.reason() {
             Exceeded::NeverFits => f.write_str(", which can never admit so much at once")?,
             Exceeded::OthersWait => f.write_str(", others wait for it")?,
@@ -136,7 +134,9 @@ impl fmt::Display for RateLimitExceeded {
             Exceeded::Spent => {}
         }
         match self.retry_after() {
-            Some(wait) => write!(f, ", retry in {wait:?}"),
+            // For people: a second, or a thousandth where it is less, and never too early.
+            Some(wait) if wait.as_secs() > 0 => write!(f, ", retry in {}s", Nanos::from(wait).as_secs_ceil()),
+            Some(wait) => write!(f, ", retry in {}ms", wait.as_micros().div_ceil(1000)),
             None => Ok(()),
         }
     }

@@ -69,7 +69,7 @@ impl Limiter {
             let Some(rule) = prepared.rules.get(one.rule) else { continue };
             let tier = match one.quota {
                 Some(quota) => rule.tier_of(self, quota),
-                None => (!rule.lifted).then(|| rule.default_tier()),
+                None => rule.stated_tier(),
             };
             let Some(tier) = tier else { continue };
             let cost = one.cost.unwrap_or_else(|| rule.cost.constant());

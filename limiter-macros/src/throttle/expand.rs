@@ -40,6 +40,8 @@ pub(super) fn expand(model: &Model, item: Item) -> TokenStream {
     let work = by.map_or_else(|| body.to_token_stream(), |by| settled(by, &item, &held, &private));
     quote! {
         #(#attributes)*
+        // The body keeps its braces behind what comes before it: without need, if it is one expression.
+        #[allow(unused_braces)]
         #visibility #signature {
             #site
             // Kept until the body has ended.

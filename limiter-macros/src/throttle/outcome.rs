@@ -100,27 +100,29 @@ fn of_outcome(
     value: &Value,
     errors: &mut Errors,
 ) -> Option<TokenStream> {
-    match value {
-        Value::Path(path) => Some(path.to_token_stream()),
-        Value::Other(tokens) if let Ok(Expr::Closure(closure)) = syn::parse2(tokens.clone()) => {
-            if closure.inputs.len() != 1 {
-                let found = closure.inputs.len();
-                errors.on(
-                    value,
-                    format!(
-                        "`{}` is asked about what the call returns, and takes that alone; found {found} arguments; \
-                         accepted: {}",
-                        name.text(),
-                        arguments.example(name)
-                    ),
-                );
-                return None;
-            }
-            Some(closure.to_token_stream())
-        }
-        value => {
-            errors.on(value, arguments.unfit(name, wanted, value));
-            None
-        }
+    let closure = match value {
+        Value::Path(path) => return Some(path.to_token_stream()),
+        Value::Other(tokens) => match syn::parse2(tokens.clone()) {
+            Ok(Expr::Closure(closure)) => Some(closure),
+            _ => None,
+        },
+        _ => None,
+    };
+    let Some(closure) = closure else {
+        errors.on(value, arguments.unfit(name, wanted, value));
+        return None;
+    };
+    let found = closure.inputs.len();
+    if found != 1 {
+        errors.on(
+            value,
+            format!(
+                "`{}` is asked about what the call returns, and takes that alone; found {found} arguments; accepted: {}",
+                name.text(),
+                arguments.example(name)
+            ),
+        );
+        return None;
     }
+    Some(closure.to_token_stream())
 }

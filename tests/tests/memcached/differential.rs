@@ -15,7 +15,7 @@ use proptest::test_runner::{Config, TestRunner};
 use smallvec::SmallVec;
 use tests::memcached::any;
 
-use crate::fixture::{Fixture, charged, item, operate, params};
+use crate::fixture::{Fixture, charged, item, operate, params, subject};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -42,30 +42,13 @@ fn new_key() -> String {
     format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Where the windows of a key begin that follow each other whether or not somebody asks. In memory they
-/// begin with a request, so the traces begin each at an edge: there both are the same.
-struct Edges {
-    params: Params,
-    one: Nanos,
-}
-
-impl Edges {
-    /// Found by a charge that has worn off when this returns.
-    fn find(fixture: &Fixture, key: &str, params: Params) -> Self {
-        let state = fixture.decide(item(key, params, 1, Mode::Charge)).unwrap().items[0].state;
-        fixture.clock.advance(Duration::from_nanos(3 * params.period()));
-        Edges { params, one: state.fresh_at }
-    }
-
-    /// Lets time pass until the next edge where nothing is counted.
-    fn reach(&self, fixture: &Fixture, memory: &MemoryStore, key: &str) {
-        let now = fixture.now();
-        let peek = Decide { now, items: SmallVec::from_iter([item(key, self.params, 0, Mode::Peek)]) };
-        if self.params.reset_after(memory.decide(&peek).items[0].state, now) == Some(Nanos::ZERO) {
-            let period = self.params.period();
-            let into = (now.monotonic.get() + period - self.one.get() % period) % period;
-            fixture.clock.advance(Duration::from_nanos((period - into) % period));
-        }
+/// Lets time pass until a window begins, where nothing is counted. In memory windows begin with a request,
+/// at a server they follow each other whether or not somebody asks: from an edge on both are the same.
+fn begin_at_an_edge(fixture: &Fixture, memory: &MemoryStore, key: &str, params: Params, edge: Nanos) {
+    let now = fixture.now();
+    let peek = Decide { now, items: SmallVec::from_iter([item(key, params, 0, Mode::Peek)]) };
+    if params.reset_after(memory.decide(&peek).items[0].state, now) == Some(Nanos::ZERO) {
+        fixture.reach_edge(edge, &params);
     }
 }
 
@@ -73,12 +56,13 @@ impl Edges {
 fn agree(fixture: &Fixture, params: Params, steps: &[Step]) -> Result<(), TestCaseError> {
     let key = new_key();
     let memory = MemoryStore::new();
-    let counted = matches!(params.algorithm(), Algorithm::Fixed | Algorithm::Sliding);
-    let edges = (counted && params.offset().is_none()).then(|| Edges::find(fixture, &key, params));
+    let edge = fixture.edge(subject(&key), params);
+    // The charge that told has worn off by then.
+    fixture.clock.advance(Duration::from_nanos(3 * params.period()));
     let mut charges: Vec<Charged> = Vec::new();
     for step in steps {
-        if let (Some(edges), Step::Decide { .. } | Step::Settle { .. }) = (&edges, step) {
-            edges.reach(fixture, &memory, &key);
+        if let (Some(edge), Step::Decide { .. } | Step::Settle { .. }) = (edge, step) {
+            begin_at_an_edge(fixture, &memory, &key, params, edge);
         }
         let now = fixture.now();
         match *step {

@@ -8,7 +8,7 @@ use limiter_core::store::front::FleetOptions;
 use limiter_core::store::memcached::{MemcachedBuilder, MemcachedStore};
 use limiter_core::store::{Answer, Charged, Decide, Decided, Item, Mode, Operation, Reply, Store, StoreError, Subject};
 use limiter_core::testing::ManualClock;
-use limiter_core::time::{Clock, Now};
+use limiter_core::time::{Clock, Nanos, Now};
 use limiter_core::{AtCeiling, Key};
 use smallvec::SmallVec;
 use tests::memcached::Memcached;
@@ -76,6 +76,24 @@ impl Fixture {
         self.decide(item(key, params, cost, Mode::Charge)).map(|decided| decided.allowed)
     }
 
+    /// An instant at which a window of a key ends, if windows follow each other whether or not somebody asks.
+    /// It takes a charge to see one.
+    pub fn edge(&self, subject: Subject, params: Params) -> Option<Nanos> {
+        let by_the_clock = matches!(params.algorithm(), Algorithm::Fixed | Algorithm::Sliding);
+        if !by_the_clock || params.offset().is_some() {
+            return None;
+        }
+        let decided = self.decide(Item { subject, ..item("", params, 1, Mode::Charge) }).ok()?;
+        Some(decided.items.first().unwrap().state.fresh_at)
+    }
+
+    /// Lets time pass until the next window begins, where one edge is known.
+    pub fn reach_edge(&self, edge: Nanos, params: &Params) {
+        let period = params.period();
+        let into = (self.now().monotonic.get() + period - edge.get() % period) % period;
+        self.clock.advance(Duration::from_nanos((period - into) % period));
+    }
+
     /// Waits until the store is used again after a failure.
     pub fn recover(&self) -> Duration {
         let params = params(Algorithm::Fixed, "1000000/h");
@@ -129,6 +147,14 @@ impl StoreUnderTest for Fixture {
 
     fn advance(&self, by: Duration) {
         self.clock.advance(by);
+    }
+
+    fn reach_window(&self, subject: &Subject, params: &Params) {
+        if let Some(edge) = self.edge(subject.clone(), *params) {
+            // The charge that told has worn off by then.
+            self.clock.advance(Duration::from_nanos(3 * params.period()));
+            self.reach_edge(edge, params);
+        }
     }
 
     fn fail(&self, failing: bool) -> bool {

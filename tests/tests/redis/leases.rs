@@ -4,11 +4,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use limiter_core::algorithm::Params;
+use limiter_core::algorithm::{Algorithm, Params};
 use limiter_core::key::{Global, Key};
 use limiter_core::store::front::FleetOptions;
 use limiter_core::store::redis::{RedisStore, RedisStoreBuilder};
-use limiter_core::store::{Decided, Lease, Operation, Store};
+use limiter_core::store::{Decided, Item, Lease, Mode, Operation, Store};
 use limiter_core::{Limiter, Policy, Reply, Rule, Ruling};
 use tests::redis::{self, Server, until};
 use tokio::time::{Instant, sleep, timeout};
@@ -156,6 +156,23 @@ async fn a_holder_hears_that_its_slots_are_lost_when_the_server_stays_away() {
     server.kill();
     timeout(TTL * 3, lease.lost()).await.expect("the holder is told");
     assert!(since.elapsed() <= TTL + Duration::from_millis(400), "after {:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn a_slot_in_shadow_that_was_not_taken_is_not_renewed_into_being() {
+    if !redis::there() {
+        return;
+    }
+    let server = Server::start(&[]).await;
+    let store = builder(&server.url()).connect().await.unwrap();
+    let shadow = |item: Item| Item { mode: Mode::Shadow, ..item };
+    let never = Params::new(Algorithm::Bucket, "1/h".parse().unwrap()).unwrap();
+    // One of the two refuses, so that neither is charged, and yet it passes.
+    let items = [shadow(desk::item("slots", Params::concurrent(3), 1)), shadow(desk::item("never", never, 2))];
+    let decided = desk::decide(&store, &items).await.unwrap();
+    assert!(decided.allowed && decided.lease.is_none(), "{:?}", decided.lease);
+    sleep(TTL).await;
+    assert_eq!(server.command::<i64>("DBSIZE").await, 0);
 }
 
 #[tokio::test]

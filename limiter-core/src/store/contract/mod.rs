@@ -29,7 +29,8 @@ use std::task::Wake;
 use std::thread::Thread;
 use std::time::Duration;
 
-use super::{Answer, BoxFuture, Store, StoreError};
+use super::{Answer, BoxFuture, Store, StoreError, Subject};
+use crate::algorithm::Params;
 use crate::testing::ManualClock;
 use crate::time::{Clock, Now};
 
@@ -47,6 +48,13 @@ pub trait StoreUnderTest: Sync {
 
     /// Lets time pass: moves a manual clock, or sleeps where the store has a clock of its own.
     fn advance(&self, by: Duration);
+
+    /// Called before a key is tried for the first time. Where windows do not begin with the first request of
+    /// a key, lets time pass until one begins: a promise would otherwise see a window end that it did not
+    /// reckon with.
+    fn reach_window(&self, subject: &Subject, params: &Params) {
+        let _ = (subject, params);
+    }
 
     /// How exactly the store tells time; waits are checked to within this. A nanosecond unless
     /// stated.

@@ -75,6 +75,7 @@ impl<'a> Trial<'a> {
         } else {
             named(number)
         };
+        self.subject.reach_window(&subject, &params);
         Account { budget: number, subject, params }
     }
 

@@ -98,9 +98,12 @@ impl<S: Store> Held<S> {
     pub(super) fn of(inner: &Arc<Inner<S>>, after: &After, told: &Told) -> Option<Self> {
         let (After::Learn(asked), Ok(Answer::Decided(decided))) = (after, told) else { return None };
         let now = asked.0.now;
+        // What is in shadow is charged as if all were enforced.
+        let whole = decided.items.iter().all(|reply| reply.verdict == Verdict::Allow);
         let slots = |(item, reply): &(&Item, &ItemReply)| {
             item.params.algorithm() == Algorithm::Concurrent
                 && item.mode != Mode::Peek
+                && (whole || item.mode != Mode::Shadow)
                 && item.cost > 0
                 && reply.verdict == Verdict::Allow
         };

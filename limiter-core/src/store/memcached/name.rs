@@ -16,7 +16,6 @@ use sha2::{Digest, Sha256};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use smallvec::SmallVec;
 
-use super::protocol::write_number;
 use crate::algorithm::{Algorithm, Params};
 use crate::key::{Key, Part};
 use crate::store::Subject;
@@ -73,7 +72,8 @@ impl Name {
         text.push(b':');
         text.extend_from_slice(kind);
         text.push(b':');
-        text.extend_from_slice(&letters(digest));
+        text.extend_from_slice(&letters((digest >> 64) as u64));
+        text.extend_from_slice(&letters(digest as u64));
         Name { digest, text }
     }
 
@@ -87,11 +87,10 @@ impl Name {
 
     /// The key of a part, such as one window of many.
     pub(super) fn part(&self, number: u64) -> Text {
-        let mut text = self.text.clone();
-        write_number(number, |digits| {
-            text.push(b':');
-            text.extend_from_slice(digits);
-        });
+        let mut text = Text::from_slice(&self.text);
+        let used = (u64::BITS - number.leading_zeros()).div_ceil(6).max(1) as usize;
+        text.push(b':');
+        text.extend_from_slice(letters(number).get(..used).unwrap_or_default());
         text
     }
 }
@@ -110,10 +109,15 @@ fn strong(bytes: &[u8]) -> u128 {
     u128::from_be_bytes(half)
 }
 
-/// A number in letters and digits, six bits each.
-fn letters(number: u128) -> [u8; 22] {
+/// A number in letters and digits, six bits each, those that weigh least first.
+fn letters(mut number: u64) -> [u8; 11] {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    core::array::from_fn(|at| LETTERS.get((number >> (6 * at)) as usize & 63).copied().unwrap_or(b'-'))
+    let mut letters = [0; 11];
+    for letter in &mut letters {
+        *letter = LETTERS.get(number as usize & 63).copied().unwrap_or(b'-');
+        number >>= 6;
+    }
+    letters
 }
 
 /// Whether keys can begin with this.
@@ -214,14 +218,15 @@ mod tests {
     #[test]
     fn a_name_is_the_same_in_every_process() {
         let text = |key: Key| String::from_utf8(name("policy api", key).part(7).to_vec()).unwrap();
-        assert_eq!(text(Key::from("alice")), "limiter:f:SNIB-x10rdPmPTwGxL6QdD:7");
-        assert_eq!(text(Key::from("alice of the long name")), "limiter:f:RWb7_Y7fYNBK3LpSvPWzND:7");
+        assert_eq!(text(Key::from("alice")), "limiter:f:Y-MBbEvoD1NSNIB-x10rdP:H");
+        assert_eq!(text(Key::from("alice of the long name")), "limiter:f:ocvkK9-YN3MRWb7_Y7fYNB:H");
     }
 
     #[test]
     fn numbers_that_differ_have_other_letters() {
-        let numbers = (0..128).map(|bit| 1u128 << bit).chain([0, u128::MAX, 0x1234_5678_9abc_def0 << 60]);
-        let texts: std::collections::HashSet<[u8; 22]> = numbers.map(letters).collect();
-        assert_eq!(texts.len(), 131);
+        let numbers = (0..64).map(|bit| 1u64 << bit).chain([0, u64::MAX, 63, 65, 4095]);
+        let name = name("p", Key::everyone());
+        let texts: std::collections::HashSet<Text> = numbers.map(|number| name.part(number)).collect();
+        assert_eq!(texts.len(), 69);
     }
 }

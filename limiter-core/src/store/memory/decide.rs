@@ -1,5 +1,7 @@
 //! Deciding: evaluate everything, then write everything or nothing.
 
+mod left_out;
+
 use std::collections::HashMap;
 
 use smallvec::SmallVec;
@@ -117,8 +119,12 @@ impl MemoryStore {
         // What is in shadow is charged as if all were enforced.
         let whole = evaluated.iter().all(Evaluated::passes);
         let charged = |one: &Evaluated| {
-            write && allowed && one.passes() && one.mode != Mode::Peek && (whole || one.mode != Mode::Shadow)
+            let taken = one.cost > 0 && one.mode != Mode::Peek && (whole || one.mode != Mode::Shadow);
+            write && allowed && one.passes() && taken
         };
+        if allowed && !whole {
+            left_out::leave_out(decide, &mut evaluated, &mut guards, charged);
+        }
         for (one, item) in evaluated.iter().zip(&decide.items) {
             // Items that share a cell all report what the last of them left there.
             let last = evaluated.iter().rev().find(|other| charged(other) && other.same_cell(one));

@@ -81,3 +81,30 @@ proptest! {
         prop_assert!(common.stats().keys <= common.ceiling());
     }
 }
+
+#[test]
+fn what_is_in_shadow_and_not_charged_is_charged_with_nothing_else_either() {
+    let now = Now { monotonic: Nanos::new(1_000_000_000_000), wall: Nanos::new(1_000_000_000_000) };
+    for algorithm in [Algorithm::Bucket, Algorithm::Fixed, Algorithm::Interval, Algorithm::Sliding, Algorithm::Log] {
+        let params = Params::new(algorithm, "5/s".parse().unwrap()).unwrap();
+        let item = |cost, mode| Item {
+            budget: 1,
+            subject: Subject::Local(7),
+            params,
+            cost,
+            mode,
+            at_ceiling: AtCeiling::default(),
+            settles: false,
+        };
+        let shadow = Mode::Shadow;
+        let store = MemoryStore::new();
+        let items =
+            [item(2, shadow), item(1, Mode::Charge), item(0, Mode::Charge), item(1, Mode::Charge), item(4, shadow)];
+        let decided = store.decide(&Decide { now, items: SmallVec::from_iter(items) });
+        assert!(decided.allowed, "{algorithm}");
+        let left = decided.items.iter().map(|reply| params.remaining(reply.state, now));
+        assert_eq!(left.collect::<Vec<_>>(), [3; 5], "{algorithm}");
+        let left = store.decide(&Decide { now, items: SmallVec::from_iter([item(3, Mode::Peek)]) });
+        assert_eq!((left.allowed, params.remaining(left.items[0].state, now)), (true, 3), "{algorithm}");
+    }
+}

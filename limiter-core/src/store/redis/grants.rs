@@ -56,10 +56,13 @@ impl RedisEngine {
 /// The permits that a grant consists of.
 pub(super) fn slots(question: &Question, decided: &Decided, inner: &Inner, id: u64) -> Vec<Slot> {
     let permit = inner.leases.permit(id);
+    // What is in shadow is charged as if all were enforced.
+    let whole = decided.items.iter().all(|reply| reply.verdict == Verdict::Allow);
     let items = question.decide.items.iter().zip(&decided.items).zip(question.way.keys()).enumerate();
     let granted = items.filter(|(_, ((item, reply), _))| {
         item.params.algorithm() == Algorithm::Concurrent
             && item.mode != Mode::Peek
+            && (whole || item.mode != Mode::Shadow)
             && item.cost > 0
             && reply.verdict == Verdict::Allow
     });

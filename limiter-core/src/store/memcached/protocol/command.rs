@@ -109,13 +109,8 @@ fn head(out: &mut Vec<u8>, command: &[u8], key: &[u8]) {
     out.extend_from_slice(key);
 }
 
-fn number(out: &mut Vec<u8>, before: &[u8], number: u64) {
+fn number(out: &mut Vec<u8>, before: &[u8], mut number: u64) {
     out.extend_from_slice(before);
-    write_number(number, |digits| out.extend_from_slice(digits));
-}
-
-/// A number in decimal digits.
-pub(in crate::store::memcached) fn write_number(mut number: u64, write: impl FnOnce(&[u8])) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {
@@ -128,5 +123,5 @@ pub(in crate::store::memcached) fn write_number(mut number: u64, write: impl FnO
             break;
         }
     }
-    write(digits.get(at..).unwrap_or_default());
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }

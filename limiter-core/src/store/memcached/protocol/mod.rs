@@ -9,5 +9,5 @@ mod reply;
 #[cfg(test)]
 mod tests;
 
-pub(super) use command::{Command, Condition, Expiry, write_number};
+pub(super) use command::{Command, Condition, Expiry};
 pub(super) use reply::{Data, Malformed, Reply, decode, number as read_number};

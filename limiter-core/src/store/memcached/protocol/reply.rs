@@ -98,7 +98,7 @@ fn value(bytes: &[u8], start: usize, rest: &[u8]) -> Result<Option<(Reply, usize
     let token = token(flags)?;
     let end = start + size;
     match (bytes.get(start..end), bytes.get(end..end + 2)) {
-        (Some(data), Some(b"\r\n")) => Ok(Some((Reply::Value { data: data.into(), token }, end + 2))),
+        (Some(data), Some(b"\r\n")) => Ok(Some((Reply::Value { data: Data::from_slice(data), token }, end + 2))),
         (Some(_), Some(_)) => Err(Malformed::Reply),
         _ => Ok(None),
     }

@@ -80,7 +80,13 @@ while granted < times do
   for i, it in ipairs(list) do
     -- What is in shadow is charged as if all were enforced.
     if passed[i] and it.mode ~= 'P' and it[1] > 0 and (whole or it.mode ~= 'S') then
-      it.cell.state = afters[i]
+      if whole then
+        it.cell.state = afters[i]
+      else
+        -- An earlier one in shadow may have been counted for it, and is not charged.
+        local _, _, alone = it.algorithm.decide(it, it.cell.state, it[1])
+        it.cell.state = alone
+      end
       if it.algorithm.grant then it.granted = true else it.cell.dirty = true end
     end
   end
