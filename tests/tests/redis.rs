@@ -15,6 +15,8 @@ mod faults;
 mod foreign;
 #[path = "../support/in_real_time.rs"]
 mod in_real_time;
+#[path = "redis/lean.rs"]
+mod lean;
 #[path = "redis/leases.rs"]
 mod leases;
 #[path = "redis/places.rs"]

@@ -2,7 +2,8 @@
 //! of the same server in the same run. `cargo bench -p benches --bench stores`.
 //!
 //! Rounds of all contenders take turns, so that whatever else the machine does meets all of them; what is told is
-//! the median of the rounds, and its ratio to that of the plain increment. Servers are started here; what is not
+//! the median of the rounds, and its ratio to that of the plain increment; and, which the neighbours of a busy machine
+//! alter less, the processor time that one decision of the 64 tasks takes in this process and in the server. Servers are started here; what is not
 //! installed is left out. For numbers that mean something the machine has to be quiet, with a core for the server.
 //! Words after `--` leave only the servers of these names, and only the contenders with these words in theirs.
 
@@ -28,13 +29,27 @@ const TASKS: [usize; 2] = [1, 64];
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_millis(300);
 
-type Asked = Pin<Box<dyn Future<Output = ()>>>;
+/// How a server is started, if it is installed.
+type Start = fn() -> Option<Server>;
+/// Nothing where there was an answer at once.
+type Asked = Option<Pin<Box<dyn Future<Output = ()>>>>;
+
+/// The scripts of the commonest decisions, as the store calls them: what is left to gain on this side.
+const SCRIPTS: [(&str, &str, &[&str]); 3] = [
+    ("script: bucket", ONE_BUCKET, &["100", "1000000"]),
+    ("script: bucket, with the clock", ONE_BUCKET, &["100", "1000000", ""]),
+    ("script: fixed", ONE_FIXED, &["1000", "10001000", "1000000", ""]),
+];
+const ONE_BUCKET: &str = include_str!("../../../limiter-core/src/store/redis/scripts/one_bucket.lua");
+const ONE_FIXED: &str = include_str!("../../../limiter-core/src/store/redis/scripts/one_fixed.lua");
 
 /// One way to ask, and how often it was done a second, in each round.
 struct Contender {
     name: String,
     ask: Rc<dyn Fn(u64) -> Asked>,
     rates: [Vec<f64>; TASKS.len()],
+    /// Processor time of this process and of the server for one, in microseconds, with the most tasks.
+    costs: [Vec<f64>; 2],
 }
 
 fn main() {
@@ -45,7 +60,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
-        let servers: [(_, fn() -> Option<Server>); 2] = [("Redis", Server::redis), ("Memcached", Server::memcached)];
+        let servers: [(_, Start); 2] = [("Redis", Server::redis), ("Memcached", Server::memcached)];
         let (at, parts): (Vec<String>, Vec<String>) =
             words.partition(|word| servers.iter().any(|(name, _)| name == word));
         for (name, start) in servers {
@@ -68,7 +83,15 @@ fn main() {
             for _ in 0..rounds {
                 for contender in &mut contenders {
                     for (tasks, rates) in TASKS.into_iter().zip(&mut contender.rates) {
-                        rates.push(rate(&contender.ask, tasks, round).await);
+                        let before = [used(std::process::id()), used(server.id())];
+                        let (rate, answered) = rate(&contender.ask, tasks, round).await;
+                        rates.push(rate);
+                        if tasks > 1 {
+                            let after = [used(std::process::id()), used(server.id())];
+                            for ((cost, after), before) in contender.costs.iter_mut().zip(after).zip(before) {
+                                cost.push((after - before) / answered as f64);
+                            }
+                        }
                     }
                 }
             }
@@ -78,7 +101,7 @@ fn main() {
 }
 
 /// So many tasks ask one question after the other; how many were answered in a second.
-async fn rate(ask: &Rc<dyn Fn(u64) -> Asked>, tasks: usize, during: Duration) -> f64 {
+async fn rate(ask: &Rc<dyn Fn(u64) -> Asked>, tasks: usize, during: Duration) -> (f64, u64) {
     let (answered, began) = (Rc::new(Cell::new(0u64)), now());
     let asking: Vec<_> = (0..tasks)
         .map(|task| {
@@ -89,7 +112,9 @@ async fn rate(ask: &Rc<dyn Fn(u64) -> Asked>, tasks: usize, during: Duration) ->
                     // The clock is read once for several, and whoever answers at once lets others have a turn.
                     for _ in 0..8 {
                         key += 1;
-                        ask(key % KEYS).await;
+                        if let Some(answer) = ask(key % KEYS) {
+                            answer.await;
+                        }
                     }
                     answered.set(answered.get() + 8);
                     tokio::task::yield_now().await;
@@ -100,7 +125,14 @@ async fn rate(ask: &Rc<dyn Fn(u64) -> Asked>, tasks: usize, during: Duration) ->
     for one in asking {
         one.await.expect("no task fails");
     }
-    answered.get() as f64 / began.elapsed().as_secs_f64()
+    (answered.get() as f64 / began.elapsed().as_secs_f64(), answered.get())
+}
+
+/// Processor time that the threads of a process have used, in microseconds; 0 where that is not told.
+fn used(process: u32) -> f64 {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let told = threads.map(|thread| std::fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default());
+    told.filter_map(|told| told.split(' ').next()?.parse::<f64>().ok()).sum::<f64>() / 1000.0
 }
 
 async fn at_redis(port: u16) -> Vec<Contender> {
@@ -111,16 +143,19 @@ async fn at_redis(port: u16) -> Vec<Contender> {
         let connection = connection.clone();
         contender(name, move |key| {
             let mut connection = connection.clone();
-            Box::pin(async move {
+            Some(Box::pin(async move {
                 let mut command = redis::cmd(name);
                 command.arg(key);
                 let _: Option<u64> = command.query_async(&mut connection).await.expect("an answer");
-            })
+            }))
         })
     };
     let mut contenders = vec![plain("INCR"), plain("GET")];
     let exact = FleetOptions::new().deadline(Duration::from_secs(2));
     let store = async |fleet: FleetOptions| RedisStore::builder(&url).fleet(fleet).connect().await.expect("a server");
+    for (name, code, arguments) in SCRIPTS {
+        contenders.push(script(name, code, arguments, connection.clone()).await);
+    }
     for algorithm in Algorithm::ALL {
         contenders.push(decisions(algorithm.name(), store(exact).await, algorithm, "10000/s", false));
     }
@@ -131,7 +166,7 @@ async fn at_redis(port: u16) -> Vec<Contender> {
         "1/h",
         false,
     ));
-    contenders.push(decisions("bucket, one key", store(exact).await, Algorithm::Bucket, "100000000/s", true));
+    contenders.push(decisions("bucket, one key", store(exact).await, Algorithm::Bucket, "1000000/s", true));
     contenders.push(decisions("bucket, one key over its limit", store(exact).await, Algorithm::Bucket, "1/h", true));
     let aside = exact.set_aside(5, Duration::from_secs(1));
     contenders.push(decisions("bucket, 5 % set aside", store(aside).await, Algorithm::Bucket, "10000/s", false));
@@ -142,7 +177,7 @@ async fn at_memcached(port: u16) -> Vec<Contender> {
     let pipe = Pipe::connect(port).await;
     let increment = contender("increment", move |key| {
         let pipe = pipe.clone();
-        Box::pin(async move { pipe.increment(key).await })
+        Some(Box::pin(async move { pipe.increment(key).await }))
     });
     let mut contenders = vec![increment];
     let exact = FleetOptions::new().deadline(Duration::from_secs(2));
@@ -163,20 +198,40 @@ fn decisions(name: &str, store: impl Store, algorithm: Algorithm, quota: &str, o
     };
     // Each row has budgets of its own.
     let policy = Policy::new(format!("bench-{}", name.replace([' ', ',', '%'], "-")), [rule]).expect("a policy");
-    contender(name, move |key| {
-        let reply = limiter.decide_key(&policy, &Key::from(if one_key { 0 } else { key }), 1);
-        Box::pin(async move {
-            let ruling = match reply {
-                Reply::Now(ruling) => ruling,
-                Reply::Later(ruling) => ruling.await,
-            };
+    contender(name, move |key| match limiter.decide_key(&policy, &Key::from(if one_key { 0 } else { key }), 1) {
+        Reply::Now(ruling) => {
             assert!(!ruling.decision.is_degraded(), "the store decides");
-        })
+            None
+        }
+        Reply::Later(ruling) => Some(Box::pin(async move {
+            assert!(!ruling.await.decision.is_degraded(), "the store decides");
+        })),
+    })
+}
+
+/// A script by itself, without anything of ours around it.
+async fn script(
+    name: &str,
+    code: &str,
+    arguments: &'static [&'static str],
+    mut connection: redis::aio::MultiplexedConnection,
+) -> Contender {
+    let mut load = redis::cmd("SCRIPT");
+    let hash: String = load.arg("LOAD").arg(code).query_async(&mut connection).await.expect("a script");
+    let row = name.replace([' ', ',', ':'], "-");
+    contender(name, move |key| {
+        let mut connection = connection.clone();
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&hash).arg(1).arg(format!("{row}{key}")).arg(arguments);
+        Some(Box::pin(async move {
+            let _: redis::Value = command.query_async(&mut connection).await.expect("an answer");
+        }))
     })
 }
 
 fn contender(name: &str, ask: impl Fn(u64) -> Asked + 'static) -> Contender {
-    Contender { name: name.to_owned(), ask: Rc::new(ask), rates: [Vec::new(), Vec::new()] }
+    let ask = Rc::new(ask);
+    Contender { name: name.to_owned(), ask, rates: Default::default(), costs: Default::default() }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures the machine's time")]
@@ -185,15 +240,23 @@ fn now() -> Instant {
 }
 
 fn print(server: &str, contenders: &mut [Contender]) {
-    println!("{server:32} {:>12} {:>7} {:>12} {:>7}", "1 task", "ratio", "64 tasks", "ratio");
+    println!(
+        "{server:32} {:>12} {:>7} {:>12} {:>7} {:>10} {:>10}",
+        "1 task", "ratio", "64 tasks", "ratio", "us here", "us there"
+    );
     let mut plain = None;
-    for Contender { name, rates, .. } in contenders {
-        let medians = rates.each_mut().map(|rates| {
-            rates.sort_by(f64::total_cmp);
-            rates[rates.len() / 2]
-        });
-        let [alone, many] = medians;
+    let median = |several: &mut Vec<f64>| {
+        several.sort_by(f64::total_cmp);
+        several[several.len() / 2]
+    };
+    for Contender { name, rates, costs, .. } in contenders {
+        let medians = rates.each_mut().map(median);
+        let ([alone, many], [here, there]) = (medians, costs.each_mut().map(median));
         let [plain_alone, plain_many] = *plain.get_or_insert(medians);
-        println!("{name:32} {alone:12.0} {:7.2} {many:12.0} {:7.2}", alone / plain_alone, many / plain_many);
+        println!(
+            "{name:32} {alone:12.0} {:7.2} {many:12.0} {:7.2} {here:10.2} {there:10.2}",
+            alone / plain_alone,
+            many / plain_many
+        );
     }
 }

@@ -20,6 +20,11 @@ impl Server {
         Self::start("memcached", &["-u", "nobody", "-l", "127.0.0.1", "-t", "1", "-m", "256", "-p"])
     }
 
+    /// Which process it is.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn start(program: &str, arguments: &[&str]) -> Option<Server> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?.local_addr().ok()?.port();
         let mut command = Command::new(program);

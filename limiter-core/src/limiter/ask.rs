@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::afar::Afar;
 use super::alone::Alone;
 use super::decide::questions;
 use super::prepared::{Prepared, Tier};
@@ -38,11 +39,22 @@ impl Limiter {
             return self.ask_outlasting(policy, prepared, asked, request);
         }
         if let [one] = asked.as_slice()
-            && let StoreHandle::Memory(store) = &self.inner.store
             && let Some(rule) = prepared.rules.get(one.rule)
             && !one.shadow
         {
             let Asked { key, tier, .. } = one;
+            let store = match &self.inner.store {
+                StoreHandle::Memory(store) => store,
+                StoreHandle::Other(store) if !prepared.holds => {
+                    let (store, tier, cost) = (&**store, *tier, one.cost);
+                    let afar = Afar { limiter: self, store, policy, rule, tier, key, cost, request };
+                    return afar.ruling(prepared, mode);
+                }
+                StoreHandle::Other(_) => {
+                    let op = self.operation(prepared, asked, mode);
+                    return self.submit(policy, prepared, op, asked, request);
+                }
+            };
             let fingerprint = self.inner.fingerprints.of(tier.budget, key);
             let (params, budget) = (&tier.params, tier.budget);
             let alone = Alone { limiter: self, store, rule, params, budget, key, fingerprint, request };

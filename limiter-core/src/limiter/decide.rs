@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::afar::Afar;
 use super::alone::Alone;
 use super::ask::{Asked, Questions};
 use super::prepared::{Prepared, PreparedRule, Tier};
@@ -34,18 +35,28 @@ impl Limiter {
         }
         let class = MethodClass::of(request.parts());
         let mut extracted = None;
-        if let (Some(rule), StoreHandle::Memory(store)) = (prepared.only(), &self.inner.store)
+        if let Some(rule) = prepared.only()
             && rule.tiers.is_none()
             && rule.class.counts(class)
         {
             // In place: what is collected and moved below costs more than the decision.
             match rule.key.key(request) {
                 Extracted::Key(key) => {
-                    let fingerprint = self.inner.fingerprints.under(rule.start, &key);
                     let cost = rule.cost.of(request.parts());
-                    let (params, budget, request) = (&rule.params, rule.budget, Some(request));
-                    let alone = Alone { limiter: self, store, rule, params, budget, key: &key, fingerprint, request };
-                    return alone.ruling(cost, Mode::Charge);
+                    let (key, request) = (&key, Some(request));
+                    return match &self.inner.store {
+                        StoreHandle::Memory(store) => {
+                            let fingerprint = self.inner.fingerprints.under(rule.start, key);
+                            let (params, budget) = (&rule.params, rule.budget);
+                            let alone = Alone { limiter: self, store, rule, params, budget, key, fingerprint, request };
+                            alone.ruling(cost, Mode::Charge)
+                        }
+                        StoreHandle::Other(store) => {
+                            let (store, tier) = (&**store, rule.default_tier());
+                            let afar = Afar { limiter: self, store, policy, rule, tier, key, cost, request };
+                            afar.ruling(prepared, Mode::Charge)
+                        }
+                    };
                 }
                 other => extracted = Some(other),
             }
@@ -146,6 +157,11 @@ impl Limiter {
         let Ok(prepared) = self.prepared(policy) else { return Reply::Now(Ruling::default()) };
         if let Some(alone) = self.alone(prepared, key) {
             return alone.ruling(cost, Mode::Charge);
+        }
+        if let (Some(rule), StoreHandle::Other(store)) = (prepared.only(), &self.inner.store) {
+            let (store, tier, request) = (&**store, rule.default_tier(), None);
+            let afar = Afar { limiter: self, store, policy, rule, tier, key, cost, request };
+            return afar.ruling(prepared, Mode::Charge);
         }
         if let Some(both) = self.both(prepared, key, Some(cost))
             && let Some(ruling) = both.ruling(Mode::Charge)

@@ -2,6 +2,7 @@
 //! nowhere else.
 
 mod acquire;
+mod afar;
 mod alone;
 mod applied;
 mod ask;
@@ -261,7 +262,7 @@ impl Limiter {
             StoreHandle::Other(store) if store.capabilities().is_local() => {
                 Subject::Local(self.inner.fingerprints.of(budget, key))
             }
-            StoreHandle::Other(_) => Subject::Named(Arc::new((rule.identity_of(params), key.clone()))),
+            StoreHandle::Other(_) => rule.named(params, key),
         }
     }
 }

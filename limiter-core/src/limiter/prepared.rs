@@ -18,7 +18,7 @@ use crate::quota::Quota;
 use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
 use crate::settle::Settle;
 use crate::store::memory::Single;
-use crate::store::{Capabilities, Mode};
+use crate::store::{Budget, Capabilities, Mode, Subject};
 
 pub(crate) struct Prepared {
     pub(super) rules: Vec<PreparedRule>,
@@ -46,7 +46,7 @@ pub(super) struct PreparedRule {
     /// For whom it is enforced, as [`Enforcement::bits`].
     enforced: AtomicU16,
     /// Budget in words, for stores that several processes share.
-    pub(super) identity: String,
+    identity: Arc<Budget>,
     pub(super) budget: u64,
     /// The budget as fingerprints begin with it.
     pub(super) start: u128,
@@ -216,7 +216,7 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         enforced: AtomicU16::new(Enforcement::FULL.bits()),
         budget,
         start: limiter.inner.fingerprints.start(budget),
-        identity,
+        identity: Arc::new(Budget::new(identity)),
         params,
         lifted,
         key: Arc::clone(&declared.rule.key),
@@ -347,12 +347,12 @@ impl PreparedRule {
         Some(Tier { params, budget })
     }
 
-    /// The budget in words, for stores that several processes share.
-    pub(super) fn identity_of(&self, params: &Params) -> String {
+    /// The budget of a key in words, for stores that several processes share.
+    pub(super) fn named(&self, params: &Params, key: &Key) -> Subject {
         if shape(params) == shape(&self.params) {
-            return self.identity.clone();
+            return Subject::under(&self.identity, key.clone());
         }
-        format!("{} tier {:?}", self.identity, shape(params))
+        Subject::named(format!("{} tier {:?}", self.identity.words, shape(params)), key.clone())
     }
 }
 

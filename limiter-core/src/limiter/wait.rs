@@ -296,7 +296,7 @@ impl Limiter {
     fn line_of(&self, charge: &Charged) -> u64 {
         match &charge.subject {
             Subject::Local(line) => *line,
-            Subject::Named(named) => self.inner.fingerprints.of(charge.budget, &named.1),
+            Subject::Named(named) => self.inner.fingerprints.of(charge.budget, named.key()),
         }
     }
 }

@@ -58,7 +58,8 @@ pub use counters::Counters;
 pub use error::StoreError;
 pub use lease::{Lease, Lost};
 pub use lifetime::{Lifetime, LifetimeError};
-pub use operation::{Answer, Charged, Decide, Decided, Item, ItemReply, Mode, Operation, Place, Subject};
+pub(crate) use operation::Budget;
+pub use operation::{Answer, Charged, Decide, Decided, Item, ItemReply, Mode, Named, Operation, Place, Subject};
 pub use stand_in::StandIn;
 
 /// A future that a store hands out when it cannot answer at once.
@@ -90,6 +91,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// What this store can do. A policy that needs more is refused when it is prepared.
     fn capabilities(&self) -> Capabilities;
+
+    /// What this store would answer to a decision, where that is certain without asking anybody and leaves
+    /// no trace: a refusal that was told before and still stands. [`submit`](Self::submit) answers the same.
+    fn foregone(&self, decide: &Decide) -> Option<Decided> {
+        self.behind().and_then(|store| store.foregone(decide))
+    }
 
     /// The store that this one stands around, if it does. What the methods below do not say otherwise
     /// is what that one says.

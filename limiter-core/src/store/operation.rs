@@ -1,13 +1,14 @@
 //! What a store is asked and what it answers: plain data, which can travel to another process.
 
-use std::sync::Arc;
+use core::hash::{Hash, Hasher};
+use std::sync::{Arc, LazyLock};
 
 use smallvec::SmallVec;
 
 use super::Lease;
 use crate::algorithm::{Params, State, Verdict};
 use crate::decision::Source;
-use crate::key::Key;
+use crate::key::{Fingerprints, Key};
 use crate::rule::AtCeiling;
 use crate::time::{Nanos, Now};
 
@@ -19,7 +20,91 @@ pub enum Subject {
     /// with a probability of 2.7e-8.
     Local(u64),
     /// Budget and key in full, for stores that several processes share.
-    Named(Arc<(String, Key)>),
+    Named(Arc<Named>),
+}
+
+impl Subject {
+    /// Budget and key in full.
+    #[must_use]
+    pub fn named(budget: impl Into<String>, key: Key) -> Self {
+        Self::under(&Arc::new(Budget::new(budget.into())), key)
+    }
+
+    /// The same where what all keys of the budget have in common is known already.
+    #[inline]
+    pub(crate) fn under(budget: &Arc<Budget>, key: Key) -> Self {
+        let fingerprint = prints().under(budget.start, &key);
+        Subject::Named(Arc::new(Named { fingerprint, budget: Arc::clone(budget), key }))
+    }
+}
+
+/// A budget and a key that mean the same in every process.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Compared first: it is different for nearly all that differ.
+    fingerprint: u64,
+    budget: Arc<Budget>,
+    key: Key,
+}
+
+impl Named {
+    /// The budget, in words.
+    #[must_use]
+    pub fn budget(&self) -> &str {
+        &self.budget.words
+    }
+
+    /// Who is meant.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// A number for both, under secrets of this process.
+    #[inline]
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// A number for the budget that is the same in every process.
+    #[cfg(feature = "redis")]
+    pub(crate) fn digest(&self) -> u64 {
+        self.budget.digest
+    }
+}
+
+/// A budget in words, and what follows from them.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Budget {
+    pub(crate) words: String,
+    /// What the fingerprints of all its keys have in common.
+    start: u128,
+    #[cfg(feature = "redis")]
+    digest: u64,
+}
+
+impl Budget {
+    pub(crate) fn new(words: String) -> Self {
+        Budget {
+            start: prints().start(prints().of_value(&words)),
+            #[cfg(feature = "redis")]
+            digest: (super::key_text::digest(words.as_bytes()) >> 64) as u64,
+            words,
+        }
+    }
+}
+
+/// Secrets of this process: whichever limiter asks, a key has one number.
+#[inline]
+fn prints() -> &'static Fingerprints {
+    static PRINTS: LazyLock<Fingerprints> = LazyLock::new(Fingerprints::new);
+    &PRINTS
+}
+
+impl Hash for Named {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.fingerprint.hash(state);
+    }
 }
 
 /// Whether an item takes, asks, or only records.

@@ -12,7 +12,7 @@ use super::{ALONE, Hiccups, ask, now};
 
 /// What scripts and the store itself need, for a user of an ACL.
 const USER: &str = "ACL SETUSER app reset on >secret ~limiter:* +evalsha +script|load +time +get +set +pttl +del \
-                    +unlink +zrem +incrby +hget +hset +hmget +pexpire";
+                    +unlink +zrem +incrby +pexpiretime +hget +hset +hmget +pexpire";
 
 async fn limiter(url: String) -> Limiter {
     let fleet = FleetOptions::new().deadline(DEADLINE);

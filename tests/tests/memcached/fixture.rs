@@ -11,7 +11,6 @@ use limiter_core::testing::ManualClock;
 use limiter_core::time::{Clock, Nanos, Now};
 use limiter_core::{AtCeiling, Key};
 use smallvec::SmallVec;
-use std::sync::Arc;
 use tests::memcached::Memcached;
 use tokio::runtime::Runtime;
 
@@ -125,7 +124,7 @@ pub fn params(algorithm: Algorithm, quota: &str) -> Params {
 }
 
 pub fn subject(key: &str) -> Subject {
-    Subject::Named(Arc::new(("policy test".to_owned(), Key::from(key))))
+    Subject::named("policy test", Key::from(key))
 }
 
 pub fn item(key: &str, params: Params, cost: u64, mode: Mode) -> Item {

@@ -1,7 +1,5 @@
 //! Operations in few words.
 
-use std::sync::Arc;
-
 use limiter_core::algorithm::Params;
 use limiter_core::key::Key;
 use limiter_core::store::front::FleetOptions;
@@ -21,7 +19,7 @@ pub fn now() -> Now {
 }
 
 pub fn subject(key: &str) -> Subject {
-    Subject::Named(Arc::new((format!("rule of {key}"), Key::from(key))))
+    Subject::named(format!("rule of {key}"), Key::from(key))
 }
 
 pub fn item(key: &str, params: Params, cost: u64) -> Item {

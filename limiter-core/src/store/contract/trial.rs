@@ -2,7 +2,6 @@
 
 use core::hash::BuildHasher;
 use std::hash::RandomState;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -67,7 +66,7 @@ impl<'a> Trial<'a> {
     pub(super) fn account_under(&self, params: Params) -> Account {
         let number = self.seed.hash_one(NEXT.fetch_add(1, Ordering::Relaxed));
         let capabilities = self.subject.store().capabilities();
-        let named = |key: u64| Subject::Named(Arc::new((format!("contract {number:x}"), Key::from(key))));
+        let named = |key: u64| Subject::named(format!("contract {number:x}"), Key::from(key));
         let subject = if capabilities.is_local() {
             Subject::Local(number)
         } else if capabilities.is_one_principal() {

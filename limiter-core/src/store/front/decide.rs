@@ -15,6 +15,7 @@ use super::round::Round;
 use super::{Front, Inner};
 use crate::algorithm::Algorithm;
 use crate::store::{Answer, Decide, Mode, Operation, Reply, Store, StoreError};
+use crate::time::Nanos;
 
 /// A round trip that takes longer than this part of the deadline is not waited for.
 const PATIENCE: u32 = 4;
@@ -30,7 +31,8 @@ impl<S: Store> Front<S> {
             return Reply::Now(Ok(Answer::Decided(refused)));
         }
         let shard = inner.shard(&decide.items);
-        match inner.breaker(shard).map_or(Admission::Go, |breaker| breaker.admit(inner.now())) {
+        let now = inner.now();
+        match inner.breaker(shard).map_or(Admission::Go, |breaker| breaker.admit(now)) {
             Admission::Go => {}
             Admission::Stop => return Reply::Now(Err(StoreError::left_alone())),
             Admission::Look => {
@@ -45,11 +47,11 @@ impl<S: Store> Front<S> {
             let after = After::Learn(Box::new((decide.clone(), keys)));
             return self.alone(Operation::Decide(decide), shard, after);
         }
-        self.together(decide, keys, shard)
+        self.together(decide, keys, shard, now)
     }
 
     /// Asks, or waits for the answer to an earlier question about the same keys and asks then.
-    fn together(&self, decide: Decide, keys: Keys, shard: usize) -> Reply<Told> {
+    fn together(&self, decide: Decide, keys: Keys, shard: usize, now: Nanos) -> Reply<Told> {
         let inner = &self.inner;
         let runtime = match inner.runtime() {
             Ok(runtime) => runtime,
@@ -57,7 +59,7 @@ impl<S: Store> Front<S> {
         };
         let at = fold(&keys);
         let (tell, mut told) = oneshot::channel();
-        let waiter = Waiter { decide, keys, who: Who { tell, arrived: inner.now() } };
+        let waiter = Waiter { decide, keys, who: Who { tell, arrived: now } };
         let (first, lead) = match inner.flights.join(at, waiter) {
             Joined::First(first, lead) => (first, lead),
             Joined::Waits(lead) => {
@@ -66,7 +68,7 @@ impl<S: Store> Front<S> {
             }
         };
         let under_way = UnderWay { inner: Arc::clone(inner), at, shard, ended: false };
-        match inner.send([first], shard) {
+        match inner.send([first], shard, now) {
             Some(round) => {
                 lead.put(Box::pin(under_way.see_through(Some(round))), &runtime);
                 return Reply::Later(Box::pin(Leading { lead, told, runtime }));
@@ -106,7 +108,7 @@ impl<S: Store> UnderWay<S> {
             Inner::<S>::turn_away(waiters);
             return None;
         }
-        self.inner.send(waiters, self.shard)
+        self.inner.send(waiters, self.shard, self.inner.now())
     }
 
     fn end(mut self) {

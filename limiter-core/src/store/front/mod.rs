@@ -36,10 +36,11 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::{Answer, Capabilities, Item, Operation, Reply, StandIn, Store, StoreError};
+use super::{Answer, Capabilities, Decide, Decided, Item, Operation, Reply, StandIn, Store, StoreError};
 use crate::time::{Clock, Nanos, TokioClock};
 use aside::Aside;
 use breaker::Breaker;
+use denials::keys;
 use flights::Flights;
 
 pub use options::{DEFAULT_DEADLINE, DEFAULT_LEASE_TTL, FleetOptions};
@@ -145,12 +146,12 @@ impl<S: Store> Inner<S> {
     }
 
     /// Notes how a call ended.
-    fn note(&self, shard: usize, answer: &Result<Answer, StoreError>) {
+    fn note(&self, shard: usize, answer: &Result<Answer, StoreError>, now: Nanos) {
         let worked = !matches!(answer, Err(error) if error.is_outage());
         if self.options.breaker
             && let Some(breaker) = self.breaker(shard)
         {
-            breaker.note(self.now(), worked);
+            breaker.note(now, worked);
         }
     }
 }
@@ -161,6 +162,15 @@ impl<S: Store> Store for Front<S> {
             Operation::Decide(decide) => self.decide(decide),
             other => self.pass(other),
         }
+    }
+
+    fn foregone(&self, decide: &Decide) -> Option<Decided> {
+        let inner = &self.inner;
+        // In bounded mode what was set aside comes first.
+        if !inner.options.denials || inner.aside.is_some() {
+            return None;
+        }
+        inner.refused(decide, &keys(inner.stand_in.known(), decide))
     }
 
     fn capabilities(&self) -> Capabilities {

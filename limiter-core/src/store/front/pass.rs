@@ -55,7 +55,7 @@ impl<S: Store> Front<S> {
         let sent = inner.now();
         match inner.engine.submit(operation) {
             Reply::Now(told) => {
-                inner.note(shard, &told);
+                inner.note(shard, &told, sent);
                 inner.follow(&after, &told, sent);
                 Reply::Now(told)
             }
@@ -146,7 +146,7 @@ impl<S: Store> Inner<S> {
     /// Waits for an answer, but not for long.
     pub(super) async fn within(&self, left: Duration, shard: usize, answer: impl Future<Output = Told>) -> Told {
         let told = tokio::time::timeout(left, answer).await.unwrap_or_else(|_| Err(StoreError::timeout()));
-        self.note(shard, &told);
+        self.note(shard, &told, self.now());
         told
     }
 

@@ -78,7 +78,7 @@ impl<S: Store> Inner<S> {
         Box::pin(async move {
             let told = match reply {
                 Reply::Now(told) => {
-                    inner.note(shard, &told);
+                    inner.note(shard, &told, inner.now());
                     told
                 }
                 Reply::Later(answer) => inner.within(inner.deadline(), shard, answer).await,

@@ -21,7 +21,7 @@ struct Group {
 
 /// The calls of a round that have not been answered yet.
 pub(super) struct Round {
-    calls: SmallVec<[(Group, BoxFuture<Told>); 1]>,
+    calls: Vec<(Group, BoxFuture<Told>)>,
     shard: usize,
     sent: Nanos,
     /// When the first of those who wait came.
@@ -30,9 +30,8 @@ pub(super) struct Round {
 
 impl<S: Store> Inner<S> {
     /// Sends a round; `None` if all of it was answered at once.
-    pub(super) fn send(&self, waiters: impl IntoIterator<Item = Waiter>, shard: usize) -> Option<Round> {
-        let sent = self.now();
-        let mut round = Round { calls: SmallVec::new(), shard, sent, oldest: sent };
+    pub(super) fn send(&self, waiters: impl IntoIterator<Item = Waiter>, shard: usize, sent: Nanos) -> Option<Round> {
+        let mut round = Round { calls: Vec::new(), shard, sent, oldest: sent };
         for group in self.groups(waiters) {
             let ahead = self.ahead(&group.decide, &group.keys);
             let operation = match u32::try_from(group.waiters.len()).map(|waiting| waiting.saturating_add(ahead)) {
@@ -43,7 +42,7 @@ impl<S: Store> Inner<S> {
             let oldest = group.waiters.first().map_or(sent, |waiter| waiter.arrived);
             match self.engine.submit(operation) {
                 Reply::Now(told) => {
-                    self.note(shard, &told);
+                    self.note(shard, &told, sent);
                     self.share_out(group, told, Nanos::ZERO);
                 }
                 Reply::Later(answer) => {
@@ -131,8 +130,9 @@ impl Round {
     pub(super) async fn told<S: Store>(&mut self, inner: &Inner<S>) {
         while let Some((_, answer)) = self.calls.last_mut() {
             let told = answer.await;
-            inner.note(self.shard, &told);
-            self.tell(inner, told);
+            let now = inner.now();
+            inner.note(self.shard, &told, now);
+            self.tell(inner, told, now);
         }
     }
 
@@ -142,13 +142,14 @@ impl Round {
             let left = self.left(&inner);
             let Some((_, answer)) = self.calls.last_mut() else { return };
             let told = inner.within(left, self.shard, answer).await;
-            self.tell(&inner, told);
+            let now = inner.now();
+            self.tell(&inner, told, now);
         }
     }
 
-    fn tell<S: Store>(&mut self, inner: &Inner<S>, told: Told) {
+    fn tell<S: Store>(&mut self, inner: &Inner<S>, told: Told, now: Nanos) {
         if let Some((group, _)) = self.calls.pop() {
-            inner.share_out(group, told, inner.now().saturating_sub(self.sent));
+            inner.share_out(group, told, now.saturating_sub(self.sent));
         }
     }
 }

@@ -51,8 +51,8 @@ impl Name {
                 0
             }
             Subject::Named(named) => {
-                field(&mut bytes, b'=', named.0.as_bytes());
-                write_key(&mut bytes, &named.1)
+                field(&mut bytes, b'=', named.budget().as_bytes());
+                write_key(&mut bytes, named.key())
             }
         };
         let digest = if chosen > FREE { strong(&bytes) } else { fast(&bytes) };
@@ -174,11 +174,10 @@ fn field(hash: &mut Bytes, kind: u8, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     fn name(identity: &str, key: Key) -> Name {
         let params = Params::new(Algorithm::Fixed, "5/10s".parse().unwrap()).unwrap();
-        Name::new(NAMESPACE, &Subject::Named(Arc::new((identity.to_owned(), key))), &params)
+        Name::new(NAMESPACE, &Subject::named(identity, key), &params)
     }
 
     #[test]

@@ -341,7 +341,8 @@ fn fingerprint(subject: &Subject) -> u64 {
         // Only a caller that mistakes this store for a shared one ends here; a fixed hash is still exact.
         Subject::Named(named) => {
             use core::hash::{BuildHasher, BuildHasherDefault};
-            BuildHasherDefault::<std::hash::DefaultHasher>::default().hash_one(named).max(1)
+            let hasher = BuildHasherDefault::<std::hash::DefaultHasher>::default();
+            hasher.hash_one((named.budget(), named.key())).max(1)
         }
     }
 }

@@ -38,7 +38,7 @@ impl RedisEngine {
                 Ok(key) => key,
                 Err(refused) => return Reply::Now(Err(refused.into())),
             };
-            let mut arguments = vec![encode::clock(self.caller(now))];
+            let mut arguments = encode::Arguments::from_iter([encode::clock(self.caller(now))]);
             let most = i64::try_from(encode::LARGEST).unwrap_or(i64::MAX);
             let units = encode::Argument::Number((*units).clamp(-most, most));
             encode::rule(&mut arguments, &charge.params, "C", units, String::new(), 0);
@@ -50,7 +50,7 @@ impl RedisEngine {
             };
             arguments.extend([until, beside].map(encode::number));
             // One call a charge: they may live on different servers, and each stands for itself.
-            calls.push(Call { script: Script::Settle, keys: vec![key], arguments });
+            calls.push(Call { script: Script::Settle, keys: encode::Keys::from_iter([key]), arguments });
         }
         let engine = self.clone();
         self.spawn(async move {

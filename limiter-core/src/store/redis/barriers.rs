@@ -9,7 +9,7 @@ use std::time::Duration;
 use ::redis::Value;
 
 use super::RedisStore;
-use super::encode::{Argument, Call, clock, number};
+use super::encode::{Argument, Call, Keys, clock, number};
 use super::engine::RedisEngine;
 use super::failure::Failure;
 use super::script::Script;
@@ -110,5 +110,9 @@ fn ask(engine: &RedisEngine, ticket: &Ticket, what: &'static str) -> Call {
 fn call<const N: usize>(engine: &RedisEngine, barrier: &str, what: &'static str, more: [Argument; N]) -> Call {
     let mut arguments = vec![clock(None), Argument::Word(what)];
     arguments.extend(more);
-    Call { script: Script::Barrier, keys: vec![engine.inner.names.plain(barrier, "barrier")], arguments }
+    Call {
+        script: Script::Barrier,
+        keys: Keys::from_iter([engine.inner.names.plain(barrier, "barrier")]),
+        arguments: arguments.into(),
+    }
 }

@@ -106,7 +106,11 @@ fn change(
     let mut arguments = vec![clock(None), Argument::Number(by), least, most];
     arguments.extend([number(lifetime.as_millis()), number(u64::from(sum.is_some()))]);
     let others = sum.unwrap_or_default().iter().map(|key| name(key));
-    let call = Call { script: Script::Counter, keys: [name(key)].into_iter().chain(others).collect(), arguments };
+    let call = Call {
+        script: Script::Counter,
+        keys: [name(key)].into_iter().chain(others).collect(),
+        arguments: arguments.into(),
+    };
     engine.answer_later(call, |value| match value {
         Value::Int(changed) => Some(changed == 1),
         _ => None,

@@ -1,19 +1,25 @@
 //! Operations as arguments of scripts.
 
 use ::redis::ToRedisArgs;
+use smallvec::SmallVec;
 
 use super::names::Names;
 use super::script::{self, Script};
 use crate::algorithm::{Algorithm, Params};
-use crate::store::{Decide, Item, Mode, Subject};
+use crate::store::{Decide, Item, Mode, Named, Subject};
 use crate::time::Now;
 
 /// One call of a script: all its keys live on one server.
 pub(super) struct Call {
     pub(super) script: Script,
-    pub(super) keys: Vec<String>,
-    pub(super) arguments: Vec<Argument>,
+    pub(super) keys: Keys,
+    pub(super) arguments: Arguments,
 }
+
+/// One for each rule.
+pub(super) type Keys = SmallVec<[String; 1]>;
+/// Those of one rule fit.
+pub(super) type Arguments = SmallVec<[Argument; 5]>;
 
 /// What an argument can be.
 pub(super) enum Argument {
@@ -31,6 +37,9 @@ impl ToRedisArgs for Argument {
         }
     }
 }
+
+/// Windows that are shorter, in milliseconds, are asked about by the general script.
+const SHORTEST_WINDOW: u64 = 400;
 
 /// Counts that scripts can tell apart: integers that a double holds.
 pub(super) const LARGEST: u64 = (1 << 50) - 1;
@@ -67,8 +76,8 @@ pub(super) fn decide(
     let alike = decide.items.iter().all(|item| item.params.algorithm() == algorithm);
     let mut call = Call {
         script: if alike { Script::Decide(algorithm) } else { Script::DecideAll },
-        keys: Vec::with_capacity(decide.items.len()),
-        arguments: Vec::with_capacity(3 + 8 * decide.items.len()),
+        keys: Keys::with_capacity(decide.items.len()),
+        arguments: Arguments::with_capacity(3 + 8 * decide.items.len()),
     };
     call.arguments.extend([clock(caller), number(u64::from(times)), number(u64::from(writes))]);
     for (at, item) in decide.items.iter().enumerate() {
@@ -79,27 +88,44 @@ pub(super) fn decide(
     Ok(call)
 }
 
-/// The same where it is a common case: one cost under one limit of a kind that has a script of its own.
-pub(super) fn one(names: &Names, decide: &Decide, caller: Option<Now>) -> Result<Option<Call>, super::Refused> {
+/// The same where it is a common case: one cost under one limit of a kind that has a script of its own. Its clock
+/// is told if one is given.
+pub(super) fn one(names: &Names, decide: &Decide, clock: Option<Argument>) -> Result<Option<Call>, super::Refused> {
     let [item] = decide.items.as_slice() else { return Ok(None) };
     let params = &item.params;
     if item.mode != Mode::Charge || item.cost == 0 || item.cost > params.capacity() {
         return Ok(None);
     }
-    let (clock, cost) = (clock(caller), Argument::Number(cost(item)));
-    let (script, arguments) = match params.algorithm() {
+    let mut arguments = Arguments::new();
+    let script = match params.algorithm() {
         Algorithm::Bucket if params.interval().is_multiple_of(1000) => {
             let interval = params.interval() / 1000;
-            let full = params.capacity().saturating_mul(interval);
-            (Script::OneBucket, vec![clock, cost, number(interval), number(full)])
+            arguments.extend([item.cost, params.capacity()].map(|units| number(units.saturating_mul(interval))));
+            Script::OneBucket
         }
-        Algorithm::Fixed => {
-            let (capacity, period) = (number(params.capacity()), number(micros(params.period())));
-            (Script::OneFixed, vec![clock, cost, capacity, period, shift(params)])
+        Algorithm::Fixed if fits_one_number(params) => {
+            let [cost, most] = [item.cost, one_more(params)].map(|units| number(units.saturating_mul(1000)));
+            arguments.extend([cost, most, number(micros(params.period())), shift(params)]);
+            Script::OneFixed
         }
         _ => return Ok(None),
     };
-    Ok(Some(Call { script, keys: vec![names.key(&item.subject, params)?], arguments }))
+    arguments.extend(clock);
+    Ok(Some(Call { script, keys: Keys::from_iter([names.key(&item.subject, params)?]), arguments }))
+}
+
+/// By what the two halves of an answer about a fixed window are told apart.
+pub(super) fn one_more(params: &Params) -> u64 {
+    params.capacity().saturating_add(1)
+}
+
+/// Whether the milliseconds of a window and what is used of it are told in one number, which is below 2^53; and
+/// whether the window is long enough for the way there and back not to matter.
+fn fits_one_number(params: &Params) -> bool {
+    let millis = params.period().div_ceil(1_000_000);
+    millis >= SHORTEST_WINDOW
+        && millis.saturating_add(2).saturating_mul(one_more(params)) < 1 << 53
+        && one_more(params) < LARGEST / 4000
 }
 
 fn shift(params: &Params) -> Argument {
@@ -126,7 +152,7 @@ fn mode(item: &Item) -> &'static str {
 
 /// The eight arguments of a rule.
 pub(super) fn rule(
-    to: &mut Vec<Argument>,
+    to: &mut Arguments,
     params: &Params,
     mode: &'static str,
     units: Argument,
@@ -156,7 +182,7 @@ pub(super) fn micros(nanos: u64) -> u64 {
 }
 
 /// Who is meant, where that can be said to other processes.
-pub(super) fn named(subject: &Subject) -> Option<&(String, crate::key::Key)> {
+pub(super) fn named(subject: &Subject) -> Option<&Named> {
     match subject {
         Subject::Local(_) => None,
         Subject::Named(named) => Some(named),

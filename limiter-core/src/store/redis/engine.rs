@@ -13,7 +13,7 @@ use super::grants::{Unclaimed, slots};
 use super::leases::Leases;
 use super::names::Names;
 use super::reply::Said;
-use super::route::Route;
+use super::route::{Route, Written};
 use super::settings::Settings;
 use crate::algorithm::{Algorithm, Params};
 use crate::store::{Answer, Capabilities, Decide, Mode, Operation, Reply, Store, StoreError, Subject};
@@ -95,13 +95,15 @@ pub(super) struct Question {
 pub(super) enum Way {
     General(Call),
     /// A shorter one, that does nothing where there is more to it. The general one is asked then.
-    Short(Call),
+    Short(Written),
 }
 
 impl Way {
     pub(super) fn keys(&self) -> &[String] {
         match self {
-            Way::General(call) | Way::Short(call) => &call.keys,
+            Way::General(call) => &call.keys,
+            // Takes no slots, whose keys alone are asked for afterwards.
+            Way::Short(_) => &[],
         }
     }
 }
@@ -128,9 +130,16 @@ impl RedisEngine {
             writes && decide.items.iter().any(|item| slots(item) && item.mode != Mode::Peek && item.cost > 0);
         let lease = takes_slots.then(|| inner.leases.number());
         let common = writes && repeat.is_none();
-        let short = if common { encode::one(&inner.names, &decide, self.caller(decide.now))? } else { None };
+        let short = if common {
+            // The short scripts tell the time where they are asked to.
+            let caller = self.caller(decide.now);
+            let told = (caller.is_some() || inner.distance.is_due(decide.now)).then(|| encode::clock(caller));
+            encode::one(&inner.names, &decide, told)?
+        } else {
+            None
+        };
         let way = match short {
-            Some(short) => Way::Short(short),
+            Some(short) => Way::Short(inner.route.write(&short)),
             None => Way::General(self.general(&decide, times, writes, lease)?),
         };
         Ok(Question { way, decide, times: repeat, lease })
@@ -150,6 +159,8 @@ impl RedisEngine {
 
     fn ask(&self, question: Question) -> Reply<Answered> {
         let engine = self.clone();
+        // By itself, so that neither is of a size that allocators are slow at.
+        let question = Box::new(question);
         self.spawn(async move {
             let answer = engine.decide(&question).await;
             let lease = match &answer {
@@ -202,9 +213,13 @@ impl RedisEngine {
                 return Err(self.failed(failure));
             }
         };
-        let now = match self.caller(question.decide.now) {
-            Some(now) if now.wall.get() == 0 => now,
-            _ => inner.distance.to_caller(question.decide.now, said.at),
+        let now = match (self.caller(question.decide.now), said.at) {
+            (Some(now), at) if now.wall.get() == 0 || at.is_none() => now,
+            (_, Some(at)) => {
+                let took = inner.leases.now().saturating_sub(asked.1);
+                inner.distance.to_caller(question.decide.now, at, took)
+            }
+            (_, None) => inner.distance.earliest(question.decide.now),
         };
         let Some((mut allowed, refused)) = said.decisions(&question.decide, now) else {
             return Err(self.failed(Failure::Unreadable));
@@ -228,12 +243,12 @@ impl RedisEngine {
     async fn put(&self, question: &Question) -> Result<Said, Failure> {
         let value = match &question.way {
             Way::General(call) => self.inner.route.script(call).await?,
-            Way::Short(call) => match self.inner.route.script(call).await? {
+            Way::Short(call) => match self.inner.route.run(call).await? {
                 ::redis::Value::Nil => {
                     let call = self.general(&question.decide, 1, true, None).map_err(|_| Failure::Unreadable)?;
-                    self.inner.route.script(&call).await?
+                    Box::pin(self.inner.route.script(&call)).await?
                 }
-                said => return Said::read_short(said, call.script).ok_or(Failure::Unreadable),
+                said => return Said::read_short(&said, call.script, &question.decide).ok_or(Failure::Unreadable),
             },
         };
         Said::read(value).ok_or(Failure::Unreadable)

@@ -176,7 +176,8 @@ impl Leases {
         let asked = self.now();
         let mut arguments = vec![Argument::Word(""), number(self.ttl_micros()), number(capacity)];
         arguments.extend(permits.iter().map(|(_, permit)| Argument::Text(permit.clone())));
-        let call = Call { script: Script::Renew, keys: vec![key.clone()], arguments };
+        let call =
+            Call { script: Script::Renew, keys: std::iter::once(key.clone()).collect(), arguments: arguments.into() };
         let Value::Array(renewed) = route.script(&call).await? else { return Err(Failure::Unreadable) };
         let mut orphans = Vec::new();
         for ((id, permit), renewed) in permits.iter().zip(renewed) {

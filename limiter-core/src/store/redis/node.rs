@@ -156,7 +156,7 @@ impl Node {
             let known = self.loads(script).load(Ordering::Acquire);
             match live.send(command, asking).await {
                 Err(error) if is(&error, ServerErrorKind::NoScript) && tries < 3 => {
-                    self.load(live, script, known).await?;
+                    Box::pin(self.load(live, script, known)).await?;
                     tries += 1;
                 }
                 answer => return answer,
@@ -199,7 +199,7 @@ impl Live {
         }
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("ASKING").ignore().add_command(command.clone());
-        let values = connection.req_packed_commands(&pipeline, 1, 1).await?;
+        let values = Box::pin(connection.req_packed_commands(&pipeline, 1, 1)).await?;
         values.into_iter().next().unwrap_or(Value::Nil).extract_error()
     }
 }

@@ -85,7 +85,11 @@ impl Member {
     async fn say(&self) -> Result<(u32, bool), Failure> {
         let millis = |duration: Duration| number(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
         let arguments = vec![Argument::Text(self.id.clone()), millis(self.ttl), millis(LONGEST)];
-        let call = Call { script: Script::Present, keys: vec![self.key.clone()], arguments };
+        let call = Call {
+            script: Script::Present,
+            keys: std::iter::once(self.key.clone()).collect(),
+            arguments: arguments.into(),
+        };
         match self.route.script(&call).await? {
             Value::Array(said) => match said.as_slice() {
                 [Value::Int(live), Value::Int(new)] => {

@@ -3,16 +3,17 @@
 use ::redis::Value;
 use smallvec::SmallVec;
 
+use super::encode;
 use super::script::Script;
 use crate::algorithm::{Algorithm, Params, State, Verdict};
-use crate::store::{Decide, Decided, ItemReply, Place};
+use crate::store::{Decide, Decided, Item, ItemReply, Place};
 use crate::time::{Nanos, Now};
 
 /// What a deciding script said.
 pub(super) struct Said {
     pub(super) granted: u32,
-    /// The server's clock, in microseconds since the epoch.
-    pub(super) at: u64,
+    /// The server's clock, in microseconds since the epoch, if it was told.
+    pub(super) at: Option<u64>,
     numbers: SmallVec<[i64; 2 + EACH]>,
 }
 
@@ -24,22 +25,34 @@ impl Said {
         let Value::Array(values) = value else { return None };
         let numbers: SmallVec<[i64; 2 + EACH]> = values.into_iter().map(integer).collect::<Option<_>>()?;
         let (granted, at) = (*numbers.first()?, *numbers.get(1)?);
-        Some(Said { granted: u32::try_from(granted).ok()?, at: u64::try_from(at).ok()?, numbers })
+        Some(Said { granted: u32::try_from(granted).ok()?, at: Some(u64::try_from(at).ok()?), numbers })
     }
 
-    /// What a script for a common case said: the clock, then the numbers that are not known already.
-    pub(super) fn read_short(value: Value, script: Script) -> Option<Self> {
-        let Value::Array(values) = value else { return None };
-        let numbers: SmallVec<[i64; 4]> = values.into_iter().map(integer).collect::<Option<_>>()?;
-        let (granted, at, said) = match (script, numbers.as_slice()) {
-            (Script::OneBucket, &[now, debt]) => (1, now, [0, -1, debt, 0, 0]),
-            (Script::OneBucket, &[now, wait, debt]) => (0, now, [1, wait, debt, 0, 0]),
-            (Script::OneFixed, &[now, left, used]) => (1, now, [0, -1, left, used, 0]),
-            (Script::OneFixed, &[now, left, used, _]) => (0, now, [1, left, left, used, 0]),
+    /// What a script for a common case said: only what is not known already.
+    pub(super) fn read_short(value: &Value, script: Script, decide: &Decide) -> Option<Self> {
+        let item = decide.items.first()?;
+        let (granted, at, said) = match (script, value) {
+            (Script::OneBucket, Value::Int(debt)) => bucket(item, None, *debt),
+            (Script::OneBucket, Value::Array(values)) => match values.as_slice() {
+                [Value::Int(now), Value::Int(debt)] => bucket(item, Some(*now), *debt),
+                _ => return None,
+            },
+            (Script::OneFixed, Value::Int(both)) => {
+                let base = i64::try_from(encode::one_more(&item.params)).ok()?;
+                (1, None, [0, -1, (both / base).saturating_mul(1000), both % base, 0])
+            }
+            (Script::OneFixed, Value::Array(values)) => match values.as_slice() {
+                [Value::Int(now), Value::Int(left), Value::Int(used)] => (1, Some(*now), [0, -1, *left, *used, 0]),
+                [Value::Int(now), Value::Int(left), Value::Int(used), _] => {
+                    (0, Some(*now), [1, *left, *left, *used, 0])
+                }
+                _ => return None,
+            },
             _ => return None,
         };
-        let numbers = [i64::from(granted), at].into_iter().chain(said).collect();
-        Some(Said { granted, at: u64::try_from(at).ok()?, numbers })
+        let at = at.map(u64::try_from).transpose().ok()?;
+        let numbers = [i64::from(granted), 0].into_iter().chain(said).collect();
+        Some(Said { granted, at, numbers })
     }
 
     /// The decision that was allowed last and the one that was refused, as far as there are such.
@@ -59,6 +72,15 @@ impl Said {
     pub(super) fn fence(&self, decide: &Decide) -> Option<u64> {
         let at = decide.items.iter().position(|item| item.params.algorithm() == Algorithm::Concurrent)?;
         u64::try_from(*self.numbers.get(2 + at * EACH + 4)?).ok()
+    }
+}
+
+/// Of a bucket it is said what a cost leaves, or would leave if it fitted.
+fn bucket(item: &Item, at: Option<i64>, debt: i64) -> (u32, Option<i64>, [i64; EACH]) {
+    let time = |units: u64| i64::try_from(units.saturating_mul(item.params.interval() / 1000)).unwrap_or(i64::MAX);
+    match debt.saturating_sub(time(item.params.capacity())) {
+        ..=0 => (1, at, [0, -1, debt, 0, 0]),
+        wait => (0, at, [1, wait, debt.saturating_sub(time(item.cost)), 0, 0]),
     }
 }
 
@@ -98,7 +120,9 @@ fn state(params: &Params, now: Now, x: u64, y: u64, z: u64) -> State {
         Algorithm::Fixed if y == 0 => State::default(),
         Algorithm::Fixed => State {
             fresh_at: after(nanos(x)).saturating_add(Nanos::new(params.slack())),
-            mark: params.offset().map_or(0, |_| now.wall.saturating_add(nanos(x)).saturating_sub(period).get()),
+            mark: params.offset().map_or(0, |secs| {
+                edge(now.wall.saturating_add(nanos(x)), nanos(encode::micros(params.period())), secs)
+            }),
             used: y,
         },
         Algorithm::Interval if y == 0 => State::default(),
@@ -116,6 +140,14 @@ fn state(params: &Params, now: Now, x: u64, y: u64, z: u64) -> State {
             State { fresh_at: after(both).saturating_sub(nanos(x)), mark: y, used: y.saturating_add(z) }
         }
     }
+}
+
+/// Where the window begins that ends about then: instants are told to within a few milliseconds.
+fn edge(end: Nanos, period: Nanos, offset_secs: i32) -> u64 {
+    let period = period.get().max(1);
+    let shift = (i64::from(offset_secs) * 1_000_000_000).rem_euclid(i64::try_from(period).unwrap_or(i64::MAX));
+    let shifted = end.get().saturating_add(shift.unsigned_abs()).saturating_sub(period / 2);
+    (shifted - shifted % period).saturating_sub(shift.unsigned_abs())
 }
 
 fn nanos(micros: u64) -> Nanos {

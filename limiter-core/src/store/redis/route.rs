@@ -9,6 +9,7 @@ use super::encode::Call;
 use super::failure::Failure;
 use super::names::slot;
 use super::node::{Node, Work};
+use super::script::Script;
 
 pub(super) enum Route {
     Cluster(Arc<Cluster>),
@@ -18,11 +19,22 @@ pub(super) enum Route {
 impl Route {
     /// Runs a script on the server that holds its keys.
     pub(super) async fn script(&self, call: &Call) -> Result<Value, Failure> {
-        let command = command(call);
-        let work = Work { script: Some(call.script), ..Work::plain(&command) };
+        self.run(&self.write(call)).await
+    }
+
+    /// Writes it down.
+    pub(super) fn write(&self, call: &Call) -> Written {
+        let slot = if self.is_cluster() { slot_of(&call.keys) } else { 0 };
+        Written { script: call.script, command: command(call), slot }
+    }
+
+    /// The same where it has been written down already.
+    pub(super) async fn run(&self, call: &Written) -> Result<Value, Failure> {
+        let work = Work { script: Some(call.script), ..Work::plain(&call.command) };
         match self {
             Route::One(node) => node.run(work).await,
-            Route::Cluster(cluster) => cluster.run(slot_of(&call.keys), work).await,
+            // Boxed, so that what waits for one server is small.
+            Route::Cluster(cluster) => Box::pin(cluster.run(call.slot, work)).await,
         }
     }
 
@@ -60,6 +72,14 @@ impl Route {
             Route::Cluster(cluster) => cluster.is_live(),
         }
     }
+}
+
+/// A call as it is sent.
+pub(super) struct Written {
+    pub(super) script: Script,
+    command: Cmd,
+    /// In a cluster.
+    slot: u16,
 }
 
 fn slot_of(keys: &[String]) -> u16 {

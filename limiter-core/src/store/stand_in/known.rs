@@ -100,7 +100,7 @@ impl Known {
     pub(crate) fn fingerprint(&self, subject: &Subject) -> u64 {
         match subject {
             Subject::Local(number) => self.hasher.hash_one(number),
-            Subject::Named(named) => self.hasher.hash_one(&**named),
+            Subject::Named(named) => named.fingerprint(),
         }
     }
 

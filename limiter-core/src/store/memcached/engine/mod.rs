@@ -161,7 +161,7 @@ impl Inner {
 /// Whether processes can only agree on a subject if they hash its secrets alike.
 fn holds_secret(subject: &Subject) -> bool {
     match subject {
-        Subject::Named(named) => named.1.parts().iter().any(|part| matches!(part, Part::Secret(_))),
+        Subject::Named(named) => named.key().parts().iter().any(|part| matches!(part, Part::Secret(_))),
         Subject::Local(_) => false,
     }
 }

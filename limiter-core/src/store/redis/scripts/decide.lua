@@ -27,6 +27,35 @@ local function before(i, afters, passed)
   return it.cell.state
 end
 
+-- So many at once come to the same as one after the other where each only takes: what they leave, if all fit.
+local function together(count)
+  local afters = {}
+  for i, it in ipairs(list) do
+    local said
+    said, waits[i], afters[i] = it.algorithm.decide(it, it.cell.state, it[1] * count)
+    if said ~= 0 then return end
+  end
+  return afters
+end
+
+local plain = times > 1 and writes and #cells == #list
+for _, it in ipairs(list) do
+  plain = plain and it.mode == 'C' and it[1] > 0 and not it.algorithm.grant
+end
+if plain then
+  local over, afters = times, together(times)
+  if afters then granted = times end
+  while over - granted > 1 do
+    local count = floor((granted + over) / 2)
+    local left = together(count)
+    if left then granted, afters = count, left else over = count end
+  end
+  for i, it in ipairs(list) do
+    verdicts[i], waits[i] = 0, -1
+    if granted > 0 then it.cell.state, it.cell.dirty = afters[i], true end
+  end
+end
+
 while granted < times do
   local allowed, whole, afters, passed, said, waited = true, true, {}, {}, {}, {}
   for i, it in ipairs(list) do
