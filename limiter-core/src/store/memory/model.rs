@@ -9,7 +9,7 @@ use super::MemoryStore;
 use crate::algorithm::{Algorithm, Params};
 use crate::quota::Quota;
 use crate::rule::AtCeiling;
-use crate::store::{Charged, Decide, Decided, Item, Mode, Place, Subject};
+use crate::store::{Charged, Decide, Decided, Item, Mode, Subject};
 use crate::time::{Nanos, Now};
 
 const START: u64 = 1_000_000_000_000;
