@@ -108,3 +108,25 @@ fn what_is_in_shadow_and_not_charged_is_charged_with_nothing_else_either() {
         assert_eq!((left.allowed, params.remaining(left.items[0].state, now)), (true, 3), "{algorithm}");
     }
 }
+
+#[test]
+fn what_is_charged_behind_what_is_left_out_of_its_cell_stays_below_the_ceiling() {
+    let now = Now { monotonic: Nanos::new(1_000_000_000_000), wall: Nanos::new(1_000_000_000_000) };
+    let params = Params::new(Algorithm::Bucket, "5/s".parse().unwrap()).unwrap();
+    let item = |key, cost, mode| Item {
+        budget: 1,
+        subject: Subject::Local(key),
+        params,
+        cost,
+        mode,
+        at_ceiling: AtCeiling::Evict,
+        settles: false,
+    };
+    let store = MemoryStore::with_ceiling(1);
+    let full = [item(7, 1, Mode::Charge)];
+    assert!(store.decide(&Decide { now, items: SmallVec::from_iter(full) }).allowed);
+    // The last of them never fits, so those in shadow are not charged.
+    let items = [item(8, 1, Mode::Shadow), item(8, 1, Mode::Charge), item(9, 100, Mode::Shadow)];
+    assert!(store.decide(&Decide { now, items: SmallVec::from_iter(items) }).allowed);
+    assert_eq!((store.stats().keys, store.stats().evicted), (1, 1));
+}

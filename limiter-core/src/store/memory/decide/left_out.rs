@@ -15,6 +15,11 @@ pub(super) fn leave_out(
         if !charged(one) {
             continue;
         }
+        if one.victim.is_none() && !earlier.iter().any(|other| charged(other) && other.same_cell(one)) {
+            // The cell that was to give way to the first of them gives way to the first that is charged.
+            let found = earlier.iter_mut().filter(|other| other.same_cell(one)).find_map(|other| other.victim.take());
+            one.victim = found;
+        }
         let same = earlier.iter().rev().filter(|other| charged(other) && other.same_cell(one));
         one.step.state = match guards.get_mut(one.guard) {
             Some(shard) if item.params.grows() && one.place == Place::Own => {
