@@ -126,6 +126,13 @@ pub enum Source {
     Store,
 }
 
+impl Source {
+    /// Whether the numbers are not the store's, because it failed or nobody asked it.
+    pub(crate) const fn is_degraded(self) -> bool {
+        !matches!(self, Source::Store | Source::DenialCache | Source::Lease)
+    }
+}
+
 /// What a rule says about the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -3,9 +3,9 @@
 
 use super::permit::{Permit, Receipt};
 use super::prepared::{Prepared, PreparedRule};
-use super::ruling::{Ruling, charge, usage};
+use super::ruling::{Ruling, charge, is_charged, usage};
 use super::{Limiter, StoreHandle};
-use crate::algorithm::{Algorithm, Params, Verdict};
+use crate::algorithm::{Algorithm, Params};
 use crate::decision::{Decision, Source};
 use crate::few::Few;
 use crate::key::{Key, KeyContext};
@@ -101,7 +101,7 @@ impl Alone<'_> {
         if self.limiter.inner.observer.is_some() {
             self.tell(&self.made(single, now, allowed, &reply));
         }
-        if self.leaves_nothing() || !is_charged(single, allowed, &reply) {
+        if self.leaves_nothing() || !is_charged(single.mode, single.cost, allowed, &reply) {
             return self.held(single, now, allowed, &reply);
         }
         let lease = self.limiter.lease_of(&[charge(single, now, &reply)]);
@@ -116,8 +116,11 @@ impl Alone<'_> {
     /// What follows where no slots are held.
     #[inline(always)]
     fn held(&self, single: Single<'_>, now: Now, allowed: bool, reply: &ItemReply) -> Reply<Ruling> {
-        let charges =
-            if is_charged(single, allowed, reply) { Few::one(charge(single, now, reply)) } else { Few::new() };
+        let charges = if is_charged(single.mode, single.cost, allowed, reply) {
+            Few::one(charge(single, now, reply))
+        } else {
+            Few::new()
+        };
         Reply::Now(Ruling {
             decision: self.made(single, now, allowed, reply),
             receipt: Receipt { charges, local: false },
@@ -149,9 +152,4 @@ impl Alone<'_> {
     fn tell(&self, decision: &Decision) {
         self.limiter.tell_keys(core::slice::from_ref(self.key), decision, self.request);
     }
-}
-
-#[inline(always)]
-fn is_charged(single: Single<'_>, allowed: bool, reply: &ItemReply) -> bool {
-    allowed && reply.verdict == Verdict::Allow && single.mode != Mode::Peek && single.cost > 0
 }

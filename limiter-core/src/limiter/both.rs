@@ -3,9 +3,9 @@
 
 use super::permit::Receipt;
 use super::prepared::{Prepared, PreparedRule};
-use super::ruling::{Ruling, charge, usage};
+use super::ruling::{Ruling, charge, is_charged, usage};
 use super::{Limiter, StoreHandle};
-use crate::algorithm::{Params, Verdict};
+use crate::algorithm::Params;
 use crate::decision::{Decision, Source};
 use crate::few::Few;
 use crate::key::{Key, KeyContext};
@@ -86,7 +86,7 @@ impl Both<'_> {
         }
         let mut charges = Few::new();
         for (single, reply) in pair.iter().zip(&replies) {
-            if allowed && reply.verdict == Verdict::Allow && single.mode != Mode::Peek && single.cost > 0 {
+            if is_charged(single.mode, single.cost, allowed, reply) {
                 charges.push(charge(*single, now, reply));
             }
         }

@@ -72,7 +72,7 @@ impl Limiter {
         // What is in shadow is charged as if all were enforced.
         let whole = decided.items.iter().all(|reply| reply.verdict == Verdict::Allow);
         ruling.decision.source = source;
-        ruling.decision.degraded = !matches!(source, Source::Store | Source::DenialCache | Source::Lease);
+        ruling.decision.degraded = source.is_degraded();
         ruling.receipt.local = source == Source::Local;
         let now = decided.now.unwrap_or(op.now);
         let (mut slots, mut reserved) = (Few::new(), SmallVec::new());
@@ -235,6 +235,12 @@ impl Limiter {
 
 pub(super) fn unknown_reply() -> ItemReply {
     ItemReply { verdict: Verdict::Deny { retry: None }, state: State::default(), place: Place::Own }
+}
+
+/// Whether a rule that was asked by itself was charged.
+#[inline(always)]
+pub(super) fn is_charged(mode: Mode, cost: u64, allowed: bool, reply: &ItemReply) -> bool {
+    allowed && reply.verdict == Verdict::Allow && mode != Mode::Peek && cost > 0
 }
 
 /// What was charged, of a rule that was asked by itself.
