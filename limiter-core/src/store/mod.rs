@@ -31,6 +31,8 @@ pub mod counters;
 mod error;
 #[cfg(feature = "remote")]
 pub mod front;
+#[cfg(any(feature = "memcached", feature = "redis"))]
+mod jitter;
 #[cfg(feature = "redis")]
 pub(crate) mod key_text;
 mod lease;

@@ -17,6 +17,7 @@ use super::failure::Failure;
 use super::route::Route;
 use super::script::Script;
 use crate::store::Lease;
+use crate::store::jitter::shortened;
 use crate::time::{Clock, Nanos, SystemClock};
 
 /// The permits of one decision under one key.
@@ -142,9 +143,7 @@ impl Leases {
 
     /// A third of the time to live or somewhat less, so that a fleet does not renew at one instant.
     fn pause(&self) -> Duration {
-        use core::hash::BuildHasher;
-        let chance = std::hash::RandomState::new().hash_one(0u8) % 64;
-        (self.ttl / 3).mul_f64((256 - chance) as f64 / 256.0)
+        shortened(self.ttl / 3, self.ttl / 12)
     }
 
     /// Renews everything; whether all of it was.

@@ -20,6 +20,7 @@ use super::failure::Failure;
 use super::script::{SCRIPTS, Script};
 use super::settings::Settings;
 use super::target::Target;
+use crate::store::jitter::shortened;
 
 /// So many calls in a row that run out of time end a connection.
 const STRIKES: u32 = 3;
@@ -105,7 +106,8 @@ impl Node {
         self.settings.runtime.spawn(async move {
             let mut pause = first;
             loop {
-                sleep(jittered(pause)).await;
+                // Half of it to all of it, so that a fleet does not come back at one instant.
+                sleep(shortened(pause, pause / 2)).await;
                 // Nobody uses it any more.
                 let Some(node) = Weak::upgrade(&node) else { return };
                 if node.is_live() || node.connect().await.is_ok() {
@@ -217,13 +219,6 @@ pub(super) async fn open(to: ConnectionInfo, settings: &Settings) -> Result<Mult
 
 fn is(error: &RedisError, kind: ServerErrorKind) -> bool {
     error.kind() == ErrorKind::Server(kind)
-}
-
-/// Between half and all of a pause, so that a fleet does not come back at one instant.
-fn jittered(pause: Duration) -> Duration {
-    use core::hash::BuildHasher;
-    let chance = std::hash::RandomState::new().hash_one(0u8) % 512;
-    pause.mul_f64((512 + chance) as f64 / 1024.0)
 }
 
 impl fmt::Debug for Node {

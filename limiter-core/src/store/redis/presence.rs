@@ -19,6 +19,7 @@ use super::names::Names;
 use super::route::Route;
 use super::script::Script;
 use crate::store::StandIn;
+use crate::store::jitter::shortened;
 
 /// For as long may a process count that has said that it lives.
 pub(super) const LONGEST: Duration = Duration::from_secs(60);
@@ -90,22 +91,14 @@ impl Member {
             keys: std::iter::once(self.key.clone()).collect(),
             arguments: arguments.into(),
         };
-        match self.route.script(&call).await? {
-            Value::Array(said) => match said.as_slice() {
-                [Value::Int(live), Value::Int(new)] => {
-                    Ok((u32::try_from(*live).map_err(|_| Failure::Unreadable)?, *new == 1))
-                }
-                _ => Err(Failure::Unreadable),
-            },
-            _ => Err(Failure::Unreadable),
-        }
+        let Value::Array(said) = self.route.script(&call).await? else { return Err(Failure::Unreadable) };
+        let [Value::Int(live), Value::Int(new)] = said.as_slice() else { return Err(Failure::Unreadable) };
+        Ok((u32::try_from(*live).map_err(|_| Failure::Unreadable)?, *new == 1))
     }
 
     /// A third of the time to live or somewhat less, so that a fleet does not speak at one instant.
     fn pause(&self) -> Duration {
-        use core::hash::BuildHasher;
-        let chance = std::hash::RandomState::new().hash_one(0u8) % 64;
-        (self.ttl / 3).mul_f64((256 - chance) as f64 / 256.0)
+        shortened(self.ttl / 3, self.ttl / 12)
     }
 }
 

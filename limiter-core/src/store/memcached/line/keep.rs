@@ -1,8 +1,6 @@
 //! Keeping a connection: made, driven, and made anew when it was given up.
 
-use core::hash::BuildHasher;
 use core::time::Duration;
-use std::hash::RandomState;
 use std::io;
 use std::sync::Arc;
 
@@ -12,6 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::drive::drive;
 use super::{Address, Line, Shared};
+use crate::store::jitter::shortened;
 use crate::store::memcached::fault::Fault;
 use crate::store::memcached::protocol::{Command, Reply, decode};
 
@@ -81,15 +80,10 @@ async fn keep(shared: Arc<Shared>, first: Stream, patience: Patience) {
             }
             Err(fault) => shared.down(fault.to_string().into()),
         }
-        sleep(jittered(pause)).await;
+        // Half of it to all of it, so that a fleet does not come back as one.
+        sleep(shortened(pause, pause / 2)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
-}
-
-/// Half of it to all of it, so that a fleet does not come back as one.
-fn jittered(pause: Duration) -> Duration {
-    let share = RandomState::new().hash_one(0u8) % 512;
-    pause / 2 + pause / 1024 * u32::try_from(share).unwrap_or(0)
 }
 
 async fn dial(address: &Address, patience: Patience) -> Result<Stream, Fault> {
