@@ -214,7 +214,8 @@ fn change<T: Send + 'static>(
     let name = Name::of_text(&inner.namespace, "barrier", barrier);
     super::change::change(inner, name, move |kept: Option<Site>, wall| {
         let there = kept.clone().filter(|site| wall < site.until);
-        with(there, kept, wall)
+        let (site, answer) = with(there, kept, wall);
+        (site, Ok(answer))
     })
 }
 

@@ -44,13 +44,15 @@ impl Turns {
     }
 }
 
+/// What to keep, if that is to be something else, and what to answer.
+pub(super) type Changed<V, T> = (Option<V>, Result<T, Fault>);
+
 /// Changes a value, in a task of its own. `with` is given what is kept of it, in date or not, and the
-/// time; it returns what to keep, if that is to be something else, and what to answer. It may be asked
-/// more than once.
+/// time. It may be asked more than once.
 pub(super) fn change<V: Value, T: Send + 'static>(
     inner: &Arc<Inner>,
     name: Name,
-    with: impl Fn(Option<V>, Nanos) -> (Option<V>, T) + Send + Sync + 'static,
+    with: impl Fn(Option<V>, Nanos) -> Changed<V, T> + Send + Sync + 'static,
 ) -> Reply<Result<T, StoreError>> {
     let (tell, told) = oneshot::channel();
     let inner = Arc::clone(inner);
@@ -68,7 +70,7 @@ pub(super) fn change<V: Value, T: Send + 'static>(
 async fn attempt<V: Value, T>(
     inner: &Inner,
     name: &Name,
-    with: &(impl Fn(Option<V>, Nanos) -> (Option<V>, T) + Send + Sync),
+    with: &(impl Fn(Option<V>, Nanos) -> Changed<V, T> + Send + Sync),
 ) -> Result<T, Fault> {
     let (line, key) = (inner.line(name), name.text());
     let _turn = match inner.turns.places.get(name.digest() as usize % PLACES) {
@@ -81,19 +83,17 @@ async fn attempt<V: Value, T>(
             Some(Told::Value { data, token: Some(token) }) => {
                 (Some(V::decode(&data).ok_or_else(|| inner.foreign())?), Condition::Unchanged(token))
             }
-            Some(Told::Mistaken(why) | Told::Failed(why)) => return Err(Fault::Refused(why.into())),
-            _ => return Err(Fault::unexpected()),
+            other => return Err(Fault::of(other.as_ref())),
         };
         let wall = inner.clock.wall();
         let (value, answer) = with(kept, wall);
-        let Some(value) = value else { return Ok(answer) };
+        let Some(value) = value else { return answer };
         let (bytes, expiry) = (value.encode(), Expiry::after(value.until().saturating_sub(wall), wall));
         let set = Command::Set { key, value: &bytes, expiry, condition: Some(unless) };
         match line.ask(&[set]).await?.into_iter().next() {
-            Some(Told::Done { .. }) => return Ok(answer),
+            Some(Told::Done { .. }) => return answer,
             Some(Told::Exists | Told::Absent) => count(&inner.counters.contended),
-            Some(Told::Mistaken(why) | Told::Failed(why)) => return Err(Fault::Refused(why.into())),
-            _ => return Err(Fault::unexpected()),
+            other => return Err(Fault::of(other.as_ref())),
         }
     }
     Err(Fault::Contended)

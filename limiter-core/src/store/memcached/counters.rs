@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::MemcachedStore;
-use super::change::{Value, change};
+use super::change::{Changed, Value, change};
 use super::engine::Inner;
 use super::fault::Fault;
 use super::name::Name;
@@ -165,8 +165,7 @@ impl Counters for MemcachedStore {
         Reply::Later(Box::pin(async move {
             match told.await?.into_iter().next() {
                 Some(Told::Done { .. }) => Ok(()),
-                Some(Told::Mistaken(why) | Told::Failed(why)) => Err(Fault::Refused(why.into()).into()),
-                _ => Err(Fault::unexpected().into()),
+                other => Err(Fault::of(other.as_ref()).into()),
             }
         }))
     }
@@ -180,29 +179,22 @@ async fn has_come(inner: &Inner, name: &Name) -> Result<bool, Fault> {
             Ok(until) => Ok(inner.clock.wall().get() < u64::from_be_bytes(until)),
             Err(_) => Err(inner.foreign()),
         },
-        Some(Told::Mistaken(why) | Told::Failed(why)) => Err(Fault::Refused(why.into())),
-        _ => Err(Fault::unexpected()),
+        other => Err(Fault::of(other.as_ref())),
     }
 }
-
-type Changed<T> = (Option<Group>, Result<T, Fault>);
 
 /// Changes the group of a key, of which those counters are left whose lifetime is not over.
 fn on_group<T: Send + 'static>(
     inner: &Arc<Inner>,
     key: &str,
-    with: impl Fn(Group, Nanos) -> Changed<T> + Send + Sync + 'static,
+    with: impl Fn(Group, Nanos) -> Changed<Group, T> + Send + Sync + 'static,
 ) -> Reply<Result<T, StoreError>> {
     let name = Name::of_text(&inner.namespace, "counters", group_of(key));
-    let changing = change(inner, name, move |group: Option<Group>, wall| {
+    change(inner, name, move |group: Option<Group>, wall| {
         let mut group = group.unwrap_or_default();
         group.counters.retain(|counter| wall < counter.until);
         with(group, wall)
-    });
-    match changing {
-        Reply::Now(told) => Reply::Now(told.and_then(|told| told.map_err(StoreError::from))),
-        Reply::Later(told) => Reply::Later(Box::pin(async move { told.await?.map_err(StoreError::from) })),
-    }
+    })
 }
 
 /// Changes a counter if that fits.
@@ -223,11 +215,14 @@ fn step(
     })
 }
 
-fn put(group: Group, key: u128, value: i64, lifetime: Lifetime, wall: Nanos) -> Changed<bool> {
+fn put(group: Group, key: u128, value: i64, lifetime: Lifetime, wall: Nanos) -> Changed<Group, bool> {
     let until = wall.saturating_add(Nanos::from(Duration::from(lifetime)));
     match group.with(Counter { key, value, until }) {
         Some(group) => (Some(group), Ok(true)),
-        None => (None, Err(Fault::Refused("a group has room for 1000 counters, and all are taken".into()))),
+        None => {
+            let why = format!("a group has room for {MOST_COUNTERS} counters, and all are taken");
+            (None, Err(Fault::Refused(why.into())))
+        }
     }
 }
 

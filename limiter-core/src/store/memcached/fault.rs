@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use super::protocol::Malformed;
+use super::protocol::{Malformed, Reply};
 use crate::store::StoreError;
 
 /// Why there is no answer.
@@ -28,6 +28,15 @@ pub(super) enum Fault {
 }
 
 impl Fault {
+    /// What a reply comes to that is none of those which the command has in view: the server says why it
+    /// cannot, or it makes no sense.
+    pub(super) fn of(reply: Option<&Reply>) -> Self {
+        match reply {
+            Some(Reply::Mistaken(why) | Reply::Failed(why)) => Fault::Refused(why.as_str().into()),
+            _ => Fault::unexpected(),
+        }
+    }
+
     /// A reply that makes no sense after the command it belongs to.
     pub(super) fn unexpected() -> Self {
         Fault::Refused("the reply does not belong to the command".into())

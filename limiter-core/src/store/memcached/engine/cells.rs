@@ -82,8 +82,7 @@ async fn attempt(
                 return Ok(answers);
             }
             Some(Reply::Exists | Reply::Absent) => count(&inner.counters.contended),
-            Some(Reply::Mistaken(why) | Reply::Failed(why)) => return Err(Fault::Refused(why.into())),
-            _ => return Err(Fault::unexpected()),
+            other => return Err(Fault::of(other.as_ref())),
         }
         let now = match replies.next() {
             Some(reply) => Some(reply),
@@ -144,8 +143,7 @@ fn read(inner: &Inner, algorithm: Algorithm, reply: Option<Reply>) -> Result<See
             let cell = cell.ok_or_else(|| inner.foreign())?;
             Ok(Seen { cell, unless: Condition::Unchanged(token), fresh: true })
         }
-        Some(Reply::Mistaken(why) | Reply::Failed(why)) => Err(Fault::Refused(why.into())),
-        _ => Err(Fault::unexpected()),
+        other => Err(Fault::of(other.as_ref())),
     }
 }
 
@@ -154,8 +152,7 @@ pub(super) fn reset(inner: &Arc<Inner>, name: &Name) -> Answered {
     crate::store::Reply::Later(Box::pin(async move {
         match gone.await.map_err(StoreError::from)?.into_iter().next() {
             Some(Reply::Done { .. } | Reply::Absent) => Ok(Answer::Done),
-            Some(Reply::Mistaken(why) | Reply::Failed(why)) => Err(Fault::Refused(why.into()).into()),
-            _ => Err(Fault::unexpected().into()),
+            other => Err(Fault::of(other.as_ref()).into()),
         }
     }))
 }

@@ -93,8 +93,7 @@ fn number(inner: &Inner, reply: Option<&Reply>) -> Result<u64, Fault> {
         Some(Reply::Absent) => Ok(0),
         // The one mistake that a command of ours can be told of.
         Some(Reply::Mistaken(why)) if why.contains("non-numeric") => Err(inner.foreign()),
-        Some(Reply::Mistaken(why) | Reply::Failed(why)) => Err(Fault::Refused(why.as_str().into())),
-        _ => Err(Fault::unexpected()),
+        other => Err(Fault::of(other)),
     }
 }
 

@@ -95,8 +95,7 @@ async fn renew(inner: &Arc<Inner>, holding: &Holding) -> Result<Option<Vec<u64>>
         match reply {
             Some(Reply::Done { token: Some(token) }) => tokens.push(token),
             Some(Reply::Exists | Reply::Absent) => return Ok(None),
-            Some(Reply::Mistaken(why) | Reply::Failed(why)) => return Err(Fault::Refused(why.into())),
-            _ => return Err(Fault::unexpected()),
+            other => return Err(Fault::of(other.as_ref())),
         }
     }
     Ok(Some(tokens))

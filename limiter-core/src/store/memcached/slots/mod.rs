@@ -75,8 +75,7 @@ async fn look(inner: &Arc<Inner>, name: &Name) -> Result<u32, Fault> {
         match reply {
             Reply::Value { .. } => taken |= 1u32 << slot,
             Reply::Absent => {}
-            Reply::Mistaken(why) | Reply::Failed(why) => return Err(Fault::Refused(why.into())),
-            _ => return Err(Fault::unexpected()),
+            other => return Err(Fault::of(Some(&other))),
         }
     }
     Ok(taken)
@@ -153,8 +152,7 @@ async fn make(inner: &Arc<Inner>, name: &Name, plans: Vec<Plan>) -> Vec<Job> {
             match replies.next() {
                 Some(Reply::Done { token: Some(token) }) => made.push(Slot { key: name.part(u64::from(*slot)), token }),
                 Some(Reply::Exists) => {}
-                Some(Reply::Mistaken(why) | Reply::Failed(why)) => fault = Some(Fault::Refused(why.into())),
-                _ => fault = Some(Fault::unexpected()),
+                other => fault = Some(Fault::of(other.as_ref())),
             }
         }
         if made.len() == plan.slots.len() {
