@@ -45,12 +45,16 @@ pub(super) const MOST_SLOTS: u64 = 1000;
 impl Store for RedisEngine {
     fn submit(&self, operation: Operation) -> Reply<Answered> {
         let prepared = match operation {
-            Operation::Decide(decide) => self.prepare(decide, 1, true),
-            Operation::Inspect(decide) => self.prepare(decide, 1, false),
+            Operation::Decide(decide) => self.question(decide, None, true),
+            Operation::Inspect(decide) => self.question(decide, None, false),
             Operation::Repeat { decide, times } => {
                 let slots = decide.items.iter().any(|item| item.params.algorithm() == Algorithm::Concurrent);
                 // Slots of several grants would need a lease each.
-                if slots && times > 1 { Err(StoreError::unsupported()) } else { self.prepare_repeat(decide, times) }
+                if slots && times > 1 {
+                    Err(StoreError::unsupported())
+                } else {
+                    self.question(decide, Some(times), true)
+                }
             }
             Operation::Release { charges, lease, .. } => return self.release(&charges, lease.as_deref()),
             Operation::Reset { charges } => return self.reset(&charges),
@@ -109,27 +113,20 @@ impl Way {
 }
 
 impl RedisEngine {
-    fn prepare(&self, decide: Decide, times: u32, writes: bool) -> Result<Question, StoreError> {
-        self.question(decide, times, writes, None)
-    }
-
-    fn prepare_repeat(&self, decide: Decide, times: u32) -> Result<Question, StoreError> {
-        self.question(decide, times, true, Some(times))
-    }
-
-    fn question(&self, decide: Decide, times: u32, writes: bool, repeat: Option<u32>) -> Result<Question, StoreError> {
+    /// `times`: how often, if it is to be repeated.
+    fn question(&self, decide: Decide, times: Option<u32>, writes: bool) -> Result<Question, StoreError> {
         let inner = &self.inner;
         let capabilities = self.capabilities();
         let countable = decide.items.iter().all(|item| capabilities.counts(&item.params));
         let slots = |item: &crate::store::Item| item.params.algorithm() == Algorithm::Concurrent;
         let bearable = decide.items.iter().filter(|item| slots(item)).all(|item| item.cost <= MOST_SLOTS);
-        if decide.items.is_empty() || decide.items.len() > MOST_RULES || times == 0 || !countable || !bearable {
+        if decide.items.is_empty() || decide.items.len() > MOST_RULES || times == Some(0) || !countable || !bearable {
             return Err(StoreError::unsupported());
         }
         let takes_slots =
             writes && decide.items.iter().any(|item| slots(item) && item.mode != Mode::Peek && item.cost > 0);
         let lease = takes_slots.then(|| inner.leases.number());
-        let common = writes && repeat.is_none();
+        let common = writes && times.is_none();
         let short = if common {
             // The short scripts tell the time where they are asked to.
             let caller = self.caller(decide.now);
@@ -140,9 +137,9 @@ impl RedisEngine {
         };
         let way = match short {
             Some(short) => Way::Short(inner.route.write(&short)),
-            None => Way::General(self.general(&decide, times, writes, lease)?),
+            None => Way::General(self.general(&decide, times.unwrap_or(1), writes, lease)?),
         };
-        Ok(Question { way, decide, times: repeat, lease })
+        Ok(Question { way, decide, times, lease })
     }
 
     fn general(&self, decide: &Decide, times: u32, writes: bool, lease: Option<u64>) -> Result<Call, StoreError> {

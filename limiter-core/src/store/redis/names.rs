@@ -41,7 +41,7 @@ impl Names {
     }
 }
 
-/// Sixteen digits. This and the next are a tenth of the work of formatting, which each decision would do.
+/// Sixteen digits: a tenth of the work of formatting, which each decision would do.
 fn write_hex(to: &mut String, number: u64) {
     let digit = |place: u32| char::from_digit((number >> (4 * place)) as u32 & 15, 16);
     to.extend((0..16).rev().filter_map(digit));

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use super::encode;
 use super::script::Script;
+use crate::algorithm::fixed::window_start;
 use crate::algorithm::{Algorithm, Params, State, Verdict};
 use crate::store::{Decide, Decided, Item, ItemReply, Place};
 use crate::time::{Nanos, Now};
@@ -121,7 +122,10 @@ fn state(params: &Params, now: Now, x: u64, y: u64, z: u64) -> State {
         Algorithm::Fixed => State {
             fresh_at: after(nanos(x)).saturating_add(Nanos::new(params.slack())),
             mark: params.offset().map_or(0, |secs| {
-                edge(now.wall.saturating_add(nanos(x)), nanos(encode::micros(params.period())), secs)
+                // Instants are told to within a few milliseconds: the middle of a window is in no other.
+                let period = nanos(encode::micros(params.period())).get();
+                let end = now.wall.saturating_add(nanos(x)).get();
+                window_start(end.saturating_sub(period / 2), period, secs)
             }),
             used: y,
         },
@@ -140,14 +144,6 @@ fn state(params: &Params, now: Now, x: u64, y: u64, z: u64) -> State {
             State { fresh_at: after(both).saturating_sub(nanos(x)), mark: y, used: y.saturating_add(z) }
         }
     }
-}
-
-/// Where the window begins that ends about then: instants are told to within a few milliseconds.
-fn edge(end: Nanos, period: Nanos, offset_secs: i32) -> u64 {
-    let period = period.get().max(1);
-    let shift = (i64::from(offset_secs) * 1_000_000_000).rem_euclid(i64::try_from(period).unwrap_or(i64::MAX));
-    let shifted = end.get().saturating_add(shift.unsigned_abs()).saturating_sub(period / 2);
-    (shifted - shifted % period).saturating_sub(shift.unsigned_abs())
 }
 
 fn nanos(micros: u64) -> Nanos {
