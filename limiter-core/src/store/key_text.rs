@@ -45,14 +45,11 @@ pub(crate) fn write_principal(name: &mut String, key: &Key) -> Result<(), NoFlee
             Part::Alternative(which) => write!(name, "or={which}"),
             Part::Everyone => write!(name, "everyone"),
             Part::Ip(ip) => write!(name, "ip={ip}"),
-            Part::Number(number) => match u64::try_from(*number) {
-                Ok(number) => {
-                    name.push_str("n=");
-                    write_decimal(name, number);
-                    Ok(())
-                }
-                Err(_) => write!(name, "n={number}"),
-            },
+            Part::Number(number) => {
+                name.push_str("n=");
+                write_decimal(name, *number);
+                Ok(())
+            }
             Part::Secret(_) if !key::has_fleet_secret() => return Err(NoFleetSecret),
             Part::Secret(secret) => write!(name, "s={:032x}", secret.bits()),
             Part::Text(text) if is_plain(text) => {
@@ -71,21 +68,9 @@ pub(crate) fn write_principal(name: &mut String, key: &Key) -> Result<(), NoFlee
     Ok(())
 }
 
-/// A number in digits.
-pub(crate) fn write_decimal(to: &mut String, mut number: u64) {
-    let mut digits = [0u8; 20];
-    let mut from = digits.len();
-    loop {
-        from -= 1;
-        if let Some(digit) = digits.get_mut(from) {
-            *digit = b'0' + (number % 10) as u8;
-        }
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    to.extend(digits.iter().skip(from).map(|digit| char::from(*digit)));
+/// A number in digits: what formatting would write, for less.
+pub(crate) fn write_decimal(to: &mut String, number: impl itoa::Integer) {
+    to.push_str(itoa::Buffer::new().format(number));
 }
 
 /// A hash of 128 bits that is the same in every process and every release.

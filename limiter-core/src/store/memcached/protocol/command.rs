@@ -109,19 +109,7 @@ fn head(out: &mut Vec<u8>, command: &[u8], key: &[u8]) {
     out.extend_from_slice(key);
 }
 
-fn number(out: &mut Vec<u8>, before: &[u8], mut number: u64) {
+fn number(out: &mut Vec<u8>, before: &[u8], number: u64) {
     out.extend_from_slice(before);
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        if let Some(digit) = digits.get_mut(at) {
-            *digit = b'0' + (number % 10) as u8;
-        }
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
