@@ -1,5 +1,6 @@
 //! Keys, arrival patterns and the counting allocator that all benches share.
 
+pub mod floor;
 pub mod keys;
 pub mod requests;
 pub mod rivals;

@@ -13,6 +13,7 @@ mod report;
 use std::hash::RandomState;
 use std::net::IpAddr;
 
+use benches::floor::Floor;
 use benches::keys::Keys;
 use benches::rivals::*;
 use limiter_core::store::memory::DEFAULT_CEILING;
