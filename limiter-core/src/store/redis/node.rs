@@ -14,7 +14,7 @@ use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::{Client, Cmd, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::failure::Failure;
 use super::script::{SCRIPTS, Script};
@@ -104,10 +104,12 @@ impl Node {
         }
         let node = Arc::downgrade(self);
         self.settings.runtime.spawn(async move {
-            let mut pause = first;
+            let (mut pause, mut began) = (first, Instant::now());
             loop {
-                // Half of it to all of it, so that a fleet does not come back at one instant.
-                sleep(shortened(pause, pause / 2)).await;
+                // Half of it to all of it, so that a fleet does not come back at one instant. An attempt
+                // that got no answer has taken its time already.
+                sleep_until(began + shortened(pause, pause / 2)).await;
+                began = Instant::now();
                 // Nobody uses it any more.
                 let Some(node) = Weak::upgrade(&node) else { return };
                 if node.is_live() || node.connect().await.is_ok() {
