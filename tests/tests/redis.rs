@@ -13,6 +13,8 @@ mod explain;
 mod faults;
 #[path = "redis/foreign.rs"]
 mod foreign;
+#[path = "redis/functions.rs"]
+mod functions;
 #[path = "../support/in_real_time.rs"]
 mod in_real_time;
 #[path = "redis/lean.rs"]

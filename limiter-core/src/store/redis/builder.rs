@@ -9,6 +9,7 @@ use super::address::{Address, AddressError, Place};
 use super::clock::Distance;
 use super::cluster::Cluster;
 use super::engine::{Inner, RedisEngine};
+use super::kept::Kept;
 use super::leases::Leases;
 use super::names::Names;
 use super::node::Node;
@@ -43,6 +44,7 @@ pub struct RedisStoreBuilder {
     shared_tag: Option<String>,
     fleet: FleetOptions,
     connect_within: Duration,
+    kept: Kept,
     lease: Duration,
     heartbeat: Duration,
     wait_for_server: bool,
@@ -57,6 +59,7 @@ impl RedisStoreBuilder {
             shared_tag: None,
             fleet: FleetOptions::new(),
             connect_within: Duration::from_secs(1),
+            kept: Kept::Scripts,
             lease: Duration::from_secs(30),
             heartbeat: Duration::from_secs(3),
             wait_for_server: true,
@@ -95,6 +98,18 @@ impl RedisStoreBuilder {
     /// How long making a connection may take; one second unless stated. No decision waits for it.
     pub fn connect_within(mut self, within: Duration) -> Self {
         self.connect_within = within;
+        self
+    }
+
+    /// Keeps what the server runs as functions instead of scripts: replicas have them and a restart keeps them,
+    /// so that nothing is loaded after a failover. Each is in a library of its own, named `limiter_v1_` and a
+    /// part of its hash; those of versions that are no longer used stay until they are deleted.
+    ///
+    /// Unlike scripts, functions are not run at all by a server that is out of memory under `noeviction`: what
+    /// would have been refused is an error too then. The user of an ACL needs `FCALL` and `FUNCTION LOAD`
+    /// instead of `EVALSHA` and `SCRIPT LOAD`.
+    pub fn functions(mut self) -> Self {
+        self.kept = Kept::Functions;
         self
     }
 
@@ -141,6 +156,7 @@ impl RedisStoreBuilder {
             runtime,
             deadline: self.fleet.deadline,
             connect_within: self.connect_within,
+            kept: self.kept,
             login: address.login,
             counts: Counts::default(),
         });

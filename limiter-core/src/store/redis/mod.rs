@@ -21,7 +21,8 @@
 //! `redis-tls`), `unix://`, `redis-sentinel://host,host/name`, `redis-cluster://host,host`. User and
 //! password go before the hosts. Redis 7.0 and Valkey 8 or later; the user of an ACL needs the
 //! commands `EVALSHA`, `SCRIPT LOAD`, `UNLINK`, `ZREM` and those of the scripts, in a cluster `CLUSTER SLOTS`,
-//! and with Sentinel `ROLE` as well.
+//! and with Sentinel `ROLE` as well. What the server runs is kept as scripts, or as
+//! [functions](RedisStoreBuilder::functions).
 //!
 //! Processes that share a store [count each other](FleetOptions::nodes), for as long as it is not stated how
 //! many there are.
@@ -43,6 +44,7 @@ mod encode;
 mod engine;
 mod failure;
 mod grants;
+mod kept;
 mod leases;
 mod names;
 mod node;

@@ -7,6 +7,7 @@ use ::redis::{Cmd, Value};
 use super::cluster::Cluster;
 use super::encode::Call;
 use super::failure::Failure;
+use super::kept::Kept;
 use super::names::slot;
 use super::node::{Node, Work};
 use super::script::Script;
@@ -25,7 +26,7 @@ impl Route {
     /// Writes it down.
     pub(super) fn write(&self, call: &Call) -> Written {
         let slot = if self.is_cluster() { slot_of(&call.keys) } else { 0 };
-        Written { script: call.script, command: command(call), slot }
+        Written { script: call.script, command: command(self.kept(), call), slot }
     }
 
     /// The same where it has been written down already.
@@ -51,6 +52,13 @@ impl Route {
         match self {
             Route::One(_) => true,
             Route::Cluster(_) => keys.iter().all(|key| slot(key) == slot_of(keys)),
+        }
+    }
+
+    fn kept(&self) -> Kept {
+        match self {
+            Route::One(node) => node.kept(),
+            Route::Cluster(cluster) => cluster.kept(),
         }
     }
 
@@ -86,10 +94,11 @@ fn slot_of(keys: &[String]) -> u16 {
     keys.first().map_or(0, |key| slot(key))
 }
 
-fn command(call: &Call) -> Cmd {
+fn command(kept: Kept, call: &Call) -> Cmd {
     // A hash, a key and a few numbers.
     let mut command = Cmd::with_capacity(3 + call.keys.len() + call.arguments.len(), 192);
-    command.arg("EVALSHA").arg(&call.script.text().hash).arg(call.keys.len());
+    kept.begin(call.script, &mut command);
+    command.arg(call.keys.len());
     for key in &call.keys {
         command.arg(key);
     }

@@ -47,6 +47,13 @@ pub(super) struct Text {
 }
 
 impl Script {
+    /// In the order of their numbers.
+    pub(super) fn all() -> impl Iterator<Item = Script> {
+        let single = Algorithm::ALL.into_iter().map(Script::Decide);
+        let others = [Script::DecideAll, Script::Renew, Script::Settle, Script::Barrier, Script::Counter];
+        single.chain(others).chain([Script::OneBucket, Script::OneFixed, Script::Present])
+    }
+
     pub(super) fn index(self) -> usize {
         match self {
             Script::Decide(algorithm) => Algorithm::ALL.iter().position(|other| *other == algorithm).unwrap_or(0),
@@ -62,12 +69,7 @@ impl Script {
     }
 
     pub(super) fn text(self) -> &'static Text {
-        static TEXTS: LazyLock<Vec<Text>> = LazyLock::new(|| {
-            let single = Algorithm::ALL.into_iter().map(Script::Decide);
-            let others = [Script::DecideAll, Script::Renew, Script::Settle, Script::Barrier, Script::Counter];
-            let others = others.into_iter().chain([Script::OneBucket, Script::OneFixed, Script::Present]);
-            single.chain(others).map(Script::made).collect()
-        });
+        static TEXTS: LazyLock<Vec<Text>> = LazyLock::new(|| Script::all().map(Script::made).collect());
         static NONE: Text = Text { code: String::new(), hash: String::new() };
         TEXTS.get(self.index()).unwrap_or(&NONE)
     }
