@@ -19,16 +19,19 @@
 //!   any of its decisions about those keys is used. Nothing that may have been carried out is repeated.
 
 mod aside;
+mod asking;
 mod breaker;
+mod caller;
 mod decide;
 mod denials;
 mod flights;
-mod lead;
 mod numbers;
 mod options;
 mod pass;
 mod recover;
 mod round;
+mod under_way;
+mod watch;
 
 use core::fmt;
 use std::sync::Arc;
@@ -37,11 +40,12 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::{Answer, Capabilities, Decide, Decided, Item, Operation, Reply, StandIn, Store, StoreError};
-use crate::time::{Clock, Nanos, TokioClock};
+use crate::time::{Nanos, TokioClock};
 use aside::Aside;
 use breaker::Breaker;
 use denials::keys;
 use flights::Flights;
+use watch::Watch;
 
 pub use options::{DEFAULT_DEADLINE, DEFAULT_LEASE_TTL, FleetOptions};
 
@@ -74,6 +78,7 @@ struct Inner<S> {
     clock: TokioClock,
     breakers: Box<[Breaker]>,
     flights: Flights,
+    watch: Watch,
     /// Only in bounded mode.
     aside: Option<Aside>,
     stand_in: Arc<StandIn>,
@@ -93,6 +98,7 @@ impl<S: Store> Front<S> {
                 clock: TokioClock::new(),
                 breakers: (0..BREAKERS).map(|_| Breaker::default()).collect(),
                 flights: Flights::new(),
+                watch: Watch::default(),
                 aside: (options.lease_permille > 0).then(Aside::new),
                 stand_in: Arc::new(options.nodes.map_or_else(StandIn::uncounted, StandIn::one_of)),
                 runtime: Handle::try_current().ok(),
@@ -124,11 +130,11 @@ impl<S: Store> Inner<S> {
     }
 
     fn now(&self) -> Nanos {
-        self.clock.monotonic()
+        self.clock.monotonic_within()
     }
 
     fn runtime(&self) -> Result<Handle, StoreError> {
-        let here = Handle::try_current().ok().or_else(|| self.runtime.clone());
+        let here = Handle::try_current().ok().or_else(|| self.runtime.clone()).or_else(|| self.watch.runtime());
         here.ok_or_else(|| StoreError::unavailable("a shared store needs a tokio runtime, and there is none here"))
     }
 
