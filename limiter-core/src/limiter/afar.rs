@@ -11,7 +11,7 @@ use crate::decision::{Decision, Source};
 use crate::few::Few;
 use crate::key::{Key, KeyContext};
 use crate::policy::Policy;
-use crate::store::{Answer, Charged, Decide, Decided, Item, ItemReply, Mode, Operation, Reply, Store, StoreError};
+use crate::store::{Answer, Charged, Decide, Decided, Item, ItemReply, Mode, Operation, Reply, Store, StoreError, Subject};
 use crate::time::Now;
 
 /// The only rule that applies, and where it is counted.
@@ -63,12 +63,18 @@ impl Afar<'_> {
             Reply::Now(answer) => Reply::Now(sent.answered(answer)),
             Reply::Later(answer) => {
                 let (limiter, policy) = (limiter.clone(), self.policy.clone());
-                let (index, key) = (usize::from(rule.shown.index), key.clone());
+                let index = usize::from(rule.shown.index);
+                // The subject has it as well, where it is there in full.
+                let apart = matches!(item.subject, Subject::Local(_)).then(|| key.clone());
                 Reply::Later(Box::pin(async move {
                     let answer = answer.await;
-                    match limiter.prepared(&policy).map(|prepared| (prepared, prepared.rules.get(index))) {
-                        Ok((prepared, Some(rule))) => {
-                            let (limiter, item, key) = (&limiter, &item, &key);
+                    let key = match &item.subject {
+                        Subject::Named(named) => Some(named.key()),
+                        Subject::Local(_) => apart.as_ref(),
+                    };
+                    match limiter.prepared(&policy).map(|prepared| (prepared, prepared.rules.get(index), key)) {
+                        Ok((prepared, Some(rule), Some(key))) => {
+                            let (limiter, item) = (&limiter, &item);
                             Sent { limiter, prepared, rule, item, now, key, request: None }.answered(answer)
                         }
                         _ => Ruling::default(),

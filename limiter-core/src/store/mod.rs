@@ -61,7 +61,9 @@ pub use error::StoreError;
 pub use lease::{Lease, Lost};
 pub use lifetime::{Lifetime, LifetimeError};
 pub(crate) use operation::Budget;
-pub use operation::{Answer, Charged, Decide, Decided, Item, ItemReply, Mode, Named, Operation, Place, Subject};
+pub use operation::{
+    Answer, Charged, Decide, Decided, Item, ItemReply, Mode, Named, Operation, Place, Repeated, Subject,
+};
 pub use stand_in::StandIn;
 
 /// A future that a store hands out when it cannot answer at once.

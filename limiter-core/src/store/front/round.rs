@@ -10,7 +10,7 @@ use super::caller::{Caller, Waiter};
 use super::denials::Keys;
 use super::numbers::{as_of, before_later};
 use super::pass::Told;
-use crate::store::{Answer, BoxFuture, Decide, Item, Operation, Reply, Store, StoreError};
+use crate::store::{Answer, BoxFuture, Decide, Item, Operation, Repeated, Reply, Store, StoreError};
 use crate::time::Nanos;
 
 /// Equal decisions, in the order in which they came.
@@ -102,7 +102,10 @@ impl<S: Store> Inner<S> {
         let (granted, allowed, refused) = match told {
             Ok(Answer::Decided(decided)) if decided.allowed => (1, Some(decided), None),
             Ok(Answer::Decided(decided)) => (0, None, Some(decided)),
-            Ok(Answer::Repeated { granted, allowed, refused }) => (granted, allowed, refused),
+            Ok(Answer::Repeated(repeated)) => {
+                let Repeated { granted, allowed, refused } = *repeated;
+                (granted, allowed, refused)
+            }
             Ok(Answer::Done) => (0, None, None),
             Err(error) => {
                 for waiter in waiters {

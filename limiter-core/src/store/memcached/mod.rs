@@ -66,6 +66,7 @@ use super::front::Front;
 use super::{Answer, Capabilities, Operation, Reply, Store, StoreError};
 pub use builder::{ConnectError, MemcachedBuilder};
 use engine::Engine;
+pub(super) use name::Begun;
 pub use stats::Stats;
 
 /// State at one or several Memcached servers. See the [module](self) for what it keeps.

@@ -11,6 +11,7 @@
 
 use core::hash::Hasher;
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 use siphasher::sip128::{Hasher128, SipHasher24};
@@ -40,23 +41,12 @@ pub(super) struct Name {
 
 impl Name {
     pub(super) fn new(namespace: &str, subject: &Subject, params: &Params) -> Self {
-        let letter = letter(params.algorithm());
-        let mut bytes = Bytes::new();
-        bytes.push(letter);
-        bytes.extend_from_slice(&params.period().to_be_bytes());
-        bytes.extend_from_slice(&params.offset().map_or(i64::MIN, i64::from).to_be_bytes());
-        let chosen = match subject {
-            Subject::Local(number) => {
-                field(&mut bytes, b'#', &number.to_be_bytes());
-                0
-            }
-            Subject::Named(named) => {
-                field(&mut bytes, b'=', named.budget().as_bytes());
-                write_key(&mut bytes, named.key())
-            }
-        };
-        let digest = if chosen > FREE { strong(&bytes) } else { fast(&bytes) };
-        Self::finish(namespace, &[letter], digest)
+        Self::of_digest(namespace, params, digest(subject, params))
+    }
+
+    /// The same of what is left when a name is put away.
+    pub(super) fn of_digest(namespace: &str, params: &Params, digest: u128) -> Self {
+        Self::finish(namespace, &[letter(params.algorithm())], digest)
     }
 
     /// The key of something that is not a limit.
@@ -87,7 +77,7 @@ impl Name {
 
     /// The key of a part, such as one window of many.
     pub(super) fn part(&self, number: u64) -> Text {
-        let mut text = Text::from_slice(&self.text);
+        let mut text = self.text.clone();
         let used = (u64::BITS - number.leading_zeros()).div_ceil(6).max(1) as usize;
         text.push(b':');
         text.extend_from_slice(letters(number).get(..used).unwrap_or_default());
@@ -98,9 +88,63 @@ impl Name {
 /// What is hashed: seldom more.
 type Bytes = SmallVec<[u8; 128]>;
 
-fn fast(bytes: &[u8]) -> u128 {
-    let mut hasher = SipHasher24::new();
-    hasher.write(bytes);
+/// The hash of what all keys of a budget have in common, once it was needed.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Begun(OnceLock<(Shape, SipHasher24)>);
+
+/// What tells two limits of one budget apart.
+type Shape = (Algorithm, u64, Option<i32>);
+
+fn shape(params: &Params) -> Shape {
+    (params.algorithm(), params.period(), params.offset())
+}
+
+impl Begun {
+    fn under(&self, params: &Params, budget: &str) -> SipHasher24 {
+        let make = || {
+            let mut hasher = SipHasher24::new();
+            hasher.write(&beginning(params, budget));
+            hasher
+        };
+        match self.0.get_or_init(|| (shape(params), make())) {
+            (begun, hasher) if *begun == shape(params) => *hasher,
+            _ => make(),
+        }
+    }
+}
+
+/// What tells limits apart.
+fn limit(params: &Params) -> Bytes {
+    let mut bytes = Bytes::new();
+    bytes.push(letter(params.algorithm()));
+    bytes.extend_from_slice(&params.period().to_be_bytes());
+    bytes.extend_from_slice(&params.offset().map_or(i64::MIN, i64::from).to_be_bytes());
+    bytes
+}
+
+fn beginning(params: &Params, budget: &str) -> Bytes {
+    let mut bytes = limit(params);
+    field(&mut bytes, b'=', budget.as_bytes());
+    bytes
+}
+
+fn digest(subject: &Subject, params: &Params) -> u128 {
+    let (mut hasher, named) = match subject {
+        Subject::Named(named) => (named.begun().under(params, named.budget()), named),
+        Subject::Local(number) => {
+            let mut bytes = limit(params);
+            field(&mut bytes, b'#', &number.to_be_bytes());
+            let mut hasher = SipHasher24::new();
+            hasher.write(&bytes);
+            return hasher.finish128().as_u128();
+        }
+    };
+    let mut bytes = Bytes::new();
+    if write_key(&mut bytes, named.key()) > FREE {
+        bytes.insert_from_slice(0, &beginning(params, named.budget()));
+        return strong(&bytes);
+    }
+    hasher.write(&bytes);
     hasher.finish128().as_u128()
 }
 

@@ -40,8 +40,8 @@ impl Window {
         let start = match params.offset() {
             Some(offset) => window_start(wall.get(), period, offset),
             None => {
-                let shift = (digest as u64) % period;
-                let into = (wall.get() % period + period - shift) % period;
+                let (shift, into) = ((digest as u64) % period, wall.get() % period);
+                let into = if into >= shift { into - shift } else { into + (period - shift) };
                 wall.get().saturating_sub(into)
             }
         };

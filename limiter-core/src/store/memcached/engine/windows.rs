@@ -30,7 +30,7 @@ pub(super) fn decide(inner: &Arc<Inner>, name: Name, item: &Item, here: Here, mo
     };
     let previous = (item.params.algorithm() == Algorithm::Sliding).then(|| window.key_of_previous(&name));
     let line = inner.line(&name);
-    let asked = Asked::new(inner, name, question, units);
+    let asked = Asked::new(inner, name.digest(), question, units);
     let asker = Arc::clone(&asked) as _;
     match &previous {
         Some(previous) => line.send_for(&[first, Command::Get { key: previous }], asker),

@@ -14,6 +14,7 @@
 mod address;
 mod drive;
 mod keep;
+mod outlet;
 
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +26,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::fault::Fault;
 use super::protocol::{Command, Reply};
+use outlet::Outgoing;
 
 pub(super) use address::{Address, AddressError};
 pub(super) use keep::{Patience, open};
@@ -64,7 +66,7 @@ struct Desk {
     /// Why nothing can be handed in.
     down: Option<Fault>,
     closed: bool,
-    outgoing: Vec<u8>,
+    outgoing: Outgoing,
     waiting: Vec<Waiting>,
 }
 
@@ -114,7 +116,7 @@ impl Line {
         let down = Some(Fault::Down("not yet connected".into()));
         let shared = Arc::new(Shared {
             address,
-            desk: Mutex::new(Desk { down, closed: false, outgoing: Vec::new(), waiting: Vec::new() }),
+            desk: Mutex::new(Desk { down, closed: false, outgoing: Outgoing::default(), waiting: Vec::new() }),
             wake: Notify::new(),
             awaited: AtomicUsize::new(0),
         });
@@ -148,12 +150,16 @@ impl Line {
         }
         let first = desk.waiting.is_empty();
         for command in commands {
-            command.encode(&mut desk.outgoing);
+            command.encode(&mut desk.outgoing.bytes);
         }
         desk.waiting.push(waiting);
+        let parcel = desk.outgoing.parcel();
         drop(desk);
         if first {
             self.shared.wake.notify_one();
+        }
+        if let Some(parcel) = parcel {
+            self.shared.post(parcel);
         }
     }
 
@@ -185,7 +191,7 @@ impl Shared {
         let waiting = {
             let mut desk = self.desk.lock();
             desk.down = Some(fault.clone());
-            desk.outgoing.clear();
+            desk.outgoing.close();
             core::mem::take(&mut desk.waiting)
         };
         for one in waiting {
