@@ -11,7 +11,7 @@ use crate::decision::{Decision, Source};
 use crate::few::Few;
 use crate::key::{Key, KeyContext};
 use crate::policy::Policy;
-use crate::store::{Answer, Charged, Decide, Decided, Item, ItemReply, Mode, Operation, Reply, Store, StoreError, Subject};
+use crate::store::{Answer, Charged, Decide, Decided, Item, ItemReply, Mode, Reply, Store, StoreError, Subject};
 use crate::time::Now;
 
 /// The only rule that applies, and where it is counted.
@@ -53,13 +53,7 @@ impl Afar<'_> {
         };
         let op = Decide { now, items: core::iter::once(item.clone()).collect() };
         let sent = Sent { limiter, prepared, rule, item: &item, now, key, request };
-        if let Some(decided) = store.foregone(&op)
-            && let Some(reply) = decided.items.first()
-        {
-            sent.tell(&decided, reply);
-            return Reply::Now(sent.ruling(&decided, reply, Few::new()));
-        }
-        match store.submit(Operation::Decide(op)) {
+        match store.decide(&op) {
             Reply::Now(answer) => Reply::Now(sent.answered(answer)),
             Reply::Later(answer) => {
                 let (limiter, policy) = (limiter.clone(), self.policy.clone());

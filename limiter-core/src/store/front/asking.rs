@@ -10,7 +10,7 @@ use super::caller::{Caller, Left, Turn};
 use super::pass::Told;
 use super::round::Group;
 use super::under_way::UnderWay;
-use crate::store::{Answer, BoxFuture, Operation, Reply, Store};
+use crate::store::{Answer, BoxFuture, Reply, Store};
 
 /// The answer for somebody who asked: to a question of his own, or to one of others.
 pub(super) struct Asking<S: Store> {
@@ -24,8 +24,13 @@ pub(super) struct Asking<S: Store> {
 
 impl<S: Store> Asking<S> {
     /// Asks.
-    pub(super) fn ask(mut self, operation: Operation) -> Reply<Told> {
-        match self.inner.engine.submit(operation) {
+    pub(super) fn ask(mut self) -> Reply<Told> {
+        let (inner, decide) = (&self.inner, &self.caller.decide);
+        let reply = match inner.ahead(decide, &self.caller.keys) {
+            0 => inner.engine.decide(decide),
+            _ => inner.engine.submit(inner.operation(decide, &self.caller.keys, 1)),
+        };
+        match reply {
             Reply::Later(answer) => {
                 self.put(answer, None);
                 Reply::Later(Box::pin(self))

@@ -37,8 +37,8 @@ enum Seat {
     Alone(BoxFuture<Told>, Option<Waker>),
     /// From others.
     Waits(Option<Waker>),
-    /// Here it is.
-    Told(Word),
+    /// Here it is: apart, since whoever asks for himself is told without.
+    Told(Box<Word>),
     /// Nobody waits any more.
     Over,
 }
@@ -81,7 +81,7 @@ impl Caller {
             Seat::Alone(answer, _) => Turn::Poll(answer),
             Seat::Told(word) => {
                 *seat = Seat::Over;
-                Turn::Told(word.map(Answer::Decided))
+                Turn::Told((*word).map(Answer::Decided))
             }
             _ => Turn::Wait,
         }
@@ -90,7 +90,7 @@ impl Caller {
     /// What he was told just now.
     pub(super) fn told(&self) -> Told {
         match replace(&mut *self.seat.lock(), Seat::Over) {
-            Seat::Told(word) => word.map(Answer::Decided),
+            Seat::Told(word) => (*word).map(Answer::Decided),
             _ => Err(StoreError::unsupported()),
         }
     }
@@ -152,7 +152,7 @@ impl Caller {
         if matches!(*seat, Seat::Told(_) | Seat::Over) {
             return;
         }
-        let before = replace(&mut *seat, Seat::Told(word));
+        let before = replace(&mut *seat, Seat::Told(Box::new(word)));
         drop(seat);
         if let Seat::Waits(Some(waker)) = before {
             waker.wake();

@@ -15,13 +15,13 @@ use crate::store::{Answer, Decide, Mode, Operation, Reply, Store, StoreError};
 use crate::time::Nanos;
 
 impl<S: Store> Front<S> {
-    pub(super) fn decide(&self, decide: Decide) -> Reply<Told> {
+    pub(super) fn find(&self, decide: &Decide) -> Reply<Told> {
         let inner = &self.inner;
-        let keys = keys(inner.stand_in.known(), &decide);
-        if let Some(decided) = inner.spend(&decide, &keys) {
+        let keys = keys(inner.stand_in.known(), decide);
+        if let Some(decided) = inner.spend(decide, &keys) {
             return Reply::Now(Ok(Answer::Decided(decided)));
         }
-        if let Some(refused) = inner.refused(&decide, &keys) {
+        if let Some(refused) = inner.refused(decide, &keys) {
             return Reply::Now(Ok(Answer::Decided(refused)));
         }
         let shard = inner.shard(&decide.items);
@@ -30,24 +30,24 @@ impl<S: Store> Front<S> {
             Admission::Go => {}
             Admission::Stop => return Reply::Now(Err(StoreError::left_alone())),
             Admission::Look => {
-                inner.look(decide, shard);
+                inner.look(decide.clone(), shard);
                 return Reply::Now(Err(StoreError::left_alone()));
             }
         }
-        if inner.stand_in.owes() && inner.owes_for(&decide) {
-            return self.after_paying(decide, keys, shard);
+        if inner.stand_in.owes() && inner.owes_for(decide) {
+            return self.after_paying(decide.clone(), keys, shard);
         }
-        if !inner.options.combine || !combines(&decide) {
+        if !inner.options.combine || !combines(decide) {
             let after = After::Learn(Box::new((decide.clone(), keys)));
-            return self.alone(Operation::Decide(decide), shard, after);
+            return self.alone(Operation::Decide(decide.clone()), shard, after);
         }
         self.together(decide, keys, shard, now)
     }
 
     /// Asks, or waits for the answer to an earlier question about the same keys and asks then.
-    fn together(&self, decide: Decide, keys: Keys, shard: usize, now: Nanos) -> Reply<Told> {
+    fn together(&self, decide: &Decide, keys: Keys, shard: usize, now: Nanos) -> Reply<Told> {
         let (inner, at) = (Arc::clone(&self.inner), fold(&keys));
-        let caller = Arc::new(Caller::new(decide, keys, shard, now));
+        let caller = Arc::new(Caller::new(decide.clone(), keys, shard, now));
         let asking = Asking { inner, caller: Arc::clone(&caller), at, over: false };
         match self.inner.flights.join(at, &caller) {
             Joined::First => {}
@@ -62,8 +62,7 @@ impl<S: Store> Front<S> {
         if let Err(error) = self.inner.keep_watch() {
             return Reply::Now(Err(error));
         }
-        let operation = self.inner.operation(&caller.decide, &caller.keys, 1);
-        asking.ask(operation)
+        asking.ask()
     }
 }
 

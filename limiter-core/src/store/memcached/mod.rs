@@ -63,7 +63,7 @@ mod window;
 use std::sync::Arc;
 
 use super::front::Front;
-use super::{Answer, Capabilities, Operation, Reply, Store, StoreError};
+use super::{Answer, Capabilities, Decide, Operation, Reply, Store, StoreError};
 pub use builder::{ConnectError, MemcachedBuilder};
 use engine::Engine;
 pub(super) use name::Begun;
@@ -132,6 +132,10 @@ impl MemcachedStore {
 impl Store for MemcachedStore {
     fn submit(&self, operation: Operation) -> Reply<Result<Answer, StoreError>> {
         self.front.submit(operation)
+    }
+
+    fn decide(&self, decide: &Decide) -> Reply<Result<Answer, StoreError>> {
+        self.front.decide(decide)
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -61,9 +61,10 @@ impl Name {
         text.extend_from_slice(namespace.as_bytes());
         text.push(b':');
         text.extend_from_slice(kind);
-        text.push(b':');
-        text.extend_from_slice(&letters((digest >> 64) as u64));
-        text.extend_from_slice(&letters(digest as u64));
+        let mut last = [b':'; 23];
+        let halves = letters((digest >> 64) as u64).into_iter().chain(letters(digest as u64));
+        last.iter_mut().skip(1).zip(halves).for_each(|(place, letter)| *place = letter);
+        text.extend_from_slice(&last);
         Name { digest, text }
     }
 
@@ -77,7 +78,12 @@ impl Name {
 
     /// The key of a part, such as one window of many.
     pub(super) fn part(&self, number: u64) -> Text {
-        let mut text = self.text.clone();
+        self.clone().into_part(number)
+    }
+
+    /// The same where the name is not needed any more.
+    pub(super) fn into_part(self, number: u64) -> Text {
+        let mut text = self.text;
         let used = (u64::BITS - number.leading_zeros()).div_ceil(6).max(1) as usize;
         text.push(b':');
         text.extend_from_slice(letters(number).get(..used).unwrap_or_default());

@@ -70,6 +70,10 @@ impl Window {
         name.part(self.number)
     }
 
+    pub(super) fn into_key(self, name: Name) -> Text {
+        name.into_part(self.number)
+    }
+
     pub(super) fn key_of_previous(self, name: &Name) -> Text {
         name.part(self.number.wrapping_sub(1))
     }
@@ -153,7 +157,9 @@ impl Question {
             let refused = self.state(Held { current: after.current.saturating_add(counted), ..after });
             return (Outcome { granted, admitted, verdict: step.verdict, refused }, excess - counted);
         }
-        let verdict = self.params.decide(admitted, now, self.cost).verdict;
+        // Nobody is told what would come next where all passed.
+        let verdict =
+            if granted < self.times { self.params.decide(admitted, now, self.cost).verdict } else { Verdict::Allow };
         (Outcome { granted, admitted, verdict, refused: admitted }, excess)
     }
 
