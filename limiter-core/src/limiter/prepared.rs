@@ -216,7 +216,7 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         enforced: AtomicU16::new(Enforcement::FULL.bits()),
         budget,
         start: limiter.inner.fingerprints.start(budget),
-        identity: Arc::new(Budget::new(identity)),
+        identity: Arc::new(Budget::of_limit(identity, &params)),
         params,
         lifted,
         key: Arc::clone(&declared.rule.key),

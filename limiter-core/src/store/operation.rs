@@ -55,8 +55,8 @@ impl Named {
     }
 
     #[cfg(feature = "memcached")]
-    pub(super) fn begun(&self) -> &super::memcached::Begun {
-        &self.budget.begun
+    pub(super) fn begun(&self) -> Option<&super::memcached::Begun> {
+        self.budget.begun.as_ref()
     }
 
     /// Who is meant.
@@ -86,9 +86,9 @@ pub(crate) struct Budget {
     start: u128,
     #[cfg(feature = "redis")]
     digest: u64,
-    /// How the names of its keys begin.
+    /// How the names of its keys begin, for the limit that it was made for.
     #[cfg(feature = "memcached")]
-    pub(super) begun: super::memcached::Begun,
+    begun: Option<super::memcached::Begun>,
 }
 
 /// Everything else follows from the words.
@@ -107,8 +107,18 @@ impl Budget {
             #[cfg(feature = "redis")]
             digest: (super::key_text::digest(words.as_bytes()) >> 64) as u64,
             #[cfg(feature = "memcached")]
-            begun: super::memcached::Begun::default(),
+            begun: None,
             words,
+        }
+    }
+
+    /// The same where it is known what limit its keys are under.
+    #[cfg_attr(not(feature = "memcached"), allow(unused_variables, reason = "only names at Memcached hold the limit"))]
+    pub(crate) fn of_limit(words: String, params: &Params) -> Self {
+        Budget {
+            #[cfg(feature = "memcached")]
+            begun: Some(super::memcached::Begun::new(params, &words)),
+            ..Self::new(words)
         }
     }
 }

@@ -11,7 +11,6 @@
 
 use core::hash::Hasher;
 use std::net::IpAddr;
-use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 use siphasher::sip128::{Hasher128, SipHasher24};
@@ -94,9 +93,12 @@ impl Name {
 /// What is hashed: seldom more.
 type Bytes = SmallVec<[u8; 128]>;
 
-/// The hash of what all keys of a budget have in common, once it was needed.
-#[derive(Debug, Default)]
-pub(in crate::store) struct Begun(OnceLock<(Shape, SipHasher24)>);
+/// The hash of what all keys of a limit have in common.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct Begun {
+    shape: Shape,
+    hasher: SipHasher24,
+}
 
 /// What tells two limits of one budget apart.
 type Shape = (Algorithm, u64, Option<i32>);
@@ -106,16 +108,10 @@ fn shape(params: &Params) -> Shape {
 }
 
 impl Begun {
-    fn under(&self, params: &Params, budget: &str) -> SipHasher24 {
-        let make = || {
-            let mut hasher = SipHasher24::new();
-            hasher.write(&beginning(params, budget));
-            hasher
-        };
-        match self.0.get_or_init(|| (shape(params), make())) {
-            (begun, hasher) if *begun == shape(params) => *hasher,
-            _ => make(),
-        }
+    pub(in crate::store) fn new(params: &Params, budget: &str) -> Self {
+        let mut hasher = SipHasher24::new();
+        hasher.write(&beginning(params, budget));
+        Begun { shape: shape(params), hasher }
     }
 }
 
@@ -136,7 +132,10 @@ fn beginning(params: &Params, budget: &str) -> Bytes {
 
 fn digest(subject: &Subject, params: &Params) -> u128 {
     let (mut hasher, named) = match subject {
-        Subject::Named(named) => (named.begun().under(params, named.budget()), named),
+        Subject::Named(named) => match named.begun() {
+            Some(begun) if begun.shape == shape(params) => (begun.hasher, named),
+            _ => (Begun::new(params, named.budget()).hasher, named),
+        },
         Subject::Local(number) => {
             let mut bytes = limit(params);
             field(&mut bytes, b'#', &number.to_be_bytes());
@@ -223,7 +222,10 @@ fn field(hash: &mut Bytes, kind: u8, bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::store::Budget;
 
     fn name(identity: &str, key: Key) -> Name {
         let params = Params::new(Algorithm::Fixed, "5/10s".parse().unwrap()).unwrap();
@@ -270,6 +272,20 @@ mod tests {
         let text = |key: Key| String::from_utf8(name("policy api", key).part(7).to_vec()).unwrap();
         assert_eq!(text(Key::from("alice")), "limiter:f:Y-MBbEvoD1NSNIB-x10rdP:H");
         assert_eq!(text(Key::from("alice of the long name")), "limiter:f:ocvkK9-YN3MRWb7_Y7fYNB:H");
+    }
+
+    #[test]
+    fn what_was_worked_out_for_a_limit_alters_no_name_of_any_limit() {
+        let params = |quota: &str| Params::new(Algorithm::Fixed, quota.parse().unwrap()).unwrap();
+        let budget = Arc::new(Budget::of_limit("policy api".to_owned(), &params("5/10s")));
+        for (params, key) in
+            [(params("5/10s"), "alice"), (params("5/min"), "alice"), (params("5/10s"), "alice of the long name")]
+        {
+            let key = Key::from(key);
+            let (known, anew) = (Subject::under(&budget, key.clone()), Subject::named("policy api", key));
+            let name = |subject| Name::new(NAMESPACE, &subject, &params).digest();
+            assert_eq!(name(known), name(anew));
+        }
     }
 
     #[test]

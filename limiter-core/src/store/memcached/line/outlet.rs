@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Shared;
 
 /// So many commands are a full parcel.
-const PARCEL: u32 = 16;
+const PARCEL: u32 = 32;
 /// Buffers larger than this are not kept.
 const KEPT: usize = 64 << 10;
 
