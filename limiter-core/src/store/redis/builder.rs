@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use super::address::{Address, AddressError, Place};
 use super::clock::Distance;
 use super::cluster::Cluster;
+use super::desk::Desk;
 use super::engine::{Inner, RedisEngine};
 use super::kept::Kept;
 use super::leases::Leases;
@@ -190,6 +191,7 @@ impl RedisStoreBuilder {
                 names,
                 leases: Arc::new(Leases::new(self.lease)),
                 distance: Distance::default(),
+                desk: Desk::default(),
                 callers_clock: self.callers_clock,
             }),
         };

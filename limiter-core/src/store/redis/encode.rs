@@ -88,9 +88,9 @@ pub(super) fn decide(
     Ok(call)
 }
 
-/// The same where it is a common case: one cost under one limit of a kind that has a script of its own. Its clock
-/// is told if one is given.
-pub(super) fn one(names: &Names, decide: &Decide, clock: Option<Argument>) -> Result<Option<Call>, super::Refused> {
+/// The same where it is a common case: one cost under one limit of a kind that has a short script, whose clock is
+/// not told unless it is asked for.
+pub(super) fn one(names: &Names, decide: &Decide) -> Result<Option<Call>, super::Refused> {
     let [item] = decide.items.as_slice() else { return Ok(None) };
     let params = &item.params;
     if item.mode != Mode::Charge || item.cost == 0 || item.cost > params.capacity() {
@@ -101,16 +101,15 @@ pub(super) fn one(names: &Names, decide: &Decide, clock: Option<Argument>) -> Re
         Algorithm::Bucket if params.interval().is_multiple_of(1000) => {
             let interval = params.interval() / 1000;
             arguments.extend([item.cost, params.capacity()].map(|units| number(units.saturating_mul(interval))));
-            Script::OneBucket
+            Script::LeanBucket
         }
         Algorithm::Fixed if fits_one_number(params) => {
             let [cost, most] = [item.cost, one_more(params)].map(|units| number(units.saturating_mul(1000)));
             arguments.extend([cost, most, number(micros(params.period())), shift(params)]);
-            Script::OneFixed
+            Script::LeanFixed
         }
         _ => return Ok(None),
     };
-    arguments.extend(clock);
     Ok(Some(Call { script, keys: Keys::from_iter([names.key(&item.subject, params)?]), arguments }))
 }
 

@@ -15,8 +15,8 @@ const DECIDE: &str = include_str!("scripts/decide.lua");
 const SETTLE: &str = include_str!("scripts/settle.lua");
 const BARRIER: &str = include_str!("scripts/barrier.lua");
 const COUNTER: &str = include_str!("scripts/counter.lua");
-const ONE_BUCKET: &str = include_str!("scripts/one_bucket.lua");
-const ONE_FIXED: &str = include_str!("scripts/one_fixed.lua");
+const LEAN_BUCKET: &str = include_str!("scripts/lean_bucket.lua");
+const LEAN_FIXED: &str = include_str!("scripts/lean_fixed.lua");
 const PRESENT: &str = include_str!("scripts/present.lua");
 const RENEW: &str = include_str!("scripts/renew.lua");
 
@@ -30,9 +30,9 @@ pub(super) enum Script {
     /// Decides under rules of several algorithms.
     DecideAll,
     /// Decides about one cost under one bucket, or leaves it to the others.
-    OneBucket,
+    LeanBucket,
     /// The same under one fixed window.
-    OneFixed,
+    LeanFixed,
     Present,
     Renew,
     Settle,
@@ -51,7 +51,7 @@ impl Script {
     pub(super) fn all() -> impl Iterator<Item = Script> {
         let single = Algorithm::ALL.into_iter().map(Script::Decide);
         let others = [Script::DecideAll, Script::Renew, Script::Settle, Script::Barrier, Script::Counter];
-        single.chain(others).chain([Script::OneBucket, Script::OneFixed, Script::Present])
+        single.chain(others).chain([Script::LeanBucket, Script::LeanFixed, Script::Present])
     }
 
     pub(super) fn index(self) -> usize {
@@ -62,8 +62,8 @@ impl Script {
             Script::Settle => Algorithm::ALL.len() + 2,
             Script::Barrier => Algorithm::ALL.len() + 3,
             Script::Counter => Algorithm::ALL.len() + 4,
-            Script::OneBucket => Algorithm::ALL.len() + 5,
-            Script::OneFixed => Algorithm::ALL.len() + 6,
+            Script::LeanBucket => Algorithm::ALL.len() + 5,
+            Script::LeanFixed => Algorithm::ALL.len() + 6,
             Script::Present => Algorithm::ALL.len() + 7,
         }
     }
@@ -81,8 +81,8 @@ impl Script {
             Script::DecideAll => [PRELUDE, &all, ITEMS, DECIDE].concat(),
             Script::Barrier => [PRELUDE, BARRIER].concat(),
             Script::Counter => [PRELUDE, COUNTER].concat(),
-            Script::OneBucket => ONE_BUCKET.to_owned(),
-            Script::OneFixed => ONE_FIXED.to_owned(),
+            Script::LeanBucket => LEAN_BUCKET.to_owned(),
+            Script::LeanFixed => LEAN_FIXED.to_owned(),
             Script::Present => PRESENT.to_owned(),
             Script::Renew => [PRELUDE, RENEW].concat(),
             Script::Settle => [PRELUDE, &all, ITEMS, SETTLE].concat(),
