@@ -213,3 +213,20 @@ impl From<AddressError> for ConnectError {
         ConnectError::Address(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::pin::pin;
+    use core::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn without_a_runtime_it_says_so() {
+        let connecting = pin!(RedisStoreBuilder::new("redis://127.0.0.1:1").connect());
+        let Poll::Ready(Err(error)) = connecting.poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("it is known at once");
+        };
+        assert!(error.to_string().contains("tokio runtime"), "{error}");
+    }
+}
