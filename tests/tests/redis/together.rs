@@ -11,8 +11,16 @@ use tests::redis::{self, Cluster, Server};
 
 use crate::desk;
 
-const DAY: &[(Algorithm, &str)] =
-    &[(Algorithm::Bucket, "8/day"), (Algorithm::Fixed, "8/day"), (Algorithm::Fixed, "8/day aligned")];
+const DAY: [(Algorithm, &str); 7] = [
+    (Algorithm::Bucket, "8/day"),
+    // An interval that is no whole number of microseconds.
+    (Algorithm::Bucket, "7/day burst 8"),
+    (Algorithm::Fixed, "8/day"),
+    (Algorithm::Fixed, "8/day aligned"),
+    (Algorithm::Interval, "8/day"),
+    (Algorithm::Sliding, "8/day"),
+    (Algorithm::Log, "8/day"),
+];
 
 /// Without a breaker too: errors are what is looked for.
 fn bare() -> FleetOptions {
@@ -55,7 +63,7 @@ async fn each_is_told_what_it_would_be_told_alone() {
     }
     let server = Server::start(&[]).await;
     let store = patient(server.url()).await;
-    for kind in DAY {
+    for kind in &DAY {
         let item = |who: &str, n: u64| desk::item(&format!("{kind:?} {who} {n}"), params(*kind), n % 10);
         let ones = |who| (0..100).map(|n| item(who, n)).collect::<Vec<_>>();
         // Costs of nothing and of more than there ever is go the long way.
@@ -81,7 +89,7 @@ async fn one_key_many_times_at_once_is_charged_as_often_as_it_has_units() {
     }
     let server = Server::start(&[]).await;
     let store = patient(server.url()).await;
-    for kind in DAY {
+    for kind in &DAY {
         let items = vec![desk::item(&format!("{kind:?}"), params(*kind), 2); 100];
         let told = at_once(&store, &items).await;
         assert_eq!(told.iter().filter(|told| told.as_ref().unwrap().allowed).count(), 4, "{kind:?}");
@@ -95,7 +103,7 @@ async fn what_is_wrong_with_one_key_is_nothing_to_the_others() {
     }
     let server = Server::start(&[]).await;
     let store = patient(server.url()).await;
-    for kind in DAY {
+    for kind in &DAY {
         let items: Vec<_> = (0..60).map(|n| desk::item(&format!("{kind:?} {n}"), params(*kind), 1)).collect();
         for told in at_once(&store, &items).await {
             assert!(told.unwrap().allowed);
@@ -117,7 +125,7 @@ async fn what_is_wrong_with_one_key_is_nothing_to_the_others() {
         }
         let _: String = server.command("FLUSHALL").await;
     }
-    assert_eq!(store.stats().foreign, 3 * 6);
+    assert_eq!(store.stats().foreign, DAY.len() as u64 * 6);
 }
 
 #[tokio::test]
@@ -127,7 +135,7 @@ async fn without_memory_those_who_have_nothing_left_are_told_so_and_nobody_is_ch
     }
     let server = Server::start(&["--maxmemory-policy", "noeviction"]).await;
     let store = patient(server.url()).await;
-    for kind in DAY {
+    for kind in &DAY {
         let item = |who: &str, n: u64| desk::item(&format!("{kind:?} {who} {n}"), params(*kind), 8);
         let spent: Vec<_> = (0..30).map(|n| item("spent", n)).collect();
         let fresh: Vec<_> = (0..30).map(|n| item("fresh", n)).collect();
@@ -156,7 +164,7 @@ async fn a_cluster_keeps_them_apart_unless_they_share_a_tag() {
     let cluster = Cluster::start().await;
     let plain = || RedisStore::builder(cluster.url()).fleet(bare());
     for store in [plain().connect().await.unwrap(), plain().shared_tag("all").connect().await.unwrap()] {
-        for kind in DAY {
+        for kind in &DAY {
             let items: Vec<_> = (0..100).map(|n| desk::item(&format!("{n}"), params(*kind), 5)).collect();
             for expected in [true, false] {
                 for told in at_once(&store, &items).await {

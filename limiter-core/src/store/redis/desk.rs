@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::encode::{Argument, Call};
 use super::failure::Failure;
-use super::script::Script;
+use super::script::{SCRIPTS, Script};
 
 /// So many are under way by themselves.
 const ALONE: usize = 4;
@@ -30,10 +30,18 @@ pub(super) struct Short {
 
 impl Short {
     /// As it is asked by itself.
-    pub(super) fn alone(mut self) -> Call {
-        self.call.arguments.extend(self.clock);
-        self.call
+    pub(super) fn alone(self) -> Call {
+        with_clock(self.call, self.clock)
     }
+}
+
+/// The shortest scripts tell the clock where there is one more argument than they need; others have it first.
+fn with_clock(mut call: Call, clock: Option<Argument>) -> Call {
+    match call.script {
+        Script::Plain(_) => call.arguments.insert(0, clock.unwrap_or(Argument::Word(""))),
+        _ => call.arguments.extend(clock),
+    }
+    call
 }
 
 /// A question, and who waits for the answer.
@@ -45,8 +53,7 @@ pub(super) struct Waiting {
 #[derive(Default)]
 pub(super) struct Desk {
     under_way: AtomicUsize,
-    buckets: Mutex<Vec<Waiting>>,
-    windows: Mutex<Vec<Waiting>>,
+    piles: [Mutex<Vec<Waiting>>; SCRIPTS],
 }
 
 /// One that is under way, until it is dropped.
@@ -72,7 +79,8 @@ impl Desk {
     }
 
     fn pile(&self, script: Script) -> &Mutex<Vec<Waiting>> {
-        if script == Script::LeanFixed { &self.windows } else { &self.buckets }
+        // There are as many as there are scripts.
+        self.piles.get(script.index()).unwrap_or(&self.piles[0])
     }
 
     pub(super) fn put(&self, short: Short) -> Put {
@@ -109,8 +117,7 @@ impl Together {
             clock = clock.or(short.clock);
             who.push(tell);
         }
-        call.arguments.extend(clock);
-        Together { call, who }
+        Together { call: with_clock(call, clock), who }
     }
 
     /// Tells each what the server said to it. Whoever has gone away is not told.

@@ -30,9 +30,12 @@ impl Said {
     }
 
     /// What a script for a common case said: only what is not known already.
-    pub(super) fn read_short(value: &Value, script: Script, decide: &Decide) -> Option<Self> {
+    pub(super) fn read_short(value: Value, script: Script, decide: &Decide) -> Option<Self> {
         let item = decide.items.first()?;
-        let (granted, at, said) = match (script, value) {
+        if let Script::Plain(_) = script {
+            return Said::read(value);
+        }
+        let (granted, at, said) = match (script, &value) {
             (Script::LeanBucket, Value::Int(debt)) => bucket(item, None, *debt),
             (Script::LeanBucket, Value::Array(values)) => match values.as_slice() {
                 [Value::Int(now), Value::Int(debt)] => bucket(item, Some(*now), *debt),

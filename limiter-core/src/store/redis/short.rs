@@ -34,7 +34,7 @@ impl RedisEngine {
                 let question = self.question(*decide, None, true)?;
                 return Box::pin(self.decide(&question)).await;
             }
-            Ok(value) => Said::read_short(&value, script, &decide).ok_or(Failure::Unreadable),
+            Ok(value) => Said::read_short(value, script, &decide).ok_or(Failure::Unreadable),
             Err(failure) => Err(failure),
         };
         let (allowed, refused) = self.told(&decide, asked, &said.map_err(|failure| self.failed(failure))?)?;
