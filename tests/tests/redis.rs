@@ -25,6 +25,8 @@ mod leases;
 mod places;
 #[path = "redis/subjects.rs"]
 mod subjects;
+#[path = "redis/together.rs"]
+mod together;
 #[path = "redis/vectors.rs"]
 mod vectors;
 #[path = "redis/waiting.rs"]

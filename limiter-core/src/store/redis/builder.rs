@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use super::address::{Address, AddressError, Place};
 use super::clock::Distance;
 use super::cluster::Cluster;
+use super::desk::Desk;
 use super::engine::{Inner, RedisEngine};
 use super::kept::Kept;
 use super::leases::Leases;
@@ -190,6 +191,7 @@ impl RedisStoreBuilder {
                 names,
                 leases: Arc::new(Leases::new(self.lease)),
                 distance: Distance::default(),
+                desk: Desk::default(),
                 callers_clock: self.callers_clock,
             }),
         };
@@ -209,5 +211,22 @@ impl RedisStoreBuilder {
 impl From<AddressError> for ConnectError {
     fn from(error: AddressError) -> Self {
         ConnectError::Address(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::pin::pin;
+    use core::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn without_a_runtime_it_says_so() {
+        let connecting = pin!(RedisStoreBuilder::new("redis://127.0.0.1:1").connect());
+        let Poll::Ready(Err(error)) = connecting.poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("it is known at once");
+        };
+        assert!(error.to_string().contains("tokio runtime"), "{error}");
     }
 }

@@ -3,8 +3,8 @@
 //! * **Exact.** Each decision is one script: every rule is looked at, then everything is charged or
 //!   nothing is, at one reading of the server's clock. Times are whole microseconds; a bucket whose
 //!   interval is none keeps count of the rest.
-//! * **Frugal.** A decision is one round trip on a connection that all calls share. A refusal writes
-//!   nothing. A key is gone as soon as it is as good as new.
+//! * **Frugal.** A decision is one round trip on a connection that all calls share, and those that come
+//!   while others are under way are put to the server in one call. A refusal writes nothing. A key is gone as soon as it is as good as new.
 //! * **Healing.** A clock that was put back locks nobody out for longer than one period, and a key
 //!   that lost its time to live gets another. A debt above a capacity that was lowered is taken for
 //!   one of those: what is above the new capacity is forgotten.
@@ -39,6 +39,7 @@ mod builder;
 mod clock;
 mod cluster;
 mod counters;
+mod desk;
 mod driven;
 mod encode;
 mod engine;
@@ -53,6 +54,7 @@ mod reply;
 mod route;
 mod script;
 mod settings;
+mod short;
 mod target;
 
 use core::fmt;

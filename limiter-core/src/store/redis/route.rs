@@ -10,7 +10,6 @@ use super::failure::Failure;
 use super::kept::Kept;
 use super::names::slot;
 use super::node::{Node, Work};
-use super::script::Script;
 
 pub(super) enum Route {
     Cluster(Arc<Cluster>),
@@ -20,22 +19,12 @@ pub(super) enum Route {
 impl Route {
     /// Runs a script on the server that holds its keys.
     pub(super) async fn script(&self, call: &Call) -> Result<Value, Failure> {
-        self.run(&self.write(call)).await
-    }
-
-    /// Writes it down.
-    pub(super) fn write(&self, call: &Call) -> Written {
-        let slot = if self.is_cluster() { slot_of(&call.keys) } else { 0 };
-        Written { script: call.script, command: command(self.kept(), call), slot }
-    }
-
-    /// The same where it has been written down already.
-    pub(super) async fn run(&self, call: &Written) -> Result<Value, Failure> {
-        let work = Work { script: Some(call.script), ..Work::plain(&call.command) };
+        let command = command(self.kept(), call);
+        let work = Work { script: Some(call.script), ..Work::plain(&command) };
         match self {
             Route::One(node) => node.run(work).await,
             // Boxed, so that what waits for one server is small.
-            Route::Cluster(cluster) => Box::pin(cluster.run(call.slot, work)).await,
+            Route::Cluster(cluster) => Box::pin(cluster.run(slot_of(&call.keys), work)).await,
         }
     }
 
@@ -80,14 +69,6 @@ impl Route {
             Route::Cluster(cluster) => cluster.is_live(),
         }
     }
-}
-
-/// A call as it is sent.
-pub(super) struct Written {
-    pub(super) script: Script,
-    command: Cmd,
-    /// In a cluster.
-    slot: u16,
 }
 
 fn slot_of(keys: &[String]) -> u16 {
