@@ -66,13 +66,12 @@ impl Afar<'_> {
                         Subject::Named(named) => Some(named.key()),
                         Subject::Local(_) => apart.as_ref(),
                     };
-                    match limiter.prepared(&policy).map(|prepared| (prepared, prepared.rules.get(index), key)) {
-                        Ok((prepared, Some(rule), Some(key))) => {
-                            let (limiter, item) = (&limiter, &item);
-                            Sent { limiter, prepared, rule, item, now, key, request: None }.answered(answer)
-                        }
-                        _ => Ruling::default(),
-                    }
+                    let prepared = limiter.prepared(&policy);
+                    let rule = prepared.ok().and_then(|prepared| Some((prepared, prepared.rules.get(index)?)));
+                    let (Some((prepared, rule)), Some(key)) = (rule, key) else { return Ruling::default() };
+                    // Written where it is returned.
+                    let (limiter, item) = (&limiter, &item);
+                    Sent { limiter, prepared, rule, item, now, key, request: None }.answered(answer)
                 }))
             }
         }

@@ -349,7 +349,8 @@ impl PreparedRule {
 
     /// The budget of a key in words, for stores that several processes share.
     pub(super) fn named(&self, params: &Params, key: &Key) -> Subject {
-        if shape(params) == shape(&self.params) {
+        // Mostly it is the very same.
+        if *params == self.params || shape(params) == shape(&self.params) {
             return Subject::under(&self.identity, key.clone());
         }
         Subject::named(format!("{} tier {:?}", self.identity.words, shape(params)), key.clone())

@@ -56,13 +56,13 @@ impl Name {
     }
 
     fn finish(namespace: &str, kind: &[u8], digest: u128) -> Self {
-        let mut text = Text::new();
-        text.extend_from_slice(namespace.as_bytes());
+        let mut text = Text::from_slice(namespace.as_bytes());
         text.push(b':');
         text.extend_from_slice(kind);
-        let mut last = [b':'; 23];
-        let halves = letters((digest >> 64) as u64).into_iter().chain(letters(digest as u64));
-        last.iter_mut().skip(1).zip(halves).for_each(|(place, letter)| *place = letter);
+        let mut last = [b':'; 1 + 2 * LETTERS];
+        let (high, low) = last.split_at_mut(1 + LETTERS);
+        write(high.get_mut(1..).unwrap_or_default(), (digest >> 64) as u64);
+        write(low, digest as u64);
         text.extend_from_slice(&last);
         Name { digest, text }
     }
@@ -84,8 +84,9 @@ impl Name {
     pub(super) fn into_part(self, number: u64) -> Text {
         let mut text = self.text;
         let used = (u64::BITS - number.leading_zeros()).div_ceil(6).max(1) as usize;
-        text.push(b':');
-        text.extend_from_slice(letters(number).get(..used).unwrap_or_default());
+        let mut last = [b':'; 1 + LETTERS];
+        write(last.get_mut(1..).unwrap_or_default(), number);
+        text.extend_from_slice(last.get(..=used).unwrap_or_default());
         text
     }
 }
@@ -158,15 +159,16 @@ fn strong(bytes: &[u8]) -> u128 {
     u128::from_be_bytes(half)
 }
 
-/// A number in letters and digits, six bits each, those that weigh least first.
-fn letters(mut number: u64) -> [u8; 11] {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut letters = [0; 11];
-    for letter in &mut letters {
-        *letter = LETTERS.get(number as usize & 63).copied().unwrap_or(b'-');
+/// Letters and digits that a number has.
+const LETTERS: usize = 11;
+
+/// Writes a number in letters and digits, six bits each, those that weigh least first.
+fn write(places: &mut [u8], mut number: u64) {
+    const ALL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for place in places {
+        *place = ALL.get(number as usize & 63).copied().unwrap_or(b'-');
         number >>= 6;
     }
-    letters
 }
 
 /// Whether keys can begin with this.
