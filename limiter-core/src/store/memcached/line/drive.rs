@@ -1,15 +1,12 @@
 //! Carrying commands to the socket and replies back, until something is out of order.
 
-use core::future::poll_fn;
 use core::pin::pin;
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
 
-use super::outlet::Outlet;
 use super::{Replies, Shared, Waiting};
 use crate::store::memcached::fault::Fault;
 use crate::store::memcached::protocol::decode;
@@ -23,9 +20,11 @@ struct Batch {
 /// Room for what comes in at once.
 const INCOMING: usize = 16 << 10;
 
-/// What was taken from the desk, to be answered.
+/// What was taken from the desk: some of it is still to be written, all of it is to be answered.
 #[derive(Default)]
 struct Taken {
+    bytes: Vec<u8>,
+    written: usize,
     waiting: VecDeque<Waiting>,
     /// What the first of them has been answered so far.
     replies: Replies,
@@ -37,55 +36,42 @@ const KEPT: usize = 64 << 10;
 
 /// Drives a connection until it is out of order or the line is closed. Whoever awaited a reply by
 /// then is told.
-pub(super) async fn drive<R, W>(mut read: R, write: W, shared: &Shared, patience: Duration) -> Fault
+pub(super) async fn drive<R, W>(mut read: R, mut write: W, shared: &Shared, patience: Duration) -> Fault
 where
     R: AsyncRead + Unpin,
-    W: Outlet,
+    W: AsyncWrite + Unpin,
 {
-    let write = Arc::new(write);
-    shared.desk.lock().outgoing.open(Arc::clone(&write) as _);
     let mut taken = Taken::default();
-    // Whether the connection took no more.
-    let mut stuck = false;
     let mut incoming = Vec::with_capacity(INCOMING);
     // One alarm for all: it is set anew where it goes off too early, not with each batch.
     let mut alarm = pin!(sleep_until(Instant::now() + patience));
     let fault = loop {
-        let flushed = tokio::select! {
+        let unwritten = taken.bytes.get(taken.written..).unwrap_or_default();
+        tokio::select! {
             biased;
             read = read.read_buf(&mut incoming) => match read {
                 Ok(0) => break Fault::Broken("the server closed it".into()),
-                Ok(_) => {
-                    // Answers may be here to what was written before it was taken.
-                    taken.take(shared, patience);
-                    match answer(&mut incoming, &mut taken, shared) {
-                        Ok(()) => continue,
-                        Err(fault) => break fault,
-                    }
-                }
+                Ok(_) => if let Err(fault) = answer(&mut incoming, &mut taken, shared) {
+                    break fault;
+                },
                 Err(error) => break error.into(),
             },
-            ready = poll_fn(|context| write.poll_ready(context)), if stuck => ready.and_then(|()| shared.flush()),
+            written = write.write(unwritten), if !unwritten.is_empty() => match written {
+                Ok(0) => break Fault::Broken("the server takes nothing".into()),
+                Ok(bytes) => taken.wrote(bytes),
+                Err(error) => break error.into(),
+            },
             () = shared.wake.notified() => {
                 if !taken.take(shared, patience) {
                     break Fault::Down("the line was closed".into());
                 }
-                shared.flush()
             }
             () = &mut alarm, if !taken.batches.is_empty() => match taken.batches.front() {
-                Some(batch) if batch.due > Instant::now() => {
-                    alarm.as_mut().reset(batch.due);
-                    continue;
-                }
+                Some(batch) if batch.due > Instant::now() => alarm.as_mut().reset(batch.due),
                 _ => break Fault::Overdue,
             },
-        };
-        match flushed {
-            Ok(full) => stuck = full,
-            Err(error) => break error.into(),
         }
     };
-    taken.take_last(shared);
     // Before anybody is told: whoever asks again must not end on this connection.
     shared.down(fault.to_string().into());
     for waiting in taken.waiting {
@@ -106,14 +92,21 @@ impl Taken {
         }
         self.batches.push_back(Batch { left: desk.waiting.len(), due: Instant::now() + patience });
         self.waiting.extend(desk.waiting.drain(..));
+        if self.bytes.is_empty() {
+            core::mem::swap(&mut self.bytes, &mut desk.outgoing);
+        } else {
+            self.bytes.append(&mut desk.outgoing);
+        }
         true
     }
 
-    /// Takes what was put down until now, of which some may have been written, and lets nothing more out.
-    fn take_last(&mut self, shared: &Shared) {
-        let mut desk = shared.desk.lock();
-        desk.outgoing.close();
-        self.waiting.extend(desk.waiting.drain(..));
+    fn wrote(&mut self, bytes: usize) {
+        self.written += bytes;
+        if self.written >= self.bytes.len() {
+            self.written = 0;
+            self.bytes.clear();
+            self.bytes.shrink_to(KEPT);
+        }
     }
 
     /// One of the first batch has all its replies.

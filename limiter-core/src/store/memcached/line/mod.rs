@@ -14,7 +14,6 @@
 mod address;
 mod drive;
 mod keep;
-mod outlet;
 
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +25,6 @@ use tokio::sync::{Notify, oneshot};
 
 use super::fault::Fault;
 use super::protocol::{Command, Reply};
-use outlet::Outgoing;
 
 pub(super) use address::{Address, AddressError};
 pub(super) use keep::{Patience, open};
@@ -66,7 +64,7 @@ struct Desk {
     /// Why nothing can be handed in.
     down: Option<Fault>,
     closed: bool,
-    outgoing: Outgoing,
+    outgoing: Vec<u8>,
     waiting: Vec<Waiting>,
 }
 
@@ -116,7 +114,7 @@ impl Line {
         let down = Some(Fault::Down("not yet connected".into()));
         let shared = Arc::new(Shared {
             address,
-            desk: Mutex::new(Desk { down, closed: false, outgoing: Outgoing::default(), waiting: Vec::new() }),
+            desk: Mutex::new(Desk { down, closed: false, outgoing: Vec::new(), waiting: Vec::new() }),
             wake: Notify::new(),
             awaited: AtomicUsize::new(0),
         });
@@ -150,16 +148,12 @@ impl Line {
         }
         let first = desk.waiting.is_empty();
         for command in commands {
-            command.encode(&mut desk.outgoing.bytes);
+            command.encode(&mut desk.outgoing);
         }
         desk.waiting.push(waiting);
-        let parcel = desk.outgoing.parcel();
         drop(desk);
         if first {
             self.shared.wake.notify_one();
-        }
-        if let Some(parcel) = parcel {
-            self.shared.post(parcel);
         }
     }
 
@@ -191,7 +185,7 @@ impl Shared {
         let waiting = {
             let mut desk = self.desk.lock();
             desk.down = Some(fault.clone());
-            desk.outgoing.close();
+            desk.outgoing.clear();
             core::mem::take(&mut desk.waiting)
         };
         for one in waiting {
