@@ -15,8 +15,12 @@ pub(super) type Keys = SmallVec<[(u64, u64); 2]>;
 
 /// Numbers for the keys of a decision, with what was given back of them so far.
 pub(super) fn keys(known: &Known, decide: &Decide) -> Keys {
-    let keys = decide.items.iter().map(|item| known.fingerprint(&item.subject));
-    keys.map(|key| (key, known.epoch(key))).collect()
+    let mut keys = Keys::new();
+    for item in &decide.items {
+        let key = known.fingerprint(&item.subject);
+        keys.push((key, known.epoch(key)));
+    }
+    keys
 }
 
 impl<S: Store> Inner<S> {
