@@ -4,40 +4,64 @@
 //! lock costs that others may sleep on. Who finds it taken looks again for about a microsecond, and
 //! then lets others run: the holder may have been sent away by the scheduler.
 
-#[cfg(not(all(test, limiter_loom)))]
-use std::thread;
-
-#[cfg(not(all(test, limiter_loom)))]
-use spinning_top::{RawSpinlock, lock_api, relax::Relax};
-
-#[cfg(not(all(test, limiter_loom)))]
-pub(super) type Lock<T> = lock_api::Mutex<RawSpinlock<SpinThenYield>, T>;
-#[cfg(not(all(test, limiter_loom)))]
-pub(super) type Guard<'a, T> = lock_api::MutexGuard<'a, RawSpinlock<SpinThenYield>, T>;
-
 /// A model tries every order of threads, so how they wait is nothing to it.
 #[cfg(all(test, limiter_loom))]
 pub(super) use super::sync::{Mutex as Lock, MutexGuard as Guard};
+#[cfg(not(all(test, limiter_loom)))]
+pub(super) use spins::{Guard, Lock};
 
 #[cfg(not(all(test, limiter_loom)))]
-const SPINS: u32 = 100;
+mod spins {
+    use std::thread;
 
-/// How a thread waits.
-#[cfg(not(all(test, limiter_loom)))]
-#[derive(Default)]
-pub(super) struct SpinThenYield {
-    spins: u32,
-}
+    use spinning_top::Spinlock;
+    use spinning_top::guard::SpinlockGuard;
 
-#[cfg(not(all(test, limiter_loom)))]
-impl Relax for SpinThenYield {
-    #[inline]
-    fn relax(&mut self) {
-        if self.spins < SPINS {
-            self.spins += 1;
-            core::hint::spin_loop();
-        } else {
-            thread::yield_now();
+    /// Times that a thread looks away, each twice as long as the one before up to the longest, until it
+    /// lets others run.
+    const LOOKS: u32 = 16;
+    const LONGEST: u32 = 8;
+
+    pub(in super::super) struct Lock<T>(Spinlock<T>);
+    pub(in super::super) type Guard<'a, T> = SpinlockGuard<'a, T>;
+
+    impl<T> Lock<T> {
+        pub(in super::super) fn new(value: T) -> Self {
+            Lock(Spinlock::new(value))
+        }
+
+        #[inline(always)]
+        pub(in super::super) fn lock(&self) -> Guard<'_, T> {
+            match self.0.try_lock() {
+                Some(guard) => guard,
+                None => self.wait(),
+            }
+        }
+
+        #[inline]
+        pub(in super::super) fn try_lock(&self) -> Option<Guard<'_, T>> {
+            self.0.try_lock()
+        }
+
+        #[cold]
+        #[inline(never)]
+        fn wait(&self) -> Guard<'_, T> {
+            let mut looks = 0u32;
+            loop {
+                if looks < LOOKS {
+                    for _ in 0..1u32 << looks.min(LONGEST) {
+                        core::hint::spin_loop();
+                    }
+                    looks += 1;
+                } else {
+                    thread::yield_now();
+                }
+                if !self.0.is_locked()
+                    && let Some(guard) = self.0.try_lock()
+                {
+                    return guard;
+                }
+            }
         }
     }
 }
@@ -45,6 +69,8 @@ impl Relax for SpinThenYield {
 #[cfg(test)]
 #[cfg(not(limiter_loom))]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     #[test]

@@ -6,7 +6,7 @@ use crate::algorithm::{Params, State};
 use crate::time::Nanos;
 
 use super::logs::{Allowance, Logs};
-use super::table::Table;
+use super::table::{Table, Value};
 
 /// Two tables: buckets need one number a key, everything else three. What grows lives apart.
 pub(super) struct Shard {
@@ -60,9 +60,9 @@ impl Shard {
     #[inline]
     pub(super) fn put(&mut self, params: &Params, fingerprint: u64, state: State, now: Nanos) {
         if params.is_wide() {
-            self.wide.put(fingerprint, state, now);
+            self.wide.put(fingerprint, Value::pack(state), now);
         } else {
-            self.narrow.put(fingerprint, state, now);
+            self.narrow.put(fingerprint, Value::pack(state), now);
         }
     }
 
