@@ -216,23 +216,27 @@ impl MemoryStore {
 
     /// Slots come back without a look at the clock. Whether it is slots, in a cell of their own, that
     /// are given back.
-    #[inline]
-    pub(crate) fn release_slots(&self, charge: &Charged) -> bool {
+    fn release_slots(&self, charge: &Charged) -> bool {
         let held_for_good = charge.params.algorithm() == Algorithm::Concurrent && !charge.params.grows();
         if !held_for_good || charge.place != Place::Own {
             return false;
         }
-        let fingerprint = fingerprint(&charge.subject);
+        self.give_back_slots(fingerprint(&charge.subject), charge.cost);
+        true
+    }
+
+    /// Gives back slots without a lease that are in a cell of their own.
+    #[inline]
+    pub(crate) fn give_back_slots(&self, fingerprint: u64, cost: u64) {
         if let Some(shard) = self.shard(fingerprint) {
             let table = &mut shard.lock.lock().wide;
             // A cell that is gone held no slots.
             if let Ok(cell) = table.own(fingerprint) {
-                *cell = concurrent::give_back(*cell, charge.cost);
+                *cell = concurrent::give_back(*cell, cost);
                 let fresh_at = cell.fresh_at;
                 table.note(fresh_at);
             }
         }
-        true
     }
 
     /// Changes charges after the fact: adds units, or gives them back if negative.
