@@ -1,8 +1,12 @@
 //! The lock of a shard.
 //!
 //! It is held for some tens of nanoseconds, and giving it back is one plain store: half of what a
-//! lock costs that others may sleep on. Who finds it taken looks again for about a microsecond, and
-//! then lets others run: the holder may have been sent away by the scheduler.
+//! lock costs that others may sleep on.
+//!
+//! Who finds it taken looks away for longer than that. To look is to take the cache line from the
+//! holder, which costs both as much as several decisions; left alone, a thread makes those in a row.
+//! Who has looked in vain for some microseconds lets others run: the holder may have been sent away
+//! by the scheduler.
 
 /// A model tries every order of threads, so how they wait is nothing to it.
 #[cfg(all(test, limiter_loom))]
@@ -17,10 +21,11 @@ mod spins {
     use spinning_top::Spinlock;
     use spinning_top::guard::SpinlockGuard;
 
-    /// Times that a thread looks away, each twice as long as the one before up to the longest, until it
-    /// lets others run.
-    const LOOKS: u32 = 16;
-    const LONGEST: u32 = 8;
+    /// Pauses before the second look. Each look after it is twice as far away, up to the longest.
+    const FIRST: u32 = 16;
+    const LONGEST: u32 = 128;
+    /// Looks until others are let run.
+    const LOOKS: u32 = 8;
 
     pub(in super::super) struct Lock<T>(Spinlock<T>);
     pub(in super::super) type Guard<'a, T> = SpinlockGuard<'a, T>;
@@ -46,13 +51,13 @@ mod spins {
         #[cold]
         #[inline(never)]
         fn wait(&self) -> Guard<'_, T> {
-            let mut looks = 0u32;
+            let mut pauses = FIRST;
+            let mut looks = 0;
             loop {
                 if looks < LOOKS {
-                    for _ in 0..1u32 << looks.min(LONGEST) {
-                        core::hint::spin_loop();
-                    }
                     looks += 1;
+                    (0..pauses).for_each(|_| core::hint::spin_loop());
+                    pauses = (pauses * 2).min(LONGEST);
                 } else {
                     thread::yield_now();
                 }
