@@ -66,6 +66,18 @@ fn one_server_keeps_every_promise() {
 }
 
 #[test]
+fn so_it_does_by_functions() {
+    if !redis::there() {
+        return;
+    }
+    let runtime = Runtime::new().unwrap();
+    let server = runtime.block_on(Server::start(&[]));
+    check(&runtime, &RedisStore::builder(server.url()).functions());
+    let info: String = runtime.block_on(server.command("INFO memory"));
+    assert!(info.contains("number_of_cached_scripts:0"), "{info}");
+}
+
+#[test]
 fn a_cluster_of_six_keeps_every_promise_under_a_shared_tag() {
     if !redis::there() {
         return;

@@ -14,7 +14,7 @@
 //!   takes more than a quarter of the deadline is not waited for.
 //! * **Bounded mode**, off unless [`FleetOptions::set_aside`] turns it on: units are fetched ahead.
 //! * **Failure.** Five failures in a row, or half of at least twenty calls within a second, and the store
-//!   is left alone; one look every 100 ms, then less and less often, but every 1.6 s at least. Nobody
+//!   is left alone; one look every 100 ms, then less and less often, but every 0.8 s at least. Nobody
 //!   waits meanwhile. What this process admits on its own is charged to the store when it is back, before
 //!   any of its decisions about those keys is used. Nothing that may have been carried out is repeated.
 
