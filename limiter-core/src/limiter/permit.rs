@@ -106,7 +106,8 @@ impl Permit {
     /// `None` where the slots were in this process.
     #[inline]
     fn give_back(&mut self) -> Option<Reply<Result<Answer, StoreError>>> {
-        if let (Slots::Here { fingerprint, cost }, StoreHandle::Memory(store)) = (&self.slots, &self.limiter.inner.store)
+        if let (Slots::Here { fingerprint, cost }, StoreHandle::Memory(store)) =
+            (&self.slots, &self.limiter.inner.store)
         {
             store.give_back_slots(*fingerprint, *cost);
             #[cfg(feature = "wait")]
