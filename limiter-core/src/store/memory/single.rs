@@ -91,9 +91,13 @@ impl MemoryStore {
         let mut shard = padded.lock.lock();
         let cell = match shard.narrow.own(fingerprint) {
             Ok(cell) => cell,
-            // If its refusal is still noted, its cell was dropped for being stale: as the note is, which
-            // refuses nobody then.
-            Err(free) => return Err(Unknown(Some((shard, free)))),
+            Err(free) => {
+                // It may have been refused before its cell was dropped for being stale.
+                if padded.has_noted(fingerprint) {
+                    padded.wipe();
+                }
+                return Err(Unknown(Some((shard, free))));
+            }
         };
         let stored = cell.unpack();
         match charge.take(stored, now) {
