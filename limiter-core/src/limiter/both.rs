@@ -30,7 +30,9 @@ impl Limiter {
     /// The two rules of a policy, asked about one key without a request.
     #[inline(always)]
     pub(super) fn both<'a>(&'a self, prepared: &'a Prepared, key: &Key, cost: Option<u64>) -> Option<Both<'a>> {
-        Both::new(self, prepared, cost, |starts| self.inner.fingerprints.under_both(starts, key))
+        let (StoreHandle::Memory(store), Some(rules)) = (&self.inner.store, prepared.pair()) else { return None };
+        let prints = self.inner.fingerprints.under_both([rules[0].start, rules[1].start], key);
+        Some(Both::new(self, store, rules, prints, cost))
     }
 
     /// What `both` decide if a key is new, or somebody is told. `None` if the case is not common, and then
@@ -48,7 +50,8 @@ impl Limiter {
         second: u64,
         now: Now,
     ) -> Option<Decision> {
-        let both = Both::new(self, prepared, cost, |_| [first, second])?;
+        let (StoreHandle::Memory(store), Some(rules)) = (&self.inner.store, prepared.pair()) else { return None };
+        let both = Both::new(self, store, rules, [first, second], cost);
         let (allowed, replies) = both.store.decide_pair(&both.pair(mode), now)?;
         both.tell(key, now, allowed, &replies);
         Some(both.made(now, allowed, &replies))
@@ -76,17 +79,16 @@ impl<'a> Both<'a> {
     #[inline(always)]
     fn new(
         limiter: &'a Limiter,
-        prepared: &'a Prepared,
+        store: &'a MemoryStore,
+        rules: [&'a PreparedRule; 2],
+        prints: [u64; 2],
         cost: Option<u64>,
-        prints: impl FnOnce([u128; 2]) -> [u64; 2],
-    ) -> Option<Self> {
-        let (StoreHandle::Memory(store), Some(rules)) = (&limiter.inner.store, prepared.pair()) else { return None };
-        let prints = prints([rules[0].start, rules[1].start]);
+    ) -> Self {
         let side = |at: usize| {
             let (rule, fingerprint) = (rules[at], prints[at]);
             Side { rule, fingerprint, cost: cost.unwrap_or_else(|| rule.cost.constant()) }
         };
-        Some(Both { limiter, store, sides: [side(0), side(1)] })
+        Both { limiter, store, sides: [side(0), side(1)] }
     }
 
     /// Decides about a key that both rules know, where nobody is told.

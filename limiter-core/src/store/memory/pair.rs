@@ -65,11 +65,11 @@ impl MemoryStore {
         (*left, *right) = (Value::pack(one_then), Value::pack(other_then));
         first.narrow.note(one_then.fresh_at);
         second.narrow.note(other_then.fresh_at);
-        if first.refused == prints[0] {
-            locks.0.wipe(&mut first);
+        if locks.0.has_noted(prints[0]) {
+            locks.0.wipe();
         }
-        if second.refused == prints[1] {
-            locks.1.wipe(&mut second);
+        if locks.1.has_noted(prints[1]) {
+            locks.1.wipe();
         }
         Some((true, [reply(Verdict::Allow, one_then), reply(Verdict::Allow, other_then)]))
     }

@@ -78,7 +78,9 @@ impl MemoryStore {
         let fingerprint = single.fingerprint.max(1);
         let Some(padded) = self.shard(fingerprint) else { return Err(Unknown(None)) };
         let charge = Charge::new(single.params, single.cost);
-        if let Some(fresh_at) = padded.refusal.of(fingerprint) {
+        if padded.has_noted(fingerprint)
+            && let Some(fresh_at) = padded.refusal.of(fingerprint)
+        {
             let stored = State { fresh_at, ..State::default() };
             if let Err(verdict) = charge.take(stored, now)
                 && !is_counted(&verdict, single.mode)
@@ -89,7 +91,13 @@ impl MemoryStore {
         let mut shard = padded.lock.lock();
         let cell = match shard.narrow.own(fingerprint) {
             Ok(cell) => cell,
-            Err(free) => return Err(Unknown(Some((shard, free)))),
+            Err(free) => {
+                // It may have been refused before its cell was dropped for being stale.
+                if padded.has_noted(fingerprint) {
+                    padded.wipe();
+                }
+                return Err(Unknown(Some((shard, free))));
+            }
         };
         let stored = cell.unpack();
         match charge.take(stored, now) {
@@ -98,22 +106,23 @@ impl MemoryStore {
                 // A question about a known key writes what is there.
                 *cell = Value::pack(state);
                 shard.narrow.note(state.fresh_at);
-                if shard.refused == fingerprint {
-                    padded.wipe(&mut shard);
+                if padded.has_noted(fingerprint) {
+                    padded.wipe();
                 }
                 Ok(allowed(state))
             }
             Err(verdict) if is_counted(&verdict, single.mode) => Err(Unknown(None)),
             Err(verdict) => {
-                padded.refusal.note(fingerprint, stored.fresh_at);
-                shard.refused = fingerprint;
+                padded.note(fingerprint, stored.fresh_at);
                 Ok(refused(single.mode, verdict, stored))
             }
         }
     }
 
+    /// What [`decide_known`](Self::decide_known) has left open, about the same rule as [`again`] hands it on.
     #[inline(always)]
     pub(crate) fn decide_unknown(&self, unknown: Unknown<'_>, single: Single<'_>, now: Now) -> (bool, ItemReply) {
+        debug_assert_ne!(single.fingerprint, 0, "a fingerprint as the tables keep it");
         match unknown.0 {
             Some((shard, free)) => self.decide_new::<Nanos>(shard, free, single, now),
             None => self.decide_else(single, now),
@@ -163,12 +172,6 @@ impl MemoryStore {
         now: Now,
     ) -> (bool, ItemReply) {
         let room = shard.len() < self.per_shard;
-        // The key may have been refused before its cell was dropped for being stale.
-        if shard.refused == single.fingerprint
-            && let Some(padded) = self.shard(single.fingerprint)
-        {
-            padded.wipe(&mut shard);
-        }
         let table = V::table(&mut shard);
         let seat = table.vacancy(single.fingerprint, free, now.monotonic);
         if self.may_sit(seat, room, single.at_ceiling) {
@@ -210,8 +213,10 @@ impl MemoryStore {
     /// Whether a new key may sit there, without asking what the rule says about a full table.
     #[inline]
     pub(super) fn may_sit(&self, seat: Seat, room: bool, at_ceiling: AtCeiling) -> bool {
-        let shares = at_ceiling == AtCeiling::Overflow && self.sharing.load(Ordering::Relaxed);
-        !shares && (room || matches!(seat, Seat::Stale(_)))
+        if at_ceiling == AtCeiling::Overflow && self.sharing.load(Ordering::Relaxed) {
+            return false;
+        }
+        room || matches!(seat, Seat::Stale(_))
     }
 }
 

@@ -155,3 +155,31 @@ fn at_the_end_of_time_everything_is_stale_and_empty_cells_are_no_keys() {
         assert_eq!((store.stats().keys, store.stats().pruned), (1, 40), "{algorithm}");
     }
 }
+
+#[test]
+fn a_key_that_was_dropped_and_has_come_back_is_not_told_of_its_old_refusal() {
+    let params = Params::new(Algorithm::Bucket, "1/s".parse().unwrap()).unwrap();
+    let store = MemoryStore::with_ceiling(8);
+    let ask = |millis: u64, key, cost| {
+        let nanos = Nanos::new(1_000_000_000_000 + millis * 1_000_000);
+        let item = Item {
+            budget: 1,
+            subject: Subject::Local(key),
+            params,
+            cost,
+            mode: Mode::Charge,
+            at_ceiling: AtCeiling::Evict,
+            settles: false,
+        };
+        let now = Now { monotonic: nanos, wall: nanos };
+        store.decide(&Decide { now, items: SmallVec::from_iter([item]) }).items[0]
+    };
+    ask(0, 7, 1);
+    assert!(matches!(ask(0, 7, 1).verdict, Verdict::Deny { .. }));
+    ask(2000, 8, 1);
+    assert_eq!(store.stats().pruned, 1, "the key is swept away");
+    let again = ask(2000, 7, 1);
+    assert_eq!(again.verdict, Verdict::Allow);
+    let too_much = ask(2000, 7, 5);
+    assert_eq!((too_much.verdict, too_much.state), (Verdict::TooBig, again.state));
+}
