@@ -71,13 +71,13 @@ impl Fingerprints {
     }
 
     /// The same under two budgets.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn under_both(&self, starts: [u128; 2], key: &Key) -> [u64; 2] {
         let sum = self.sum(0, key);
         [finish(starts[0].wrapping_add(sum)), finish(starts[1].wrapping_add(sum))]
     }
 
-    #[inline]
+    #[inline(always)]
     fn sum(&self, start: u128, key: &Key) -> u128 {
         match key.parts() {
             [Part::Ip(ip)] => self.address(0, start, ip.network(), ip.prefix_len()),
@@ -138,7 +138,7 @@ impl Fingerprints {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn address(&self, at: usize, sum: u128, network: IpAddr, prefix_len: u8) -> u128 {
         let kind = u64::from(prefix_len) << 8;
         match network {
