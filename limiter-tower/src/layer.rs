@@ -90,7 +90,7 @@ impl RateLimitLayer {
     }
 
     pub(crate) fn from_gate(gate: Gate) -> Self {
-        RateLimitLayer { gate: Arc::new(gate) }
+        RateLimitLayer { gate: Arc::new(gate.finished()) }
     }
 }
 

@@ -29,6 +29,7 @@ mod permit;
 mod prepared;
 mod reservation;
 mod ruling;
+mod short;
 mod slots;
 mod terms;
 #[cfg(feature = "wait")]
@@ -67,6 +68,7 @@ use outage::Outage;
 pub use permit::{Permit, Receipt};
 pub(crate) use prepared::Prepared;
 pub use ruling::Ruling;
+pub use short::{Found, Passed, ShortQuestion, Unsettled};
 use slots::Slots;
 pub use terms::Terms;
 #[cfg(feature = "wait")]

@@ -1,6 +1,6 @@
 //! A policy as one limiter carries it out: overrides applied, budgets numbered.
 
-use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -10,12 +10,12 @@ use super::enforcement::{Enforcement, Switches};
 use crate::algorithm::{Algorithm, Params};
 use crate::decision::{Name, Shown};
 use crate::event::Warning;
-use crate::key::{Key, KeySource, Missing};
+use crate::key::{Key, KeySource, Missing, Plain};
 use crate::policy::{self, Policy, PolicyError, PolicyRule, overridden};
 #[cfg(feature = "wait")]
 use crate::queue::Queue;
 use crate::quota::Quota;
-use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
+use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn, Rule};
 use crate::settle::Settle;
 use crate::store::memory::Single;
 use crate::store::{Budget, Capabilities, Mode, Subject};
@@ -29,6 +29,11 @@ pub(crate) struct Prepared {
     alone: AtomicBool,
     /// Whether there are two such rules, and neither holds slots.
     paired: AtomicBool,
+    /// Of reads and of writes: the one rule that counts them, if the short way leads to it. Its index and one more;
+    /// otherwise 0.
+    plain: [AtomicU8; 2],
+    /// Whether this limiter has a short way: a store in this process, and nobody who looks at whole requests.
+    short: bool,
     /// Whether some rule counts by the wall clock.
     pub(super) wall: bool,
     /// Whether some rule settles by outcome or holds requests.
@@ -54,6 +59,13 @@ pub(super) struct PreparedRule {
     /// An override lifted the rule.
     pub(super) lifted: bool,
     pub(super) key: Arc<dyn KeySource>,
+    /// The key, where it takes no source to read it, nothing of the rule is worked out from a whole request, and
+    /// nothing is held.
+    plain: Option<Plain>,
+    /// What a request takes by that key.
+    plain_cost: u64,
+    /// How it is asked of the store.
+    plain_mode: Mode,
     pub(super) missing: Missing,
     pub(super) cost: Cost,
     pub(super) penalty: bool,
@@ -103,8 +115,17 @@ impl Prepared {
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
         let holds = rules.iter().any(PreparedRule::holds);
         let outlasts = holds || rules.iter().any(|rule| rule.settle.is_some());
-        let (alone, paired) = (AtomicBool::new(false), AtomicBool::new(false));
-        let prepared = Prepared { rules, policy: policy.identity().into(), alone, paired, wall, outlasts, holds };
+        let prepared = Prepared {
+            rules,
+            policy: policy.identity().into(),
+            alone: AtomicBool::new(false),
+            paired: AtomicBool::new(false),
+            plain: Default::default(),
+            short: limiter.memory().is_some() && limiter.inner.observer.is_none() && limiter.inner.access.is_none(),
+            wall,
+            outlasts,
+            holds,
+        };
         prepared.switch(&limiter.inner.switches.lock());
         Ok(prepared)
     }
@@ -123,6 +144,23 @@ impl Prepared {
         self.alone.store(in_force && self.rules.len() == 1, Ordering::Relaxed);
         let paired = in_force && self.rules.len() == 2 && !self.rules.iter().any(slots);
         self.paired.store(paired, Ordering::Relaxed);
+        for (class, plain) in [MethodClass::Read, MethodClass::Write].into_iter().zip(&self.plain) {
+            let mut counting = self.rules.iter().filter(|rule| rule.class.counts(class));
+            let only = match (counting.next(), counting.next()) {
+                (Some(rule), None) if in_force && self.short && rule.plain.is_some() => rule.shown.index + 1,
+                _ => 0,
+            };
+            plain.store(u8::try_from(only).unwrap_or(0), Ordering::Relaxed);
+        }
+    }
+
+    /// The one rule that counts requests of a class, which is not [`MethodClass::Any`], if the short way leads to it.
+    #[inline]
+    pub(super) fn plain(&self, class: MethodClass) -> Option<(&PreparedRule, Plain)> {
+        let [reads, writes] = &self.plain;
+        let which = if class == MethodClass::Read { reads } else { writes };
+        let rule = self.rules.get(usize::from(which.load(Ordering::Relaxed)).wrapping_sub(1))?;
+        Some((rule, rule.plain?))
     }
 
     /// The rule, where there is no other.
@@ -220,6 +258,9 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         params,
         lifted,
         key: Arc::clone(&declared.rule.key),
+        plain: plain(&declared.rule, &params),
+        plain_cost: declared.rule.cost.constant(),
+        plain_mode: if declared.rule.penalty { Mode::Penalty } else { Mode::Charge },
         missing: declared.rule.missing,
         cost: declared.rule.cost.clone(),
         penalty: declared.rule.penalty,
@@ -233,6 +274,11 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         on_store_error: declared.rule.on_store_error,
         at_ceiling: declared.rule.at_ceiling,
     }
+}
+
+fn plain(rule: &Rule, params: &Params) -> Option<Plain> {
+    let is_constant = rule.quota_fn.is_none() && matches!(rule.cost, Cost::Fixed(_));
+    rule.key.plain().filter(|_| is_constant && params.algorithm() != Algorithm::Concurrent)
 }
 
 /// What one request's rule counts by.
@@ -277,6 +323,13 @@ impl PreparedRule {
         mode: Mode,
     ) -> Single<'a> {
         let mode = self.mode(mode, false);
+        Single { budget, fingerprint, params, cost, mode, at_ceiling: self.at_ceiling }
+    }
+
+    /// The same of a rule that the short way leads to.
+    #[inline(always)]
+    pub(super) fn plain_single(&self, fingerprint: u64) -> Single<'_> {
+        let (budget, params, cost, mode) = (self.budget, &self.params, self.plain_cost, self.plain_mode);
         Single { budget, fingerprint, params, cost, mode, at_ceiling: self.at_ceiling }
     }
 

@@ -1,6 +1,7 @@
 //! What stands at the entrance of a limited service: which limiter decides, which requests are
 //! counted, and what becomes of the answer.
 
+mod brief;
 mod fields;
 mod pass;
 
@@ -12,10 +13,13 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::request::Parts;
-use http::{Method, Response};
+use http::{Extensions, Method, Response};
 use limiter_core::key::KeyContext;
 use limiter_core::store::BoxFuture;
-use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, Policy, Reply, Ruling, Warning};
+use limiter_core::limiter::Found;
+use limiter_core::{
+    AccessList, Applied, AppliedWatch, Decision, Limiter, MethodClass, Policy, Reply, Ruling, Warning,
+};
 
 #[cfg(feature = "axum")]
 use crate::axum::{Routed, Routes};
@@ -31,6 +35,7 @@ use crate::response::{self, Body};
 use crate::route::AxumRoute;
 use crate::slots::Slots;
 
+pub(crate) use brief::{Brief, Way};
 use fields::Fields;
 pub(crate) use pass::{Admitted, Pass};
 
@@ -50,6 +55,8 @@ pub(crate) struct Gate {
     on_limited: Option<Body>,
     /// Whether handlers get to know the decision; others ask for it by the request.
     share: bool,
+    /// Whether nothing here is asked about a request but whether there is room for it.
+    is_plain: bool,
     #[cfg(feature = "axum")]
     routes: Option<Routes>,
     /// Whether the use of the process-wide limiter was reported, so that it costs nothing later.
@@ -90,12 +97,14 @@ pub(crate) struct Travelled {
 }
 
 impl Question<'_> {
-    /// Asks. A ruling is large: it is written where the caller keeps it.
+    /// Asks. A ruling is large: it is written where the caller keeps it. `client` is who the client is, where that
+    /// was looked for before.
     #[inline]
-    pub(crate) fn ask(&self) -> Reply<Ruling> {
+    pub(crate) fn ask(&self, client: Found) -> Reply<Ruling> {
         #[cfg(feature = "axum")]
         let route = AxumRoute::of(self.parts);
         let context = KeyContext::new(self.parts, peer_of(&self.parts.extensions), self.limiter.client_ip());
+        let context = if let Some(client) = client { context.with_client(client) } else { context };
         #[cfg(feature = "axum")]
         let context = context.with_route(&route);
         if let Some(list) = &self.gate.access
@@ -150,6 +159,7 @@ impl Gate {
             fields: None,
             on_limited: None,
             share: false,
+            is_plain: false,
             #[cfg(feature = "axum")]
             routes: None,
             warned: AtomicBool::new(false),
@@ -181,22 +191,36 @@ impl Gate {
         self
     }
 
-    /// Has the first requests carry what they are charged to, so that a budget charged twice is found.
-    fn watch(&self, parts: &mut Parts) {
-        if self.watch.is_done() {
-            return;
+    /// As it will be, now that everything has been said.
+    pub(crate) fn finished(mut self) -> Self {
+        self.is_plain = self.exempt.is_empty() && self.access.is_none() && !self.share;
+        #[cfg(feature = "axum")]
+        if self.routes.is_some() {
+            self.is_plain = false;
         }
-        let mut applied = parts.extensions.remove::<Applied>().unwrap_or_default();
-        match self.limiter(parts) {
-            Some(limiter) => self.watch.note(limiter, limiter, &self.policy, parts, &mut applied),
+        self
+    }
+
+    /// Whether the first requests have been looked at.
+    #[inline]
+    pub(crate) fn has_watched(&self) -> bool {
+        self.watch.is_done()
+    }
+
+    /// Has the first requests carry what they are charged to, so that a budget charged twice is found.
+    #[cold]
+    pub(crate) fn watch(&self, class: MethodClass, extensions: &mut Extensions) {
+        let mut applied = extensions.remove::<Applied>().unwrap_or_default();
+        match self.limiter(extensions) {
+            Some(limiter) => self.watch.note(limiter, limiter, &self.policy, class, &mut applied),
             None => {
                 let limiter = limiter_layer::of_process();
                 // Whoever runs the application does not listen to that one.
                 let listener = limiter_layer::explicit().unwrap_or(limiter);
-                self.watch.note(limiter, listener, &self.policy, parts, &mut applied);
+                self.watch.note(limiter, listener, &self.policy, class, &mut applied);
             }
         }
-        parts.extensions.insert(applied);
+        extensions.insert(applied);
     }
 
     /// What is said about its decisions.
@@ -221,27 +245,37 @@ impl Gate {
             }
             return Some(Turned::Uncounted);
         }
-        self.watch(parts);
+        if !self.has_watched() {
+            self.watch(MethodClass::of(parts), &mut parts.extensions);
+        }
         None
     }
 
     /// Finds out who decides; nobody does where a limiter is demanded and there is none.
     #[inline]
     pub(crate) fn question<'a>(&'a self, parts: &'a Parts) -> Option<Question<'a>> {
-        let limiter = match self.limiter(parts) {
-            Some(limiter) => limiter,
-            None => {
-                self.warn_default();
-                limiter_layer::fallback()?
-            }
-        };
         Some(Question {
             gate: self,
             parts,
-            limiter,
+            limiter: self.decider(Some(&parts.extensions))?,
             #[cfg(feature = "axum")]
             routed: self.routes.as_ref().and_then(|routes| routes.of(parts, self.wire.as_deref())),
         })
+    }
+
+    /// Whoever decides about a request that carries this.
+    #[inline(always)]
+    fn decider<'a>(&'a self, carried: Option<&'a Extensions>) -> Option<&'a Limiter> {
+        match self.limiter.as_ref() {
+            Some(limiter) => Some(limiter),
+            None => carried.and_then(|carried| carried.get()).or_else(|| self.decider_of_process()),
+        }
+    }
+
+    #[inline(never)]
+    fn decider_of_process(&self) -> Option<&Limiter> {
+        self.warn_default();
+        limiter_layer::fallback()
     }
 
     /// The answer where nobody decides.
@@ -250,8 +284,8 @@ impl Gate {
         self.refuse(&Decision::default(), parts, limiter_layer::of_process(), &self.shelf)
     }
 
-    fn limiter<'a>(&'a self, parts: &'a Parts) -> Option<&'a Limiter> {
-        self.limiter.as_ref().or_else(|| parts.extensions.get())
+    fn limiter<'a>(&'a self, extensions: &'a Extensions) -> Option<&'a Limiter> {
+        self.limiter.as_ref().or_else(|| extensions.get())
     }
 
     /// The limiter that decides: this one, or that which travelled, or the process-wide one.
@@ -261,7 +295,7 @@ impl Gate {
 
     /// Who never gets in does not get in by way of what is not counted either.
     fn turned_away(&self, parts: &mut Parts) -> Option<Response<Bytes>> {
-        let limiter = self.limiter(parts)?;
+        let limiter = self.limiter(&parts.extensions)?;
         let lists = [self.access.as_ref(), limiter.access()];
         if lists == [None, None] {
             return None;
@@ -296,8 +330,7 @@ impl Gate {
             current::share(ruling.decision.clone(), parts);
         }
         let open = outcome::open(ruling, parts);
-        // The gate's own goes along with the gate.
-        let wire = if self.wire.is_some() && self.fields.is_none() { None } else { self.wire(parts) };
+        let wire = self.wire_beside(Some(&parts.extensions));
         let exposed = self.said(wire.as_ref()).exposes_to(&parts.headers);
         Ok(Admitted { open, held: ruling.permit.take().map(|permit| Slots::of(permit, parts)), wire, exposed })
     }
@@ -322,7 +355,7 @@ impl Gate {
     /// What the answer says, given what travelled with the request.
     #[inline]
     fn said<'a>(&'a self, wire: Option<&'a Arc<Wire>>) -> &'a Wire {
-        wire.or(self.wire.as_ref()).map_or(&*DEFAULT, |wire| &**wire)
+        wire.or(self.wire.as_ref()).map_or_else(|| &*DEFAULT, |wire| &**wire)
     }
 
     /// The last that happens to a request: its extensions are gone after this.
@@ -332,7 +365,7 @@ impl Gate {
         if let Some(denied) = decision.denied() {
             return denied::response(denied, parts);
         }
-        let wire = self.wire(parts);
+        let wire = self.wire(Some(&parts.extensions));
         let wire = wire.as_deref().unwrap_or(&DEFAULT);
         let body = self.on_limited.as_ref().unwrap_or(&wire.body);
         let mut response = response::denied_with(wire, body, decision, Some(shelf), parts, limiter);
@@ -340,8 +373,14 @@ impl Gate {
         response
     }
 
-    fn wire(&self, parts: &Parts) -> Option<Arc<Wire>> {
-        let wire = self.wire.as_ref().or_else(|| parts.extensions.get());
+    /// What has to go along to answer by. The gate's own goes along with the gate.
+    #[inline]
+    fn wire_beside(&self, carried: Option<&Extensions>) -> Option<Arc<Wire>> {
+        if self.wire.is_some() && self.fields.is_none() { None } else { self.wire(carried) }
+    }
+
+    fn wire(&self, carried: Option<&Extensions>) -> Option<Arc<Wire>> {
+        let wire = self.wire.as_ref().or_else(|| carried?.get());
         match &self.fields {
             Some(fields) => Some(fields.on(wire)),
             None => wire.cloned(),
