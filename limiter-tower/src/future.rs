@@ -92,12 +92,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         if let StateProjection::Brief { answer, brief } = state.as_mut().project() {
-            let mut answer = answer.poll(cx);
-            if let Poll::Ready(Ok(response)) = &mut answer {
-                brief.leave(response);
-            }
-            // Of an error the charge stands.
-            return answer.map_ok(|response| response.map(|body| ResponseBody::inner(body, None)));
+            return poll_in_short(answer, brief, cx);
         }
         state.poll_in_full(cx)
     }
@@ -124,7 +119,7 @@ where
                 StateProjection::Calling { answer, pass } => {
                     return Poll::Ready(match (ready!(answer.poll(cx)), pass) {
                         (Ok(response), Some(pass)) => Ok(pass.leave(response)),
-                        (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),
+                        (Ok(response), None) => Ok(uncounted(response)),
                         (Err(error), pass) => {
                             pass.take().into_iter().for_each(Pass::fail);
                             Err(error)
@@ -150,6 +145,33 @@ where
             self.set(next);
         }
     }
+}
+
+/// A function of its own, so that the answer, which is large, is made where it is returned.
+#[inline]
+fn poll_in_short<F, R, E>(
+    answer: Pin<&mut F>,
+    brief: &Brief,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Response<ResponseBody<R>>, E>>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: http_body::Body,
+{
+    // Of an error the charge stands.
+    let mut answered = answer.poll(cx).map_ok(uncounted);
+    if let Poll::Ready(Ok(response)) = &mut answered
+        && !brief.leaves_alone(response)
+    {
+        brief.leave(response);
+    }
+    answered
+}
+
+/// An answer that holds nothing.
+#[inline(always)]
+fn uncounted<R: http_body::Body>(response: Response<R>) -> Response<ResponseBody<R>> {
+    response.map(|body| ResponseBody::inner(body, None))
 }
 
 impl<S, B> fmt::Debug for ResponseFuture<S, B>

@@ -61,7 +61,9 @@ pub(super) struct PreparedRule {
     pub(super) key: Arc<dyn KeySource>,
     /// The key, where it takes no source to read it, nothing of the rule is worked out from a whole request, and
     /// nothing is held.
-    plain: Option<Plain>,
+    pub(super) plain: Option<Plain>,
+    /// Whether that is the address of the peer, whatever a request says.
+    pub(super) by_peer: bool,
     /// What a request takes by that key.
     plain_cost: u64,
     /// How it is asked of the store.
@@ -156,11 +158,10 @@ impl Prepared {
 
     /// The one rule that counts requests of a class, which is not [`MethodClass::Any`], if the short way leads to it.
     #[inline]
-    pub(super) fn plain(&self, class: MethodClass) -> Option<(&PreparedRule, Plain)> {
+    pub(super) fn plain(&self, class: MethodClass) -> Option<&PreparedRule> {
         let [reads, writes] = &self.plain;
         let which = if class == MethodClass::Read { reads } else { writes };
-        let rule = self.rules.get(usize::from(which.load(Ordering::Relaxed)).wrapping_sub(1))?;
-        Some((rule, rule.plain?))
+        self.rules.get(usize::from(which.load(Ordering::Relaxed)).wrapping_sub(1))
     }
 
     /// The rule, where there is no other.
@@ -247,6 +248,7 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         index: u16::try_from(index).unwrap_or(u16::MAX),
         shadow: false,
     };
+    let plain = plain(&declared.rule, &params);
     PreparedRule {
         shown_in_shadow: Shown { shadow: true, ..shown.clone() }.interned(),
         shown: shown.interned(),
@@ -258,7 +260,8 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         params,
         lifted,
         key: Arc::clone(&declared.rule.key),
-        plain: plain(&declared.rule, &params),
+        plain,
+        by_peer: matches!(plain, Some(Plain::Client(_))) && !limiter.inner.client_ip.reads_header(),
         plain_cost: declared.rule.cost.constant(),
         plain_mode: if declared.rule.penalty { Mode::Penalty } else { Mode::Charge },
         missing: declared.rule.missing,

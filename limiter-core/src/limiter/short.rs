@@ -4,7 +4,7 @@
 //! Nothing is asked of the request but its head, so nobody has to take it apart, and what is handed out is as small
 //! as what the store said. The decision is the one that [`Limiter::decide`] makes.
 
-use std::net::IpAddr;
+use std::net::Ipv4Addr;
 
 use http::HeaderMap;
 
@@ -62,7 +62,7 @@ impl Limiter {
     /// # Errors
     ///
     /// When it takes more.
-    #[inline(always)]
+    #[inline]
     pub fn ask_in_short<'a>(
         &'a self,
         policy: &'a Policy,
@@ -71,21 +71,32 @@ impl Limiter {
         peer: Peer,
     ) -> Result<ShortQuestion<'a>, Found> {
         let Ok(prepared) = self.prepared(policy) else { return Err(None) };
-        let (Some((rule, plain)), StoreHandle::Memory(store)) = (prepared.plain(class), &self.inner.store) else {
+        let (Some(rule), StoreHandle::Memory(store)) = (prepared.plain(class), &self.inner.store) else {
             return Err(None);
         };
-        let fingerprint = match (plain, peer) {
-            (Plain::Client(_), Peer::Ip(IpAddr::V4(v4)))
-                if !self.inner.client_ip.reads_header() && self.inner.doctor.is_done() =>
-            {
-                self.inner.fingerprints.under_v4(rule.start, v4)
-            }
-            _ => match self.print(rule, plain, headers, peer) {
-                Ok(fingerprint) => fingerprint,
-                Err(error) => return Err(Some(Err(error))),
-            },
-        };
-        Ok(ShortQuestion { limiter: self, store, rule, fingerprint })
+        let Some(plain) = rule.plain else { return Err(None) };
+        match self.print(rule, plain, headers, peer) {
+            Ok(fingerprint) => Ok(ShortQuestion { limiter: self, store, rule, fingerprint }),
+            Err(error) => Err(Some(Err(error))),
+        }
+    }
+
+    /// The same, where the client can be nobody but an IPv4 peer. `None` and nothing has happened.
+    #[inline(always)]
+    #[must_use]
+    pub fn ask_for_v4<'a>(
+        &'a self,
+        policy: &'a Policy,
+        class: MethodClass,
+        peer: Ipv4Addr,
+    ) -> Option<ShortQuestion<'a>> {
+        let rule = self.prepared(policy).ok()?.plain(class)?;
+        let StoreHandle::Memory(store) = &self.inner.store else { return None };
+        if !rule.by_peer || !self.inner.doctor.is_done() {
+            return None;
+        }
+        let fingerprint = self.inner.fingerprints.under_v4(rule.start, peer);
+        Some(ShortQuestion { limiter: self, store, rule, fingerprint })
     }
 
     #[inline(never)]

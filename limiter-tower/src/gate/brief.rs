@@ -8,11 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, Response, StatusCode};
-use limiter_core::key::client_ip::Peer;
-use limiter_core::limiter::{Found, Passed};
+use limiter_core::limiter::{Found, Passed, Unsettled};
 use limiter_core::{Decision, Limiter, MethodClass};
 
-use super::Gate;
+use super::{Gate, Says};
 use crate::current::Share;
 use crate::headers::{self, Refused, Wire};
 use crate::peer::{lone_v4, peer_of};
@@ -48,36 +47,30 @@ impl Gate {
 
     /// Decides about a request that is counted, if the short way leads there.
     pub(crate) fn in_short(self: &Arc<Self>, class: MethodClass, headers: &HeaderMap, extensions: &Extensions) -> Way {
-        // Who opened the connection is often all that a request carries: then nobody has to look for more.
-        match lone_v4(extensions) {
-            Some(v4) => self.decide_in_short(class, headers, Peer::Ip(v4.into()), None),
-            None => self.in_short_among_others(class, headers, extensions),
+        // Who opened the connection is often all that a request carries, and the gate has the rest: then nobody has to
+        // look for more.
+        let (Some(v4), Some(limiter), Some(says)) = (lone_v4(extensions), &self.limiter, self.says) else {
+            return self.in_short_with(class, headers, extensions);
+        };
+        let Some(question) = limiter.ask_for_v4(&self.policy, class, v4) else {
+            return self.in_short_with(class, headers, extensions);
+        };
+        match question.ask(says == Says::Dated) {
+            Ok(passed) => {
+                let (gate, says) = (Arc::clone(self), says != Says::Nothing);
+                Way::Passed(Brief { gate, limiter: None, wire: None, passed, says, exposed: false })
+            }
+            Err(unsettled) => self.settle(unsettled, None, None, says != Says::Nothing, false),
         }
     }
 
     #[inline(never)]
-    fn in_short_among_others(
-        self: &Arc<Self>,
-        class: MethodClass,
-        headers: &HeaderMap,
-        extensions: &Extensions,
-    ) -> Way {
-        if is_told(extensions) {
+    fn in_short_with(self: &Arc<Self>, class: MethodClass, headers: &HeaderMap, carried: &Extensions) -> Way {
+        if is_told(carried) {
             return Way::InFull(None);
         }
-        self.decide_in_short(class, headers, peer_of(extensions), Some(extensions))
-    }
-
-    #[inline(always)]
-    fn decide_in_short(
-        self: &Arc<Self>,
-        class: MethodClass,
-        headers: &HeaderMap,
-        peer: Peer,
-        carried: Option<&Extensions>,
-    ) -> Way {
         let Some(limiter) = self.decider(carried) else { return Way::InFull(None) };
-        let question = match limiter.ask_in_short(&self.policy, class, headers, peer) {
+        let question = match limiter.ask_in_short(&self.policy, class, headers, peer_of(carried)) {
             Ok(question) => question,
             Err(client) => return Way::InFull(client),
         };
@@ -85,15 +78,27 @@ impl Gate {
         let said = self.said(wire.as_ref());
         let exposed = said.exposes_to(headers);
         let says = exposed || !said.is_private();
-        let passed = match question.ask(said.is_dated()) {
-            Ok(passed) => passed,
-            Err(unsettled) => match unsettled.settle() {
-                Ok(passed) => passed,
-                Err(decision) => return Way::Refused(decision),
-            },
-        };
+        let asked = question.ask(said.is_dated());
         let limiter = self.limiter.is_none().then(|| limiter.clone());
-        Way::Passed(Brief { gate: Arc::clone(self), limiter, wire, passed, says, exposed })
+        match asked {
+            Ok(passed) => Way::Passed(Brief { gate: Arc::clone(self), limiter, wire, passed, says, exposed }),
+            Err(unsettled) => self.settle(unsettled, limiter, wire, says, exposed),
+        }
+    }
+
+    #[inline(never)]
+    fn settle(
+        self: &Arc<Self>,
+        unsettled: Unsettled<'_>,
+        limiter: Option<Limiter>,
+        wire: Option<Arc<Wire>>,
+        says: bool,
+        exposed: bool,
+    ) -> Way {
+        match unsettled.settle() {
+            Ok(passed) => Way::Passed(Brief { gate: Arc::clone(self), limiter, wire, passed, says, exposed }),
+            Err(decision) => Way::Refused(decision),
+        }
     }
 
     /// The answer to a request that the short way refuses.
@@ -113,8 +118,14 @@ fn is_told(extensions: &Extensions) -> bool {
 }
 
 impl Brief {
-    /// Puts the numbers on the answer.
+    /// Whether the answer goes on as it is.
     #[inline(always)]
+    pub(crate) fn leaves_alone<B>(&self, response: &Response<B>) -> bool {
+        !self.says && response.extensions().get::<Refused>().is_none()
+    }
+
+    /// Puts the numbers on the answer.
+    #[inline(never)]
     pub(crate) fn leave<B>(&self, response: &mut Response<B>) {
         let refused_inside = response.extensions().get::<Refused>().is_some();
         if refused_inside {
@@ -125,7 +136,6 @@ impl Brief {
         }
     }
 
-    #[inline(never)]
     fn tell(&self, status: StatusCode, refused_inside: bool, headers: &mut HeaderMap) {
         let Brief { gate, passed, .. } = self;
         let (wire, limiter) = (gate.said(self.wire.as_ref()), gate.own_or(self.limiter.as_ref()));

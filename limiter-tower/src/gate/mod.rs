@@ -57,12 +57,23 @@ pub(crate) struct Gate {
     share: bool,
     /// Whether nothing here is asked about a request but whether there is room for it.
     is_plain: bool,
+    /// What answers say of limits, where the gate alone says what.
+    says: Option<Says>,
     #[cfg(feature = "axum")]
     routes: Option<Routes>,
     /// Whether the use of the process-wide limiter was reported, so that it costs nothing later.
     warned: AtomicBool,
     watch: AppliedWatch,
     shelf: Shelf,
+}
+
+/// What answers say of limits.
+#[derive(Clone, Copy, PartialEq)]
+enum Says {
+    /// Numbers, and a date.
+    Dated,
+    Nothing,
+    Undated,
 }
 
 /// What becomes of a request about which nothing is asked.
@@ -160,6 +171,7 @@ impl Gate {
             on_limited: None,
             share: false,
             is_plain: false,
+            says: None,
             #[cfg(feature = "axum")]
             routes: None,
             warned: AtomicBool::new(false),
@@ -198,6 +210,13 @@ impl Gate {
         if self.routes.is_some() {
             self.is_plain = false;
         }
+        let wire = self.said(None);
+        let is_own = self.limiter.is_some() && self.fields.is_none() && !wire.expose;
+        self.says = is_own.then(|| match (wire.is_private(), wire.is_dated()) {
+            (true, _) => Says::Nothing,
+            (false, true) => Says::Dated,
+            (false, false) => Says::Undated,
+        });
         self
     }
 
@@ -257,19 +276,16 @@ impl Gate {
         Some(Question {
             gate: self,
             parts,
-            limiter: self.decider(Some(&parts.extensions))?,
+            limiter: self.decider(&parts.extensions)?,
             #[cfg(feature = "axum")]
             routed: self.routes.as_ref().and_then(|routes| routes.of(parts, self.wire.as_deref())),
         })
     }
 
     /// Whoever decides about a request that carries this.
-    #[inline(always)]
-    fn decider<'a>(&'a self, carried: Option<&'a Extensions>) -> Option<&'a Limiter> {
-        match self.limiter.as_ref() {
-            Some(limiter) => Some(limiter),
-            None => carried.and_then(|carried| carried.get()).or_else(|| self.decider_of_process()),
-        }
+    #[inline]
+    fn decider<'a>(&'a self, carried: &'a Extensions) -> Option<&'a Limiter> {
+        self.limiter(carried).or_else(|| self.decider_of_process())
     }
 
     #[inline(never)]
@@ -330,7 +346,7 @@ impl Gate {
             current::share(ruling.decision.clone(), parts);
         }
         let open = outcome::open(ruling, parts);
-        let wire = self.wire_beside(Some(&parts.extensions));
+        let wire = self.wire_beside(&parts.extensions);
         let exposed = self.said(wire.as_ref()).exposes_to(&parts.headers);
         Ok(Admitted { open, held: ruling.permit.take().map(|permit| Slots::of(permit, parts)), wire, exposed })
     }
@@ -365,7 +381,7 @@ impl Gate {
         if let Some(denied) = decision.denied() {
             return denied::response(denied, parts);
         }
-        let wire = self.wire(Some(&parts.extensions));
+        let wire = self.wire(&parts.extensions);
         let wire = wire.as_deref().unwrap_or(&DEFAULT);
         let body = self.on_limited.as_ref().unwrap_or(&wire.body);
         let mut response = response::denied_with(wire, body, decision, Some(shelf), parts, limiter);
@@ -375,12 +391,12 @@ impl Gate {
 
     /// What has to go along to answer by. The gate's own goes along with the gate.
     #[inline]
-    fn wire_beside(&self, carried: Option<&Extensions>) -> Option<Arc<Wire>> {
+    fn wire_beside(&self, carried: &Extensions) -> Option<Arc<Wire>> {
         if self.wire.is_some() && self.fields.is_none() { None } else { self.wire(carried) }
     }
 
-    fn wire(&self, carried: Option<&Extensions>) -> Option<Arc<Wire>> {
-        let wire = self.wire.as_ref().or_else(|| carried?.get());
+    fn wire(&self, carried: &Extensions) -> Option<Arc<Wire>> {
+        let wire = self.wire.as_ref().or_else(|| carried.get());
         match &self.fields {
             Some(fields) => Some(fields.on(wire)),
             None => wire.cloned(),
