@@ -9,11 +9,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
+use limiter_core::limiter::Passed;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::body::ResponseBody;
-use crate::gate::{Brief, Gate, Pass, Pending};
+use crate::gate::{Brief, Gate, Pass, Pending, is_refused_inside};
 
 pin_project! {
     /// The future of [`RateLimit`](crate::RateLimit). Nothing is boxed when the decision is made at
@@ -37,6 +38,7 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
+        Quiet { #[pin] answer: S::Future, passed: Passed },
         Brief { #[pin] answer: S::Future, brief: Brief },
         Refused { response: Option<Response<Bytes>> },
         Calling { #[pin] answer: S::Future, pass: Option<Pass> },
@@ -68,7 +70,12 @@ where
     }
 
     #[inline(always)]
-    pub(crate) fn in_short(answer: S::Future, brief: Brief) -> Self {
+    pub(crate) fn quiet(answer: S::Future, passed: Passed) -> Self {
+        ResponseFuture { state: State::Quiet { answer, passed } }
+    }
+
+    #[inline(always)]
+    pub(crate) fn brief(answer: S::Future, brief: Brief) -> Self {
         ResponseFuture { state: State::Brief { answer, brief } }
     }
 
@@ -91,10 +98,11 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
-        if let StateProjection::Brief { answer, brief } = state.as_mut().project() {
-            return poll_in_short(answer, brief, cx);
+        match state.as_mut().project() {
+            StateProjection::Quiet { answer, passed } => poll_quiet(answer, passed, cx),
+            StateProjection::Brief { answer, brief } => poll_brief(answer, brief, cx),
+            _ => state.poll_in_full(cx),
         }
-        state.poll_in_full(cx)
     }
 }
 
@@ -119,7 +127,7 @@ where
                 StateProjection::Calling { answer, pass } => {
                     return Poll::Ready(match (ready!(answer.poll(cx)), pass) {
                         (Ok(response), Some(pass)) => Ok(pass.leave(response)),
-                        (Ok(response), None) => Ok(uncounted(response)),
+                        (Ok(response), None) => Ok(plain(response)),
                         (Err(error), pass) => {
                             pass.take().into_iter().for_each(Pass::fail);
                             Err(error)
@@ -139,30 +147,44 @@ where
                         Err(response) => State::Refused { response: Some(response) },
                     }
                 }
-                // Polled elsewhere.
-                StateProjection::Brief { .. } => return Poll::Pending,
+                StateProjection::Quiet { answer, passed } => return poll_quiet(answer, passed, cx),
+                StateProjection::Brief { answer, brief } => return poll_brief(answer, brief, cx),
             };
             self.set(next);
         }
     }
 }
 
-/// A function of its own, so that the answer, which is large, is made where it is returned.
+// Each a function of its own, so that the answer, which is large, is made where it is returned. Of an error the charge
+// stands.
+
 #[inline]
-fn poll_in_short<F, R, E>(
+fn poll_quiet<F, R, E>(
+    answer: Pin<&mut F>,
+    passed: &Passed,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Response<ResponseBody<R>>, E>>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    let answered = answer.poll(cx).map_ok(plain);
+    if let Poll::Ready(Ok(response)) = &answered {
+        is_refused_inside(passed, response);
+    }
+    answered
+}
+
+#[inline]
+fn poll_brief<F, R, E>(
     answer: Pin<&mut F>,
     brief: &Brief,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Response<ResponseBody<R>>, E>>
 where
     F: Future<Output = Result<Response<R>, E>>,
-    R: http_body::Body,
 {
-    // Of an error the charge stands.
-    let mut answered = answer.poll(cx).map_ok(uncounted);
-    if let Poll::Ready(Ok(response)) = &mut answered
-        && !brief.leaves_alone(response)
-    {
+    let mut answered = answer.poll(cx).map_ok(plain);
+    if let Poll::Ready(Ok(response)) = &mut answered {
         brief.leave(response);
     }
     answered
@@ -170,8 +192,8 @@ where
 
 /// An answer that holds nothing.
 #[inline(always)]
-fn uncounted<R: http_body::Body>(response: Response<R>) -> Response<ResponseBody<R>> {
-    response.map(|body| ResponseBody::inner(body, None))
+fn plain<R>(response: Response<R>) -> Response<ResponseBody<R>> {
+    response.map(ResponseBody::plain)
 }
 
 impl<S, B> fmt::Debug for ResponseFuture<S, B>

@@ -101,11 +101,11 @@ where
             self.gate.watch(class, request.extensions_mut());
         }
         let way = self.gate.in_short(class, request.headers(), request.extensions());
-        if let Way::Passed(_) = way {
+        if let Way::Quiet(_) = way {
             let answer = self.inner.call(request);
             // Looked at again, so that it is moved once.
             return match way {
-                Way::Passed(brief) => ResponseFuture::in_short(answer, brief),
+                Way::Quiet(passed) => ResponseFuture::quiet(answer, passed),
                 _ => ResponseFuture::uncounted(answer),
             };
         }
@@ -121,7 +121,8 @@ impl<S> RateLimit<S> {
         S: Service<Request<B>, Response = Response<R>> + Clone,
     {
         match way {
-            Way::Passed(brief) => ResponseFuture::in_short(self.inner.call(request), brief),
+            Way::Quiet(passed) => ResponseFuture::quiet(self.inner.call(request), passed),
+            Way::Passed(brief) => ResponseFuture::brief(self.inner.call(request), brief),
             Way::Refused(decision) => {
                 let (mut parts, _) = request.into_parts();
                 let response = self.gate.refuse_in_short(&decision, &mut parts);

@@ -43,6 +43,7 @@ pub(crate) struct Prepared {
 }
 
 pub(super) struct PreparedRule {
+    pub(super) index: u16,
     pub(super) shown: &'static Shown,
     /// The same, of a usage that is not enforced.
     pub(super) shown_in_shadow: &'static Shown,
@@ -65,7 +66,7 @@ pub(super) struct PreparedRule {
     /// Whether that is the address of the peer, whatever a request says.
     pub(super) by_peer: bool,
     /// What a request takes by that key.
-    plain_cost: u64,
+    pub(super) plain_cost: u64,
     /// How it is asked of the store.
     plain_mode: Mode,
     pub(super) missing: Missing,
@@ -251,6 +252,7 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
     let plain = plain(&declared.rule, &params);
     PreparedRule {
         shown_in_shadow: Shown { shadow: true, ..shown.clone() }.interned(),
+        index: shown.index,
         shown: shown.interned(),
         declared: if declared.rule.shadow { Enforcement::SHADOW } else { Enforcement::FULL },
         enforced: AtomicU16::new(Enforcement::FULL.bits()),

@@ -27,6 +27,7 @@ use crate::time::{Nanos, Now};
 #[derive(Clone, Copy)]
 pub struct ShortQuestion<'a> {
     limiter: &'a Limiter,
+    policy: &'a Policy,
     store: &'a MemoryStore,
     rule: &'a PreparedRule,
     fingerprint: u64,
@@ -39,6 +40,10 @@ pub type Found = Option<Result<Resolved, ResolveError>>;
 #[must_use = "it tells the numbers of the decision, and what to give back"]
 #[derive(Debug)]
 pub struct Passed {
+    /// Whose limiter and policy it was: they outlive a request seldom enough to be looked up, and to count those who
+    /// hold them costs each request.
+    limiter: u64,
+    policy: u32,
     rule: u16,
     place: Place,
     fingerprint: u64,
@@ -76,7 +81,7 @@ impl Limiter {
         };
         let Some(plain) = rule.plain else { return Err(None) };
         match self.print(rule, plain, headers, peer) {
-            Ok(fingerprint) => Ok(ShortQuestion { limiter: self, store, rule, fingerprint }),
+            Ok(fingerprint) => Ok(ShortQuestion { limiter: self, policy, store, rule, fingerprint }),
             Err(error) => Err(Some(Err(error))),
         }
     }
@@ -96,7 +101,7 @@ impl Limiter {
             return None;
         }
         let fingerprint = self.inner.fingerprints.under_v4(rule.start, peer);
-        Some(ShortQuestion { limiter: self, store, rule, fingerprint })
+        Some(ShortQuestion { limiter: self, policy, store, rule, fingerprint })
     }
 
     #[inline(never)]
@@ -120,25 +125,18 @@ impl Limiter {
         }
     }
 
-    /// The numbers of the rule that let a request pass. `None` of another policy than the one that was asked.
+    /// The numbers of the rule that let a request pass. `None` if this limiter did not decide about it.
     #[inline]
     #[must_use]
-    pub fn usage(&self, policy: &Policy, passed: &Passed) -> Option<Usage> {
-        let rule = self.prepared(policy).ok()?.rules.get(usize::from(passed.rule))?;
+    pub fn usage(&self, passed: &Passed) -> Option<Usage> {
+        let rule = self.rule_of(passed)?;
         let subject = Subject::Local(passed.fingerprint);
-        Some(usage(rule, &rule.params, rule.cost.constant(), subject, &passed.reply(), passed.now))
+        Some(usage(rule, &rule.params, rule.plain_cost, subject, &passed.reply(), passed.now))
     }
 
-    /// Gives back what a request was charged, as [`Limiter::refund`] does.
-    #[cold]
-    pub fn take_back(&self, policy: &Policy, passed: &Passed) {
-        let Ok(prepared) = self.prepared(policy) else { return };
-        let Some(rule) = prepared.rules.get(usize::from(passed.rule)) else { return };
-        let single = rule.plain_single(passed.fingerprint);
-        if is_charged(single.mode, single.cost, true, &passed.reply()) {
-            let charges = Few::one(charge(single, passed.now, &passed.reply()));
-            self.refund(Receipt { charges, local: false });
-        }
+    fn rule_of(&self, passed: &Passed) -> Option<&PreparedRule> {
+        let prepared = self.inner.prepared.get(passed.policy).filter(|_| passed.limiter == self.inner.id)?;
+        prepared.as_ref().ok()?.rules.get(usize::from(passed.rule))
     }
 }
 
@@ -161,8 +159,9 @@ impl<'a> ShortQuestion<'a> {
 
     #[inline(always)]
     fn passed(self, now: Now, reply: &ItemReply) -> Passed {
-        let ShortQuestion { rule, fingerprint, .. } = self;
-        Passed { rule: rule.shown.index, place: reply.place, fingerprint, now, state: reply.state }
+        let ShortQuestion { limiter, policy, rule, fingerprint, .. } = self;
+        let (limiter, policy) = (limiter.inner.id, policy.index());
+        Passed { limiter, policy, rule: rule.index, place: reply.place, fingerprint, now, state: reply.state }
     }
 }
 
@@ -196,6 +195,19 @@ impl Unsettled<'_> {
 }
 
 impl Passed {
+    /// Gives back what the request was charged, as [`Limiter::refund`] does. Where the limiter is gone, so is the
+    /// charge.
+    #[cold]
+    pub fn take_back(&self) {
+        let Some(limiter) = Limiter::of_id(self.limiter) else { return };
+        let Some(rule) = limiter.rule_of(self) else { return };
+        let single = rule.plain_single(self.fingerprint);
+        if is_charged(single.mode, single.cost, true, &self.reply()) {
+            let charges = Few::one(charge(single, self.now, &self.reply()));
+            limiter.refund(Receipt { charges, local: false });
+        }
+    }
+
     /// The time since the epoch when it passed, if that was asked for.
     #[must_use]
     pub fn wall(&self) -> Nanos {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, Response, StatusCode};
-use limiter_core::limiter::{Found, Passed, Unsettled};
+use limiter_core::limiter::{Found, Passed};
 use limiter_core::{Decision, Limiter, MethodClass};
 
 use super::{Gate, Says};
@@ -18,13 +18,15 @@ use crate::peer::{lone_v4, peer_of};
 
 /// Where the short way leads.
 pub(crate) enum Way {
+    /// It passes, and its answer says nothing of limits.
+    Quiet(Passed),
     Passed(Brief),
     Refused(Decision),
     /// Not here; and who the client is, if that was looked for.
     InFull(Found),
 }
 
-/// What a request takes along that passed by the short way.
+/// What a request takes along that passed by the short way, and whose answer says so.
 pub(crate) struct Brief {
     gate: Arc<Gate>,
     /// The limiter that travelled with the request, where the gate has none.
@@ -32,8 +34,6 @@ pub(crate) struct Brief {
     /// What travelled with the request, where the gate has none.
     wire: Option<Arc<Wire>>,
     passed: Passed,
-    /// Whether there is anything to say on the answer.
-    says: bool,
     /// Whether the answer lists its fields for scripts of another origin.
     exposed: bool,
 }
@@ -55,12 +55,15 @@ impl Gate {
         let Some(question) = limiter.ask_for_v4(&self.policy, class, v4) else {
             return self.in_short_with(class, headers, extensions);
         };
-        match question.ask(says == Says::Dated) {
-            Ok(passed) => {
-                let (gate, says) = (Arc::clone(self), says != Says::Nothing);
-                Way::Passed(Brief { gate, limiter: None, wire: None, passed, says, exposed: false })
+        match (question.ask(says == Says::Dated), says) {
+            (Ok(passed), Says::Nothing) => Way::Quiet(passed),
+            (Ok(passed), _) => {
+                Way::Passed(Brief { gate: Arc::clone(self), limiter: None, wire: None, passed, exposed: false })
             }
-            Err(unsettled) => self.settle(unsettled, None, None, says != Says::Nothing, false),
+            (Err(unsettled), _) => match unsettled.settle() {
+                Ok(passed) => self.way(passed, None, None, says != Says::Nothing, false),
+                Err(decision) => Way::Refused(decision),
+            },
         }
     }
 
@@ -78,27 +81,29 @@ impl Gate {
         let said = self.said(wire.as_ref());
         let exposed = said.exposes_to(headers);
         let says = exposed || !said.is_private();
-        let asked = question.ask(said.is_dated());
-        let limiter = self.limiter.is_none().then(|| limiter.clone());
-        match asked {
-            Ok(passed) => Way::Passed(Brief { gate: Arc::clone(self), limiter, wire, passed, says, exposed }),
-            Err(unsettled) => self.settle(unsettled, limiter, wire, says, exposed),
-        }
+        let passed = match question.ask(said.is_dated()) {
+            Ok(passed) => passed,
+            Err(unsettled) => match unsettled.settle() {
+                Ok(passed) => passed,
+                Err(decision) => return Way::Refused(decision),
+            },
+        };
+        self.way(passed, Some(limiter), wire, says, exposed)
     }
 
-    #[inline(never)]
-    fn settle(
+    fn way(
         self: &Arc<Self>,
-        unsettled: Unsettled<'_>,
-        limiter: Option<Limiter>,
+        passed: Passed,
+        limiter: Option<&Limiter>,
         wire: Option<Arc<Wire>>,
         says: bool,
         exposed: bool,
     ) -> Way {
-        match unsettled.settle() {
-            Ok(passed) => Way::Passed(Brief { gate: Arc::clone(self), limiter, wire, passed, says, exposed }),
-            Err(decision) => Way::Refused(decision),
+        if !says {
+            return Way::Quiet(passed);
         }
+        let limiter = limiter.filter(|_| self.limiter.is_none()).cloned();
+        Way::Passed(Brief { gate: Arc::clone(self), limiter, wire, passed, exposed })
     }
 
     /// The answer to a request that the short way refuses.
@@ -117,30 +122,31 @@ fn is_told(extensions: &Extensions) -> bool {
     extensions.get::<Share>().is_some()
 }
 
+/// What becomes of the charge, given the answer: whether it is the refusal of a limit further in. The request was not
+/// made then.
+#[inline]
+pub(crate) fn is_refused_inside<B>(passed: &Passed, response: &Response<B>) -> bool {
+    let refused = response.extensions().get::<Refused>().is_some();
+    if refused {
+        passed.take_back();
+    }
+    refused
+}
+
 impl Brief {
-    /// Whether the answer goes on as it is.
-    #[inline(always)]
-    pub(crate) fn leaves_alone<B>(&self, response: &Response<B>) -> bool {
-        !self.says && response.extensions().get::<Refused>().is_none()
-    }
-
     /// Puts the numbers on the answer.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn leave<B>(&self, response: &mut Response<B>) {
-        let refused_inside = response.extensions().get::<Refused>().is_some();
-        if refused_inside {
-            self.take_back();
-        }
-        if self.says {
-            self.tell(response.status(), refused_inside, response.headers_mut());
-        }
+        let refused_inside = is_refused_inside(&self.passed, response);
+        self.tell(response.status(), refused_inside, response.headers_mut());
     }
 
+    #[inline(never)]
     fn tell(&self, status: StatusCode, refused_inside: bool, headers: &mut HeaderMap) {
         let Brief { gate, passed, .. } = self;
         let (wire, limiter) = (gate.said(self.wire.as_ref()), gate.own_or(self.limiter.as_ref()));
         if !wire.is_private()
-            && let Some(usage) = limiter.usage(&gate.policy, passed)
+            && let Some(usage) = limiter.usage(passed)
         {
             let unix = passed.wall().into();
             headers::passed(wire, &usage, &gate.shelf, unix, status, refused_inside, headers);
@@ -148,11 +154,5 @@ impl Brief {
         if self.exposed {
             headers::expose(wire, headers);
         }
-    }
-
-    /// A limit further in refused the request: it was not made.
-    #[cold]
-    fn take_back(&self) {
-        self.gate.own_or(self.limiter.as_ref()).take_back(&self.gate.policy, &self.passed);
     }
 }

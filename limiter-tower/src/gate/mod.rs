@@ -35,7 +35,7 @@ use crate::response::{self, Body};
 use crate::route::AxumRoute;
 use crate::slots::Slots;
 
-pub(crate) use brief::{Brief, Way};
+pub(crate) use brief::{Brief, Way, is_refused_inside};
 use fields::Fields;
 pub(crate) use pass::{Admitted, Pass};
 
