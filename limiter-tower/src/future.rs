@@ -98,11 +98,10 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
-        match state.as_mut().project() {
-            StateProjection::Quiet { answer, passed } => poll_quiet(answer, passed, cx),
-            StateProjection::Brief { answer, brief } => poll_brief(answer, brief, cx),
-            _ => state.poll_in_full(cx),
+        if let StateProjection::Quiet { answer, passed } = state.as_mut().project() {
+            return poll_quiet(answer, passed, cx);
         }
+        state.poll_in_full(cx)
     }
 }
 
@@ -158,7 +157,7 @@ where
 // Each a function of its own, so that the answer, which is large, is made where it is returned. Of an error the charge
 // stands.
 
-#[inline]
+#[inline(never)]
 fn poll_quiet<F, R, E>(
     answer: Pin<&mut F>,
     passed: &Passed,
@@ -167,11 +166,21 @@ fn poll_quiet<F, R, E>(
 where
     F: Future<Output = Result<Response<R>, E>>,
 {
-    let answered = answer.poll(cx).map_ok(plain);
-    if let Poll::Ready(Ok(response)) = &answered {
-        is_refused_inside(passed, response);
+    let (head, body) = match ready!(answer.poll(cx)) {
+        Ok(response) => response.into_parts(),
+        Err(error) => return Poll::Ready(Err(error)),
+    };
+    // Nothing is called that would have to find the answer in memory, most often.
+    if head.extensions.is_empty() {
+        return Poll::Ready(Ok(Response::from_parts(head, ResponseBody::plain(body))));
     }
-    answered
+    Poll::Ready(Ok(looked_at(Response::from_parts(head, body), passed)))
+}
+
+#[inline(never)]
+fn looked_at<R>(response: Response<R>, passed: &Passed) -> Response<ResponseBody<R>> {
+    is_refused_inside(passed, &response);
+    plain(response)
 }
 
 #[inline]
