@@ -122,9 +122,7 @@ where
             Kind::Inner { body } => body.size_hint(),
             Kind::Other { other } => match &**other {
                 Other::Holding { body, .. } => body.size_hint(),
-                Other::Refusal { bytes } => {
-                    SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-                }
+                Other::Refusal { bytes } => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             },
         }
     }

@@ -84,7 +84,9 @@ where
     }
 
     pub(crate) fn deciding(pending: Pending, gate: Arc<Gate>, parts: Parts, body: B, service: S) -> Self {
-        ResponseFuture { state: State::Deciding { waiting: Some(Box::new(Waiting { pending, gate, parts, body, service })) } }
+        ResponseFuture {
+            state: State::Deciding { waiting: Some(Box::new(Waiting { pending, gate, parts, body, service })) },
+        }
     }
 }
 
@@ -110,7 +112,10 @@ where
     S: Service<Request<B>>,
 {
     #[inline(never)]
-    fn poll_in_full<R>(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Response<ResponseBody<R>>, S::Error>>
+    fn poll_in_full<R>(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<ResponseBody<R>>, S::Error>>
     where
         S: Service<Request<B>, Response = Response<R>>,
         R: http_body::Body<Data = Bytes>,

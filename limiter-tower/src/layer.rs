@@ -94,6 +94,21 @@ impl RateLimitLayer {
     }
 }
 
+#[cfg(test)]
+impl RateLimitLayer {
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// The same without the short way.
+    pub(crate) fn in_full(self) -> Self {
+        match Arc::into_inner(self.gate) {
+            Some(gate) => RateLimitLayer { gate: Arc::new(gate.in_full()) },
+            None => panic!("a layer that nobody shares"),
+        }
+    }
+}
+
 pub(crate) fn read_write_rules(read: u64, write: u64) -> [Rule; 2] {
     [
         Rule::new(Quota::per_minute(read)).class(MethodClass::Read),

@@ -135,11 +135,7 @@ impl<S> RateLimit<S> {
     /// The way for all requests. `counted` where it is clear that this one is counted, and who the client is if that
     /// was looked for.
     #[inline(never)]
-    fn call_in_full<B, R>(
-        &mut self,
-        request: Request<B>,
-        counted: Option<Found>,
-    ) -> ResponseFuture<S, B>
+    fn call_in_full<B, R>(&mut self, request: Request<B>, counted: Option<Found>) -> ResponseFuture<S, B>
     where
         S: Service<Request<B>, Response = Response<R>> + Clone,
     {

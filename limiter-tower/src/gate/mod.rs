@@ -15,11 +15,9 @@ use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::request::Parts;
 use http::{Extensions, Method, Response};
 use limiter_core::key::KeyContext;
-use limiter_core::store::BoxFuture;
 use limiter_core::limiter::Found;
-use limiter_core::{
-    AccessList, Applied, AppliedWatch, Decision, Limiter, MethodClass, Policy, Reply, Ruling, Warning,
-};
+use limiter_core::store::BoxFuture;
+use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, MethodClass, Policy, Reply, Ruling, Warning};
 
 #[cfg(feature = "axum")]
 use crate::axum::{Routed, Routes};
@@ -217,6 +215,12 @@ impl Gate {
             (false, true) => Says::Dated,
             (false, false) => Says::Undated,
         });
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn in_full(mut self) -> Self {
+        self.is_plain = false;
         self
     }
 
@@ -440,3 +444,6 @@ fn is_preflight(parts: &Parts) -> bool {
         && parts.headers.contains_key(ORIGIN)
         && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,6 @@ impl Pass {
         }
     }
 
-
     /// Puts the numbers on the answer, and hands slots on to its body.
     #[inline(never)]
     pub(crate) fn leave<B>(&mut self, mut response: Response<B>) -> Response<ResponseBody<B>>
