@@ -103,6 +103,9 @@ where
         if let StateProjection::Quiet { answer, passed } = state.as_mut().project() {
             return poll_quiet(answer, passed, cx);
         }
+        if let StateProjection::Brief { answer, brief } = state.as_mut().project() {
+            return poll_brief(answer, brief, cx);
+        }
         state.poll_in_full(cx)
     }
 }

@@ -109,6 +109,13 @@ where
                 _ => ResponseFuture::uncounted(answer),
             };
         }
+        if let Way::Passed(_) = way {
+            let answer = self.inner.call(request);
+            return match way {
+                Way::Passed(brief) => ResponseFuture::brief(answer, brief),
+                _ => ResponseFuture::uncounted(answer),
+            };
+        }
         self.call_otherwise(request, way)
     }
 }

@@ -43,7 +43,7 @@ impl Limiter {
             budget: rule.budget,
             key,
             fingerprint,
-            cost: cost.unwrap_or_else(|| rule.cost.constant()),
+            cost: cost.unwrap_or(rule.constant_cost),
         };
         Some(Both {
             limiter: self,

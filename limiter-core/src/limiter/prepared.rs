@@ -65,13 +65,12 @@ pub(super) struct PreparedRule {
     pub(super) plain: Option<Plain>,
     /// Whether that is the address of the peer, whatever a request says.
     pub(super) by_peer: bool,
-    /// What a request takes by that key.
-    pub(super) plain_cost: u64,
-    /// How it is asked of the store.
-    plain_mode: Mode,
+    /// What a request takes, where that is not worked out from it.
+    pub(super) constant_cost: u64,
+    /// How a charge is asked of the store.
+    charged_by: Mode,
     pub(super) missing: Missing,
     pub(super) cost: Cost,
-    pub(super) penalty: bool,
     pub(super) settle: Option<Arc<Settle>>,
     #[cfg(feature = "wait")]
     pub(super) queue: Option<Queue>,
@@ -264,11 +263,14 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         key: Arc::clone(&declared.rule.key),
         plain,
         by_peer: matches!(plain, Some(Plain::Client(_))) && !limiter.inner.client_ip.reads_header(),
-        plain_cost: declared.rule.cost.constant(),
-        plain_mode: if declared.rule.penalty { Mode::Penalty } else { Mode::Charge },
+        constant_cost: declared.rule.cost.constant(),
+        charged_by: match &declared.rule.settle {
+            Some(settle) if settle.is_lenient() => Mode::Peek,
+            None if declared.rule.penalty => Mode::Penalty,
+            _ => Mode::Charge,
+        },
         missing: declared.rule.missing,
         cost: declared.rule.cost.clone(),
-        penalty: declared.rule.penalty,
         settle: declared.rule.settle.clone(),
         #[cfg(feature = "wait")]
         queue: declared.rule.queue_in_force(),
@@ -327,14 +329,14 @@ impl PreparedRule {
         cost: u64,
         mode: Mode,
     ) -> Single<'a> {
-        let mode = self.mode(mode, false);
+        let mode = if mode == Mode::Charge { self.charged_by } else { mode };
         Single { budget, fingerprint, params, cost, mode, at_ceiling: self.at_ceiling }
     }
 
     /// The same of a rule that the short way leads to.
     #[inline(always)]
     pub(super) fn plain_single(&self, fingerprint: u64) -> Single<'_> {
-        let (budget, params, cost, mode) = (self.budget, &self.params, self.plain_cost, self.plain_mode);
+        let (budget, params, cost, mode) = (self.budget, &self.params, self.constant_cost, self.charged_by);
         Single { budget, fingerprint, params, cost, mode, at_ceiling: self.at_ceiling }
     }
 
@@ -356,11 +358,10 @@ impl PreparedRule {
     /// rules from being charged.
     #[inline]
     pub(super) fn mode(&self, mode: Mode, shadow: bool) -> Mode {
-        match (mode, &self.settle) {
-            (Mode::Charge, _) if shadow => Mode::Shadow,
-            (Mode::Charge, Some(settle)) if settle.is_lenient() => Mode::Peek,
-            (Mode::Charge, None) if self.penalty => Mode::Penalty,
-            (mode, _) => mode,
+        match mode {
+            Mode::Charge if shadow => Mode::Shadow,
+            Mode::Charge => self.charged_by,
+            mode => mode,
         }
     }
 

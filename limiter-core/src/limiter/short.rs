@@ -131,7 +131,7 @@ impl Limiter {
     pub fn usage(&self, passed: &Passed) -> Option<Usage> {
         let rule = self.rule_of(passed)?;
         let subject = Subject::Local(passed.fingerprint);
-        Some(usage(rule, &rule.params, rule.plain_cost, subject, &passed.reply(), passed.now))
+        Some(usage(rule, &rule.params, rule.constant_cost, subject, &passed.reply(), passed.now))
     }
 
     fn rule_of(&self, passed: &Passed) -> Option<&PreparedRule> {
@@ -172,6 +172,7 @@ impl Unsettled<'_> {
     ///
     /// When it is refused.
     #[inline(never)]
+    #[expect(clippy::result_large_err, reason = "a box would be an allocation for each request that is refused")]
     pub fn settle(self) -> Result<Passed, Decision> {
         let Unsettled { question, now, reply } = self;
         let ShortQuestion { store, rule, fingerprint, .. } = question;
