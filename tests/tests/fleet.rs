@@ -61,6 +61,11 @@ impl Hiccups {
     fn slack(&self) -> Duration {
         SLACK + Duration::from_millis(2 * self.0.load(Ordering::SeqCst))
     }
+
+    /// Whether nobody was woken so late that a deadline may have passed meanwhile.
+    fn none(&self) -> bool {
+        self.0.load(Ordering::SeqCst) < 20
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long real servers take is measured")]

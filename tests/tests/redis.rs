@@ -13,6 +13,8 @@ mod explain;
 mod faults;
 #[path = "redis/foreign.rs"]
 mod foreign;
+#[path = "redis/functions.rs"]
+mod functions;
 #[path = "../support/in_real_time.rs"]
 mod in_real_time;
 #[path = "redis/lean.rs"]
@@ -23,6 +25,8 @@ mod leases;
 mod places;
 #[path = "redis/subjects.rs"]
 mod subjects;
+#[path = "redis/together.rs"]
+mod together;
 #[path = "redis/vectors.rs"]
 mod vectors;
 #[path = "redis/waiting.rs"]

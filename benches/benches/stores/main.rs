@@ -36,12 +36,12 @@ type Asked = Option<Pin<Box<dyn Future<Output = ()>>>>;
 
 /// The scripts of the commonest decisions, as the store calls them: what is left to gain on this side.
 const SCRIPTS: [(&str, &str, &[&str]); 3] = [
-    ("script: bucket", ONE_BUCKET, &["100", "1000000"]),
-    ("script: bucket, with the clock", ONE_BUCKET, &["100", "1000000", ""]),
-    ("script: fixed", ONE_FIXED, &["1000", "10001000", "1000000", ""]),
+    ("script: bucket", LEAN_BUCKET, &["100", "1000000"]),
+    ("script: bucket, with the clock", LEAN_BUCKET, &["100", "1000000", ""]),
+    ("script: fixed", LEAN_FIXED, &["1000", "10001000", "1000000", ""]),
 ];
-const ONE_BUCKET: &str = include_str!("../../../limiter-core/src/store/redis/scripts/one_bucket.lua");
-const ONE_FIXED: &str = include_str!("../../../limiter-core/src/store/redis/scripts/one_fixed.lua");
+const LEAN_BUCKET: &str = include_str!("../../../limiter-core/src/store/redis/scripts/lean_bucket.lua");
+const LEAN_FIXED: &str = include_str!("../../../limiter-core/src/store/redis/scripts/lean_fixed.lua");
 
 /// One way to ask, and how often it was done a second, in each round.
 struct Contender {

@@ -5,7 +5,7 @@
 //! `fresh_at - now`, one `interval` a unit. A cost passes if the debt after it is at most `tau`,
 //! the time a full bucket takes to drain.
 
-use super::{Params, State, Step, Verdict};
+use super::{Params, State, Verdict};
 use crate::time::{Nanos, Now};
 
 /// What a cost comes to under a bucket: worked out before a lock is taken, so that it is not held for
@@ -24,20 +24,19 @@ impl Charge {
         Charge { weight: cost.saturating_mul(params.interval), tau: params.tau() }
     }
 
+    /// The state that follows if the cost is taken, or why it is not.
     #[inline(always)]
-    pub(crate) fn decide(self, state: State, now: Now) -> Step {
+    pub(crate) fn take(self, state: State, now: Now) -> Result<State, Verdict> {
         let now = now.monotonic;
         let after = state.fresh_at.saturating_sub(now).get().saturating_add(self.weight);
         if after > self.tau {
             let retry = Some(Nanos::new(after - self.tau));
-            let verdict = if self.weight > self.tau { Verdict::TooBig } else { Verdict::Deny { retry } };
-            return Step { verdict, state };
+            return Err(if self.weight > self.tau { Verdict::TooBig } else { Verdict::Deny { retry } });
         }
         if self.weight == 0 {
-            return Step { verdict: Verdict::Allow, state };
+            return Ok(state);
         }
-        let fresh_at = now.saturating_add(Nanos::new(after));
-        Step { verdict: Verdict::Allow, state: State { fresh_at, ..state } }
+        Ok(State { fresh_at: now.saturating_add(Nanos::new(after)), ..state })
     }
 }
 

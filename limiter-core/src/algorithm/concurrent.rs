@@ -4,17 +4,17 @@
 //! Slots with a lease run out by themselves: see `algorithm::leases`. What is here knows of
 //! them in sum alone, and lets them all run out together, with the last of them.
 
-use super::{Params, State, Step, Verdict};
+use super::{Params, State, Verdict};
 use crate::time::{Nanos, Now};
 
-#[inline]
-pub(super) fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
+#[inline(always)]
+pub(super) fn take(params: &Params, state: State, now: Now, cost: u64) -> Result<State, Verdict> {
     match used(params, state, now).checked_add(cost).filter(|used| *used <= params.capacity) {
-        Some(_) if cost == 0 && params.lease().is_some() => Step { verdict: Verdict::Allow, state },
-        Some(used) => Step { verdict: Verdict::Allow, state: holding(params, state, now, used) },
+        Some(_) if cost == 0 && params.lease().is_some() => Ok(state),
+        Some(used) => Ok(holding(params, state, now, used)),
         None => {
             let retry = params.lease().map(|_| state.fresh_at.saturating_sub(now.monotonic));
-            Step { verdict: Verdict::Deny { retry }, state }
+            Err(Verdict::Deny { retry })
         }
     }
 }

@@ -9,17 +9,38 @@
 //! only when the wall clock has stepped back: a step neither refills a window nor keeps it open
 //! for more than a thousandth of its period beyond its time.
 
-use super::{Params, State, Step, Verdict};
+use super::{Params, State, Verdict};
 use crate::time::{Nanos, Now};
 
 #[inline]
-pub(super) fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
+pub(super) fn take(params: &Params, state: State, now: Now, cost: u64) -> Result<State, Verdict> {
     let open = enter(params, state, now);
     match open.used.checked_add(cost).filter(|used| *used <= params.capacity) {
-        Some(_) if cost == 0 => Step { verdict: Verdict::Allow, state },
-        Some(used) => Step { verdict: Verdict::Allow, state: State { used, ..open } },
-        None => Step { verdict: Verdict::Deny { retry: Some(left(params, open, now)) }, state },
+        Some(_) if cost == 0 => Ok(state),
+        Some(used) => Ok(State { used, ..open }),
+        None => Err(Verdict::Deny { retry: Some(left(params, open, now)) }),
     }
+}
+
+/// The same of windows that open at the first request.
+#[inline(always)]
+pub(super) fn take_unaligned(params: &Params, state: State, now: Now, cost: u64) -> Result<State, Verdict> {
+    let closes = now.monotonic.saturating_add(Nanos::new(params.period));
+    let live = is_live(state, now);
+    let (fresh_at, had) = if live { (state.fresh_at, state.used) } else { (closes, 0) };
+    let used = had.saturating_add(cost);
+    if used > params.capacity {
+        return Err(Verdict::Deny { retry: Some(fresh_at.saturating_sub(now.monotonic)) });
+    }
+    if cost == 0 {
+        return Ok(state);
+    }
+    Ok(State { fresh_at, mark: if live { state.mark } else { 0 }, used })
+}
+
+#[inline(always)]
+fn is_live(state: State, now: Now) -> bool {
+    state.used > 0 && !state.is_stale(now.monotonic)
 }
 
 pub(super) fn settle(params: &Params, state: State, now: Now, until: Nanos, units: i64) -> State {
@@ -49,7 +70,7 @@ pub(super) fn reset_after(params: &Params, state: State, now: Now) -> Nanos {
 /// The state as it stands in the window that `now` belongs to.
 #[inline]
 fn enter(params: &Params, state: State, now: Now) -> State {
-    let live = state.used > 0 && !state.is_stale(now.monotonic);
+    let live = is_live(state, now);
     let Some(offset) = params.offset() else {
         let closes = now.monotonic.saturating_add(Nanos::new(params.period));
         return if live { state } else { State { fresh_at: closes, mark: 0, used: 0 } };

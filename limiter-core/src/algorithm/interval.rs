@@ -8,7 +8,7 @@
 //! This is not a bucket that drips: units taken just before an edge are back a moment later.
 
 use super::fixed::{slack, window_start};
-use super::{Params, State, Step, Verdict};
+use super::{Params, State, Verdict};
 use crate::time::{Nanos, Now};
 
 /// Moves `edge` on by the whole periods that have passed and gives back what they brought. A clock
@@ -25,12 +25,12 @@ pub(crate) fn periods_for(units: u64, count: u64) -> u64 {
 }
 
 #[inline]
-pub(super) fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
+pub(super) fn take(params: &Params, state: State, now: Now, cost: u64) -> Result<State, Verdict> {
     let open = enter(params, state, now);
     match open.used.checked_add(cost).filter(|used| *used <= params.capacity) {
-        Some(_) if cost == 0 => Step { verdict: Verdict::Allow, state },
-        Some(used) => Step { verdict: Verdict::Allow, state: with_used(params, open, now, used) },
-        None => Step { verdict: Verdict::Deny { retry: Some(wait(params, open, now, cost)) }, state },
+        Some(_) if cost == 0 => Ok(state),
+        Some(used) => Ok(with_used(params, open, now, used)),
+        None => Err(Verdict::Deny { retry: Some(wait(params, open, now, cost)) }),
     }
 }
 

@@ -199,12 +199,12 @@ impl Log {
 }
 
 /// The same from a summary alone: all units leave with the last.
-pub(super) fn decide_summary(params: &Params, state: State, now: Now, cost: u64) -> Step {
+pub(super) fn take_summary(params: &Params, state: State, now: Now, cost: u64) -> Result<State, Verdict> {
     let used = used(state, now);
     match used.checked_add(cost).filter(|used| *used <= params.capacity) {
-        Some(_) if cost == 0 => Step { verdict: Verdict::Allow, state },
-        Some(used) => Step { verdict: Verdict::Allow, state: summary_of(params, now, used) },
-        None => Step { verdict: Verdict::Deny { retry: Some(state.fresh_at.saturating_sub(now.monotonic)) }, state },
+        Some(_) if cost == 0 => Ok(state),
+        Some(used) => Ok(summary_of(params, now, used)),
+        None => Err(Verdict::Deny { retry: Some(state.fresh_at.saturating_sub(now.monotonic)) }),
     }
 }
 

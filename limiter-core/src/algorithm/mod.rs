@@ -195,16 +195,39 @@ impl Params {
     #[must_use]
     #[inline]
     pub fn decide(&self, state: State, now: Now, cost: u64) -> Step {
+        match self.take(state, now, cost) {
+            Ok(state) => Step { verdict: Verdict::Allow, state },
+            Err(verdict) => Step { verdict, state },
+        }
+    }
+
+    /// The same: the state to keep, or why the cost was not taken.
+    #[inline]
+    pub(crate) fn take(&self, state: State, now: Now, cost: u64) -> Result<State, Verdict> {
         if cost > self.capacity {
-            return Step { verdict: Verdict::TooBig, state };
+            return Err(Verdict::TooBig);
         }
         match self.algorithm {
-            Algorithm::Bucket => bucket::Charge::new(self, cost).decide(state, now),
-            Algorithm::Concurrent => concurrent::decide(self, state, now, cost),
-            Algorithm::Fixed => fixed::decide(self, state, now, cost),
-            Algorithm::Interval => interval::decide(self, state, now, cost),
-            Algorithm::Log => log::decide_summary(self, state, now, cost),
-            Algorithm::Sliding => sliding::decide(self, state, now, cost),
+            Algorithm::Bucket => bucket::Charge::new(self, cost).take(state, now),
+            Algorithm::Concurrent => concurrent::take(self, state, now, cost),
+            Algorithm::Fixed => fixed::take(self, state, now, cost),
+            Algorithm::Interval => interval::take(self, state, now, cost),
+            Algorithm::Log => log::take_summary(self, state, now, cost),
+            Algorithm::Sliding => sliding::take(self, state, now, cost),
+        }
+    }
+
+    /// The same in line, of an algorithm that is short enough for that: its result stays in registers.
+    #[inline(always)]
+    pub(crate) fn take_soon(&self, state: State, now: Now, cost: u64) -> Option<Result<State, Verdict>> {
+        if cost > self.capacity {
+            return Some(Err(Verdict::TooBig));
+        }
+        match self.algorithm {
+            Algorithm::Concurrent => Some(concurrent::take(self, state, now, cost)),
+            Algorithm::Fixed if !self.aligned => Some(fixed::take_unaligned(self, state, now, cost)),
+            Algorithm::Sliding => Some(sliding::take(self, state, now, cost)),
+            _ => None,
         }
     }
 
@@ -288,8 +311,9 @@ impl Params {
     }
 
     /// Time a full bucket takes to refill from empty. Quotas are refused above 100 years, so this fits.
+    #[inline(always)]
     const fn tau(&self) -> u64 {
-        self.capacity.saturating_mul(self.interval)
+        self.capacity.wrapping_mul(self.interval)
     }
 }
 

@@ -10,7 +10,7 @@
 //! both together, `mark` in the earlier, and `fresh_at` two periods after the start of the later, so
 //! that the start need not be kept.
 
-use super::{Params, State, Step, Verdict};
+use super::{Params, State, Verdict};
 use crate::time::{Nanos, Now};
 
 /// The windows as they stand at one instant.
@@ -21,18 +21,17 @@ struct Windows {
     current: u64,
 }
 
-#[inline]
-pub(super) fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
+#[inline(always)]
+pub(super) fn take(params: &Params, state: State, now: Now, cost: u64) -> Result<State, Verdict> {
     let windows = Windows::at(params, state, now);
     if !windows.fits(params, now, cost) {
         let retry = windows.opens_for(params, cost).saturating_sub(now.monotonic);
-        return Step { verdict: Verdict::Deny { retry: Some(retry) }, state };
+        return Err(Verdict::Deny { retry: Some(retry) });
     }
     if cost == 0 {
-        return Step { verdict: Verdict::Allow, state };
+        return Ok(state);
     }
-    let charged = Windows { current: windows.current.saturating_add(cost), ..windows };
-    Step { verdict: Verdict::Allow, state: charged.state(params) }
+    Ok(Windows { current: windows.current.saturating_add(cost), ..windows }.state(params))
 }
 
 pub(super) fn settle(params: &Params, state: State, now: Now, until: Nanos, units: i64) -> State {

@@ -90,13 +90,13 @@ impl Fingerprints {
     }
 
     /// The same under two budgets.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn under_both(&self, starts: [u128; 2], key: &Key) -> [u64; 2] {
         let sum = self.sum(0, key);
         [finish(starts[0].wrapping_add(sum)), finish(starts[1].wrapping_add(sum))]
     }
 
-    #[inline]
+    #[inline(always)]
     fn sum(&self, start: u128, key: &Key) -> u128 {
         match key.parts() {
             [Part::Ip(ip)] => self.address(0, start, ip.network(), ip.prefix_len()),

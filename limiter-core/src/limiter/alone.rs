@@ -10,7 +10,7 @@ use crate::decision::{Decision, Source};
 use crate::few::Few;
 use crate::key::{Key, KeyContext};
 use crate::store::memory::{MemoryStore, Single, Unknown, again};
-use crate::store::{ItemReply, Mode, Reply, Subject};
+use crate::store::{ItemReply, Mode, Place, Reply, Subject};
 use crate::time::Now;
 
 /// One rule, and where it is counted.
@@ -104,13 +104,23 @@ impl Alone<'_> {
         if self.leaves_nothing() || !is_charged(single.mode, single.cost, allowed, &reply) {
             return self.held(single, now, allowed, &reply);
         }
-        let lease = self.limiter.lease_of(&[charge(single, now, &reply)]);
+        let permit = if single.params.lease().is_none() && reply.place == Place::Own {
+            Permit::here(self.limiter.clone(), single.fingerprint, single.cost)
+        } else {
+            self.permit(single, now, &reply)
+        };
         Reply::Now(Ruling {
             decision: self.made(single, now, allowed, &reply),
             receipt: Receipt { charges: Few::new(), local: false },
-            permit: Some(Permit::new(self.limiter.clone(), Few::one(charge(single, now, &reply)), lease, false)),
+            permit: Some(permit),
             reservation: None,
         })
+    }
+
+    #[inline(never)]
+    fn permit(&self, single: Single<'_>, now: Now, reply: &ItemReply) -> Permit {
+        let lease = self.limiter.lease_of(&[charge(single, now, reply)]);
+        Permit::new(self.limiter.clone(), Few::one(charge(single, now, reply)), lease, false)
     }
 
     /// What follows where no slots are held.

@@ -5,85 +5,65 @@ use super::permit::Receipt;
 use super::prepared::{Prepared, PreparedRule};
 use super::ruling::{Ruling, charge, is_charged, usage};
 use super::{Limiter, StoreHandle};
-use crate::algorithm::Params;
 use crate::decision::{Decision, Source};
 use crate::few::Few;
-use crate::key::{Key, KeyContext};
+use crate::key::Key;
 use crate::store::memory::{MemoryStore, Single};
 use crate::store::{ItemReply, Mode, Subject};
 use crate::time::Now;
 
-/// Two rules, and where each is counted. Neither holds slots.
+/// Two rules, and where each counts a key. Neither holds slots.
 pub(super) struct Both<'a> {
-    pub(super) limiter: &'a Limiter,
-    pub(super) store: &'a MemoryStore,
-    pub(super) sides: [Side<'a>; 2],
-    pub(super) request: Option<&'a KeyContext<'a>>,
+    limiter: &'a Limiter,
+    store: &'a MemoryStore,
+    sides: [Side<'a>; 2],
 }
 
 /// One of the two.
-pub(super) struct Side<'a> {
-    pub(super) rule: &'a PreparedRule,
-    pub(super) params: &'a Params,
-    pub(super) budget: u64,
-    pub(super) key: &'a Key,
-    pub(super) fingerprint: u64,
-    pub(super) cost: u64,
+struct Side<'a> {
+    rule: &'a PreparedRule,
+    fingerprint: u64,
+    cost: u64,
 }
 
 impl Limiter {
     /// The two rules of a policy, asked about one key without a request.
     #[inline(always)]
-    pub(super) fn both<'a>(&'a self, prepared: &'a Prepared, key: &'a Key, cost: Option<u64>) -> Option<Both<'a>> {
+    pub(super) fn both<'a>(&'a self, prepared: &'a Prepared, key: &Key, cost: Option<u64>) -> Option<Both<'a>> {
         let (StoreHandle::Memory(store), Some(rules)) = (&self.inner.store, prepared.pair()) else { return None };
         let prints = self.inner.fingerprints.under_both([rules[0].start, rules[1].start], key);
-        let side = |rule: &'a PreparedRule, fingerprint| Side {
-            rule,
-            params: &rule.params,
-            budget: rule.budget,
-            key,
-            fingerprint,
-            cost: cost.unwrap_or(rule.constant_cost),
-        };
-        Some(Both {
-            limiter: self,
-            store,
-            sides: [side(rules[0], prints[0]), side(rules[1], prints[1])],
-            request: None,
-        })
+        Some(Both::new(self, store, rules, prints, cost))
     }
-}
 
-impl Side<'_> {
-    #[inline]
-    fn single(&self, mode: Mode) -> Single<'_> {
-        self.rule.single(self.params, self.budget, self.fingerprint, self.cost, mode)
+    /// What `both` decide if a key is new, or somebody is told. `None` if the case is not common, and then
+    /// nothing has happened. Handing on all that was worked out would put it into memory, though hardly
+    /// anybody calls.
+    #[inline(never)]
+    #[expect(clippy::too_many_arguments, reason = "as above")]
+    pub(super) fn decide_both(
+        &self,
+        prepared: &Prepared,
+        key: &Key,
+        cost: Option<u64>,
+        mode: Mode,
+        first: u64,
+        second: u64,
+        now: Now,
+    ) -> Option<Decision> {
+        let (StoreHandle::Memory(store), Some(rules)) = (&self.inner.store, prepared.pair()) else { return None };
+        let both = Both::new(self, store, rules, [first, second], cost);
+        let (allowed, replies) = both.store.decide_pair(&both.pair(mode), now)?;
+        both.tell(key, now, allowed, &replies);
+        Some(both.made(now, allowed, &replies))
     }
-}
 
-impl Both<'_> {
-    /// Decides, and forgets what was charged. `None` if the case is not common, and then nothing has
-    /// happened.
+    /// The same, with what was charged.
     #[inline(always)]
-    pub(super) fn decision(&self, mode: Mode) -> Option<Decision> {
-        let pair = self.pair(mode);
-        let now = self.now();
-        let (allowed, replies) = self.store.decide_pair(&pair, now)?;
-        if self.limiter.inner.observer.is_some() {
-            self.tell(&self.made(now, allowed, &replies));
-        }
-        Some(self.made(now, allowed, &replies))
-    }
-
-    /// Decides, and hands out what was charged; `None` as above.
-    #[inline(always)]
-    pub(super) fn ruling(&self, mode: Mode) -> Option<Ruling> {
-        let pair = self.pair(mode);
-        let now = self.now();
-        let (allowed, replies) = self.store.decide_pair(&pair, now)?;
-        if self.limiter.inner.observer.is_some() {
-            self.tell(&self.made(now, allowed, &replies));
-        }
+    pub(super) fn rule_both(&self, prepared: &Prepared, key: &Key, cost: u64, mode: Mode) -> Option<Ruling> {
+        let both = self.both(prepared, key, Some(cost))?;
+        let (pair, now) = (both.pair(mode), both.now());
+        let (allowed, replies) = both.store.decide_pair(&pair, now)?;
+        both.tell(key, now, allowed, &replies);
         let mut charges = Few::new();
         for (single, reply) in pair.iter().zip(&replies) {
             if is_charged(single.mode, single.cost, allowed, reply) {
@@ -91,23 +71,58 @@ impl Both<'_> {
             }
         }
         let receipt = Receipt { charges, local: false };
-        Some(Ruling { decision: self.made(now, allowed, &replies), receipt, permit: None, reservation: None })
+        Some(Ruling { decision: both.made(now, allowed, &replies), receipt, permit: None, reservation: None })
+    }
+}
+
+impl<'a> Both<'a> {
+    #[inline(always)]
+    fn new(
+        limiter: &'a Limiter,
+        store: &'a MemoryStore,
+        rules: [&'a PreparedRule; 2],
+        prints: [u64; 2],
+        cost: Option<u64>,
+    ) -> Self {
+        let side = |at: usize| {
+            let (rule, fingerprint) = (rules[at], prints[at]);
+            Side { rule, fingerprint, cost: cost.unwrap_or(rule.constant_cost) }
+        };
+        Both { limiter, store, sides: [side(0), side(1)] }
+    }
+
+    /// Decides about a key that both rules know, where nobody is told.
+    #[inline(always)]
+    pub(super) fn known(&self, mode: Mode, now: Now) -> Option<(bool, [ItemReply; 2])> {
+        if self.limiter.inner.observer.is_some() {
+            return None;
+        }
+        self.store.decide_known_pair(&self.pair(mode), now)
     }
 
     #[inline(always)]
-    fn pair(&self, mode: Mode) -> [Single<'_>; 2] {
-        [self.sides[0].single(mode), self.sides[1].single(mode)]
-    }
-
-    #[inline]
-    fn now(&self) -> Now {
-        self.limiter.inner.clock.read(self.sides[0].params.needs_wall() || self.sides[1].params.needs_wall())
+    pub(super) fn fingerprints(&self) -> [u64; 2] {
+        [self.sides[0].fingerprint, self.sides[1].fingerprint]
     }
 
     #[inline(always)]
-    fn made(&self, now: Now, allowed: bool, replies: &[ItemReply; 2]) -> Decision {
-        let usage = |side: &Side<'_>, reply| {
-            usage(side.rule, side.params, side.cost, Subject::Local(side.fingerprint), reply, now)
+    fn pair(&self, mode: Mode) -> [Single<'a>; 2] {
+        let single = |Side { rule, fingerprint, cost }: &Side<'a>| {
+            rule.single(&rule.params, rule.budget, *fingerprint, *cost, mode)
+        };
+        [single(&self.sides[0]), single(&self.sides[1])]
+    }
+
+    #[inline(always)]
+    pub(super) fn now(&self) -> Now {
+        let [first, second] = &self.sides;
+        self.limiter.inner.clock.read(first.rule.params.needs_wall() || second.rule.params.needs_wall())
+    }
+
+    #[inline(always)]
+    pub(super) fn made(&self, now: Now, allowed: bool, replies: &[ItemReply; 2]) -> Decision {
+        let usage = |Side { rule, fingerprint, cost }: &Side<'_>, reply| {
+            usage(rule, &rule.params, *cost, Subject::Local(*fingerprint), reply, now)
         };
         Decision {
             allowed,
@@ -118,10 +133,11 @@ impl Both<'_> {
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn tell(&self, decision: &Decision) {
-        let keys = [self.sides[0].key.clone(), self.sides[1].key.clone()];
-        self.limiter.tell_keys(&keys, decision, self.request);
+    #[inline]
+    fn tell(&self, key: &Key, now: Now, allowed: bool, replies: &[ItemReply; 2]) {
+        if self.limiter.inner.observer.is_some() {
+            let keys = [key.clone(), key.clone()];
+            self.limiter.tell_keys(&keys, &self.made(now, allowed, replies), None);
+        }
     }
 }

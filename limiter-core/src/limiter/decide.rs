@@ -163,9 +163,7 @@ impl Limiter {
             let afar = Afar { limiter: self, store, policy, rule, tier, key, cost, request };
             return afar.ruling(prepared, Mode::Charge);
         }
-        if let Some(both) = self.both(prepared, key, Some(cost))
-            && let Some(ruling) = both.ruling(Mode::Charge)
-        {
+        if let Some(ruling) = self.rule_both(prepared, key, cost, Mode::Charge) {
             return Reply::Now(ruling);
         }
         self.ask(policy, prepared, &mut questions(prepared, key, Some(cost)), Mode::Charge, None)
@@ -191,10 +189,15 @@ impl Limiter {
         cost: Option<u64>,
         mode: Mode,
     ) -> Decision {
-        if let Some(both) = self.both(prepared, key, cost)
-            && let Some(decision) = both.decision(mode)
-        {
-            return decision;
+        if let Some(both) = self.both(prepared, key, cost) {
+            let now = both.now();
+            if let Some((allowed, replies)) = both.known(mode, now) {
+                return both.made(now, allowed, &replies);
+            }
+            let [first, second] = both.fingerprints();
+            if let Some(decision) = self.decide_both(prepared, key, cost, mode, first, second, now) {
+                return decision;
+            }
         }
         if let StoreHandle::Memory(store) = &self.inner.store {
             let asked = questions(prepared, key, cost);

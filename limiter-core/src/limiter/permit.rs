@@ -7,22 +7,41 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::{Limiter, StoreHandle};
+use crate::algorithm::Params;
 use crate::few::Few;
-use crate::store::{Answer, BoxFuture, Charged, Lease, Operation, Reply, StoreError};
+use crate::store::{Answer, BoxFuture, Charged, Lease, Operation, Place, Reply, StoreError, Subject};
+use crate::time::Nanos;
 
 /// The slots of concurrent limits that a request holds. They are given back when it is dropped,
 /// however that comes about: at the end of a body, by cancellation, by a panic.
 pub struct Permit {
     limiter: Limiter,
-    charges: Few<[Charged; 2]>,
+    slots: Slots,
     lease: Option<Arc<Lease>>,
     local: bool,
+}
+
+/// What is given back.
+enum Slots {
+    /// Slots of one rule in the store of this process, in a cell of their own and without a lease: the
+    /// common case, for which nothing has to be written down but where they are.
+    Here {
+        fingerprint: u64,
+        cost: u64,
+    },
+    Charged(Few<[Charged; 2]>),
 }
 
 impl Permit {
     #[inline(always)]
     pub(super) fn new(limiter: Limiter, charges: Few<[Charged; 2]>, lease: Option<Arc<Lease>>, local: bool) -> Self {
-        Permit { limiter, charges, lease, local }
+        Permit { limiter, slots: Slots::Charged(charges), lease, local }
+    }
+
+    /// Of slots without a lease that the store in this process keeps in a cell of their own.
+    #[inline(always)]
+    pub(super) fn here(limiter: Limiter, fingerprint: u64, cost: u64) -> Self {
+        Permit { limiter, slots: Slots::Here { fingerprint, cost }, lease: None, local: false }
     }
 
     /// What keeps the slots, where they run out: at stores that several processes share, and under
@@ -34,9 +53,11 @@ impl Permit {
 
     /// This permit's slots and those of another, of the same decision.
     pub(super) fn with(mut self, mut other: Permit) -> Self {
-        for charge in core::mem::take(&mut other.charges).into_items() {
-            self.charges.push(charge);
+        let mut charges = self.slots.take();
+        for charge in other.slots.take().into_items() {
+            charges.push(charge);
         }
+        self.slots = Slots::Charged(charges);
         self.lease = self.lease.take().or(other.lease.take());
         self
     }
@@ -85,13 +106,13 @@ impl Permit {
     /// `None` where the slots were in this process.
     #[inline]
     fn give_back(&mut self) -> Option<Reply<Result<Answer, StoreError>>> {
-        let first = self.charges.first()?;
-        if let (StoreHandle::Memory(store), [_]) = (&self.limiter.inner.store, &self.charges[..])
-            && store.release_slots(first)
+        if let (Slots::Here { fingerprint, cost }, StoreHandle::Memory(store)) =
+            (&self.slots, &self.limiter.inner.store)
         {
+            store.give_back_slots(*fingerprint, *cost);
             #[cfg(feature = "wait")]
-            self.limiter.ring(self.charges.iter());
-            self.charges = Few::new();
+            self.limiter.inner.lines.ring(*fingerprint);
+            self.slots = Slots::Charged(Few::new());
             return None;
         }
         self.give_all_back()
@@ -99,7 +120,10 @@ impl Permit {
 
     #[inline(never)]
     fn give_all_back(&mut self) -> Option<Reply<Result<Answer, StoreError>>> {
-        let charges = core::mem::take(&mut self.charges);
+        let charges = self.slots.take();
+        if charges.is_empty() {
+            return None;
+        }
         let inner = &self.limiter.inner;
         match (&inner.store, inner.stand_in.get()) {
             (_, Some(stand_in)) if self.local => stand_in.release(inner.clock.read(false), &charges),
@@ -129,7 +153,30 @@ impl Drop for Permit {
 
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("slots", &self.charges.len()).finish_non_exhaustive()
+        let rules = match &self.slots {
+            Slots::Here { .. } => 1,
+            Slots::Charged(charges) => charges.len(),
+        };
+        f.debug_struct("Permit").field("slots", &rules).finish_non_exhaustive()
+    }
+}
+
+impl Slots {
+    /// Leaves nothing to be given back.
+    fn take(&mut self) -> Few<[Charged; 2]> {
+        match core::mem::replace(self, Slots::Charged(Few::new())) {
+            Slots::Charged(charges) => charges,
+            // In the words of any store; only where they are and how many there are is asked of them.
+            Slots::Here { fingerprint, cost } => Few::one(Charged {
+                budget: 0,
+                subject: Subject::Local(fingerprint),
+                params: Params::concurrent(cost),
+                cost,
+                at: Nanos::ZERO,
+                until: Nanos::MAX,
+                place: Place::Own,
+            }),
+        }
     }
 }
 

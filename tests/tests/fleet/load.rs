@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use limiter_core::{Algorithm, Limiter, Policy, Rule, Source};
 use tokio::task::JoinHandle;
 
-use super::{Hiccups, SLACK, ask, now};
+use super::{Hiccups, ask, now};
 
 pub(crate) const DEADLINE: Duration = Duration::from_millis(50);
 pub(crate) const BURST: u64 = 200;
@@ -28,6 +28,7 @@ pub(crate) fn policy() -> Policy {
 /// Callers that have not ended yet.
 pub(crate) struct Load {
     seen: Arc<Seen>,
+    hiccups: Arc<Hiccups>,
     tasks: Vec<JoinHandle<u64>>,
     began: Instant,
 }
@@ -43,7 +44,7 @@ impl Load {
     pub(crate) fn on(limiter: &Limiter) -> Load {
         let (seen, hiccups) = (Arc::new(Seen::default()), Arc::new(Hiccups::watch()));
         let caller = |cost| tokio::spawn(call(limiter.clone(), cost, Arc::clone(&seen), Arc::clone(&hiccups)));
-        Load { began: now(), tasks: COSTS.into_iter().map(caller).collect(), seen }
+        Load { began: now(), tasks: COSTS.into_iter().map(caller).collect(), seen, hiccups }
     }
 
     /// Waits until the store has decided often from now on: within two seconds.
@@ -51,7 +52,7 @@ impl Load {
         let (since, before) = (now(), self.seen.by_store.load(Ordering::SeqCst));
         // Those that were under way may still be answered.
         while self.seen.by_store.load(Ordering::SeqCst) < before + 50 {
-            assert!(since.elapsed() < Duration::from_secs(2) + SLACK, "the store stays unused");
+            assert!(since.elapsed() < Duration::from_secs(2) + self.hiccups.slack(), "the store stays unused");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -9,7 +9,7 @@ use limiter_core::store::redis::RedisStore;
 use limiter_core::{Limiter, Policy, Rule, Source};
 use tests::redis::{self, Server};
 
-use super::{ALONE, Hiccups, SLACK, ask, now};
+use super::{ALONE, Hiccups, ask, now};
 
 const DEADLINE: Duration = Duration::from_millis(50);
 const BURST: u64 = 200;
@@ -73,7 +73,7 @@ async fn a_server_killed_under_load_delays_nobody_and_lets_through_no_more_than_
         let (back, before) = (now(), seen.by_store.load(Ordering::SeqCst));
         // Those that were under way when it stopped may still be answered.
         while seen.by_store.load(Ordering::SeqCst) < before + 50 {
-            assert!(back.elapsed() < Duration::from_secs(2) + SLACK, "the store stays unused");
+            assert!(back.elapsed() < Duration::from_secs(2) + hiccups.slack(), "the store stays unused");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         tokio::time::sleep(Duration::from_millis(500)).await;

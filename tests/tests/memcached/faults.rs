@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use limiter_core::algorithm::Algorithm;
 use limiter_core::store::contract::StoreUnderTest;
+use limiter_core::store::memcached::MemcachedBuilder;
 use limiter_core::store::{Charged, Mode, Operation, Place};
 use limiter_core::time::Nanos;
 use smallvec::SmallVec;
@@ -38,7 +39,8 @@ fn a_killed_server_fails_at_once_and_is_used_again_soon_after_it_is_back() {
     for _ in 0..1000 {
         assert!(fixture.take("k", params, 1).is_err(), "nobody can know");
     }
-    assert!(began.elapsed() < Duration::from_secs(1), "a thousand failures took {:?}", began.elapsed());
+    // Each that waited would take a tenth of a second at least.
+    assert!(began.elapsed() < Duration::from_secs(20), "a thousand failures took {:?}", began.elapsed());
     fixture.server().restart();
     assert!(fixture.recover() < Duration::from_secs(2));
     assert!(fixture.take("k", params, 5).unwrap(), "it forgot everything");
@@ -47,7 +49,10 @@ fn a_killed_server_fails_at_once_and_is_used_again_soon_after_it_is_back() {
 
 #[test]
 fn a_frozen_server_is_overdue_in_time_and_its_ghosts_spend_no_more_than_was_asked() {
-    let Some(fixture) = Fixture::private() else { return };
+    let Some(server) = Memcached::start(&[]) else { return };
+    let address = server.address.to_string();
+    let impatient = |builder: MemcachedBuilder| builder.reply_timeout(Duration::from_millis(200));
+    let fixture = Fixture::with(&[address], Some(server), impatient);
     for algorithm in [Algorithm::Fixed, Algorithm::Bucket] {
         let params = params(algorithm, "20/h");
         assert!(fixture.take(algorithm.name(), params, 5).unwrap());
@@ -55,13 +60,13 @@ fn a_frozen_server_is_overdue_in_time_and_its_ghosts_spend_no_more_than_was_aske
         let began = Instant::now();
         let error = fixture.take(algorithm.name(), params, 1).unwrap_err();
         assert!(error.is_timeout(), "{error}");
-        assert!(began.elapsed() < Duration::from_secs(1), "it took {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(5), "it took {:?}", began.elapsed());
         // From now on nobody waits.
         let began = Instant::now();
         for _ in 0..100 {
             assert!(!fixture.take(algorithm.name(), params, 1).unwrap_err().is_timeout());
         }
-        assert!(began.elapsed() < Duration::from_millis(500), "they took {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(5), "they took {:?}", began.elapsed());
         fixture.server.as_ref().unwrap().thaw();
         fixture.recover();
         let seen = fixture.decide(item(algorithm.name(), params, 0, Mode::Peek)).unwrap();

@@ -16,7 +16,8 @@ use tokio::runtime::Runtime;
 
 /// The servers as they are: what stands before them has tests of its own.
 pub fn bare() -> MemcachedBuilder {
-    MemcachedStore::builder().fleet(FleetOptions::bare().deadline(Duration::from_secs(10)))
+    let fleet = FleetOptions::bare().deadline(Duration::from_secs(10));
+    MemcachedStore::builder().fleet(fleet).reply_timeout(Duration::from_secs(1))
 }
 
 /// A store, the runtime that drives it, and a clock moved by hand.

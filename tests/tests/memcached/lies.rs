@@ -135,7 +135,7 @@ fn a_reply_that_does_not_come_fails_in_time_and_late_ones_reach_nobody() {
         for sum in sums {
             if sum == 10 {
                 // The server has more to do than this one.
-                std::thread::sleep(Duration::from_millis(600));
+                std::thread::sleep(Duration::from_secs(5));
             }
             let _ = stream.write_all(line(sum).as_bytes());
         }
@@ -146,7 +146,7 @@ fn a_reply_that_does_not_come_fails_in_time_and_late_ones_reach_nobody() {
     let answers = ask(&fixture, 20);
     assert_not_crossed(&answers);
     assert!(answers.iter().any(|(_, used)| used.is_err()));
-    assert!(began.elapsed() < Duration::from_millis(500), "it took {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(4), "it took {:?}", began.elapsed());
 }
 
 #[test]

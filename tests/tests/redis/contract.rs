@@ -66,6 +66,18 @@ fn one_server_keeps_every_promise() {
 }
 
 #[test]
+fn so_it_does_by_functions() {
+    if !redis::there() {
+        return;
+    }
+    let runtime = Runtime::new().unwrap();
+    let server = runtime.block_on(Server::start(&[]));
+    check(&runtime, &RedisStore::builder(server.url()).functions());
+    let info: String = runtime.block_on(server.command("INFO memory"));
+    assert!(info.contains("number_of_cached_scripts:0"), "{info}");
+}
+
+#[test]
 fn a_cluster_of_six_keeps_every_promise_under_a_shared_tag() {
     if !redis::there() {
         return;
@@ -123,7 +135,7 @@ fn decisions_in_a_row_are_those_that_would_be_made_one_after_the_other() {
         let repeat = |times| {
             let operation = Operation::Repeat { decide: decide.clone(), times };
             match runtime.block_on(desk::answer(store.submit(operation))).unwrap() {
-                Answer::Repeated { granted, allowed, refused } => (granted, allowed, refused),
+                Answer::Repeated(all) => (all.granted, all.allowed, all.refused),
                 other => panic!("{other:?}"),
             }
         };

@@ -77,7 +77,7 @@ async fn a_primary_that_stands_still_is_left_for_the_replica_that_took_its_place
         return;
     }
     let cluster = Cluster::start().await;
-    let store = desk::plain(cluster.url()).deadline(Duration::from_millis(100)).connect().await.unwrap();
+    let store = desk::plain(cluster.url()).deadline(Duration::from_millis(500)).connect().await.unwrap();
     let all_work = async || {
         let asked: Vec<_> =
             (0..60).map(|n| desk::decide(&store, &[desk::item(&format!("k{n}"), params(), 1)])).collect();

@@ -15,8 +15,9 @@ const ENOUGH: u32 = 20;
 const SECOND: Nanos = Nanos::new(1_000_000_000);
 /// Pause before the first look.
 const FIRST_PAUSE: u64 = 100_000_000;
-/// Longest pause: four times doubled. Whoever is back is noticed well within two seconds.
-const LONGEST_PAUSE: u64 = 1_600_000_000;
+/// Longest pause: three times doubled. An attempt to connect may last another second, and whoever is back
+/// is to be noticed within two.
+const LONGEST_PAUSE: u64 = 800_000_000;
 
 /// Whether a call may go to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,16 +164,16 @@ mod tests {
     fn one_look_at_a_time_with_pauses_that_double() {
         let breaker = opened();
         let mut now = 0;
-        for pause in [100, 200, 400, 800, 1600, 1600] {
+        for pause in [100, 200, 400, 800, 800, 800] {
             assert_eq!(breaker.admit(at(now + pause / 2 - 1)), Admission::Stop, "{pause}");
             assert_eq!(breaker.admit(at(now + pause)), Admission::Look, "{pause}");
             assert_eq!(breaker.admit(at(now + pause)), Admission::Stop, "{pause}");
             now += pause;
             assert!(!breaker.looked(at(now), false));
         }
-        assert_eq!(breaker.admit(at(now + 1600)), Admission::Look);
-        assert!(breaker.looked(at(now + 1600), true));
-        assert_eq!(breaker.admit(at(now + 1600)), Admission::Go);
+        assert_eq!(breaker.admit(at(now + 800)), Admission::Look);
+        assert!(breaker.looked(at(now + 800), true));
+        assert_eq!(breaker.admit(at(now + 800)), Admission::Go);
         (0..4).for_each(|_| breaker.note(at(now), false));
         assert!(!breaker.is_open(), "failures before it opened are forgotten");
     }

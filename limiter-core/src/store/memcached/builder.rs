@@ -34,7 +34,8 @@ use crate::time::{Clock, ClockHandle, SystemClock};
 #[must_use]
 pub struct MemcachedBuilder {
     namespace: String,
-    patience: Patience,
+    connect_timeout: Duration,
+    reply_timeout: Option<Duration>,
     lease: Duration,
     fleet: FleetOptions,
     clock: Option<Arc<dyn Clock>>,
@@ -44,7 +45,8 @@ impl Default for MemcachedBuilder {
     fn default() -> Self {
         MemcachedBuilder {
             namespace: NAMESPACE.to_owned(),
-            patience: Patience { connect: Duration::from_secs(1), reply: Duration::from_millis(100) },
+            connect_timeout: Duration::from_secs(1),
+            reply_timeout: None,
             lease: Duration::from_secs(10),
             fleet: FleetOptions::new(),
             clock: None,
@@ -62,14 +64,14 @@ impl MemcachedBuilder {
 
     /// How long a server may take to accept a connection. A second unless stated.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.patience.connect = timeout;
+        self.connect_timeout = timeout;
         self
     }
 
     /// How long a server may take to reply. A connection on which a reply is overdue is given up and
-    /// made anew, and everybody who waits on it fails. 100 ms unless stated.
+    /// made anew, and everybody who waits on it fails. Twice the [deadline](FleetOptions::deadline) unless stated.
     pub fn reply_timeout(mut self, timeout: Duration) -> Self {
-        self.patience.reply = timeout;
+        self.reply_timeout = Some(timeout);
         self
     }
 
@@ -97,11 +99,12 @@ impl MemcachedBuilder {
     ///
     /// # Errors
     ///
-    /// When none is given, an address or the namespace cannot be read, or a server does not answer.
+    /// When none is given, an address or the namespace cannot be read, this is not called within a tokio
+    /// runtime, or a server does not answer.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its timer and its sockets enabled.
+    /// Within a tokio runtime whose timer or sockets are not enabled.
     pub async fn connect(
         self,
         servers: impl IntoIterator<Item = impl Into<String>>,
@@ -109,15 +112,18 @@ impl MemcachedBuilder {
         if !is_namespace(&self.namespace) {
             return Err(ConnectError(Kind::Namespace(self.namespace)));
         }
+        let runtime = Handle::try_current().map_err(|_| ConnectError(Kind::NoRuntime))?;
+        let reply = self.reply_timeout.unwrap_or_else(|| self.fleet.deadline.saturating_mul(2));
+        let patience = Patience { connect: self.connect_timeout, reply };
         let addresses: Result<Vec<Address>, _> = servers.into_iter().map(|server| server.into().parse()).collect();
         let mut lines = Vec::new();
         for address in addresses.map_err(|error| ConnectError(Kind::Address(error)))? {
-            lines.push(open(address, self.patience).await.map_err(|fault| ConnectError(Kind::Fault(fault)))?);
+            lines.push(open(address, patience).await.map_err(|fault| ConnectError(Kind::Fault(fault)))?);
         }
         let Some(last) = lines.pop() else { return Err(ConnectError(Kind::NoServers)) };
         let ring = Ring::new(last, lines);
         let clock = self.clock.map_or_else(|| ClockHandle::System(SystemClock::new()), ClockHandle::guarded);
-        let engine = Engine::new(ring, self.namespace.into(), clock, self.lease, Handle::current());
+        let engine = Engine::new(ring, self.namespace.into(), clock, self.lease, runtime);
         Ok(MemcachedStore { front: Front::new(engine, self.fleet) })
     }
 }
@@ -128,6 +134,7 @@ pub struct ConnectError(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
+    NoRuntime,
     NoServers,
     Address(AddressError),
     Namespace(String),
@@ -137,6 +144,7 @@ enum Kind {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
+            Kind::NoRuntime => f.write_str("a store is connected within a tokio runtime, and there is none"),
             Kind::NoServers => f.write_str("no memcached server was named; accepted: one or more addresses"),
             Kind::Address(error) => error.fmt(f),
             Kind::Namespace(text) => {
@@ -148,3 +156,20 @@ impl fmt::Display for ConnectError {
 }
 
 impl std::error::Error for ConnectError {}
+
+#[cfg(test)]
+mod tests {
+    use core::pin::pin;
+    use core::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn without_a_runtime_it_says_so() {
+        let connecting = pin!(MemcachedBuilder::default().connect(["127.0.0.1:1"]));
+        let Poll::Ready(Err(error)) = connecting.poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("it is known at once");
+        };
+        assert!(error.to_string().contains("tokio runtime"), "{error}");
+    }
+}

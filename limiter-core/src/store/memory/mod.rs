@@ -38,7 +38,7 @@ use core::fmt;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Answer, Capabilities, Charged, Decide, Operation, Place, Reply, Store, StoreError, Subject};
+use super::{Answer, Capabilities, Charged, Decide, Operation, Place, Repeated, Reply, Store, StoreError, Subject};
 use crate::algorithm::{Algorithm, State, concurrent};
 use crate::time::{Nanos, Now};
 use lock::{Guard, Lock};
@@ -92,27 +92,50 @@ pub struct MemoryStore {
     counters: Counters,
 }
 
-/// Two locks never share a cache line, nor the pair that the processor fetches together.
-#[repr(align(128))]
+/// Two locks never share a cache line, nor the pair that the processor fetches together. In this order,
+/// so that one line is all that most decisions see of a shard.
+#[repr(C, align(128))]
 struct Padded {
+    /// Whose refusal is noted; 0 for nobody's. Written by holders of the lock.
+    refused: AtomicU64,
     lock: Lock<Shard>,
     refusal: Refusal,
 }
 
 impl Padded {
+    fn new(shard: Shard) -> Self {
+        Padded { refused: AtomicU64::new(0), lock: Lock::new(shard), refusal: Refusal::default() }
+    }
+
     /// For those who change or give up cells of whatever key.
     #[inline]
     fn lock_and_wipe(&self) -> Guard<'_, Shard> {
-        let mut shard = self.lock.lock();
-        self.wipe(&mut shard);
+        let shard = self.lock.lock();
+        if !self.has_noted(0) {
+            self.wipe();
+        }
         shard
     }
 
+    /// Whether it is the refusal of this key that is noted: certain for holders of the lock, and a reason
+    /// to look for everybody else.
+    #[inline(always)]
+    fn has_noted(&self, fingerprint: u64) -> bool {
+        self.refused.load(Ordering::Relaxed) == fingerprint
+    }
+
+    /// For holders of the lock.
+    #[inline]
+    fn note(&self, fingerprint: u64, fresh_at: Nanos) {
+        self.refusal.note(fingerprint, fresh_at);
+        self.refused.store(fingerprint, Ordering::Relaxed);
+    }
+
+    /// For holders of the lock who change the cell that the note is about, or give it up.
     #[cold]
-    fn wipe(&self, shard: &mut Shard) {
-        if core::mem::take(&mut shard.refused) != 0 {
-            self.refusal.wipe();
-        }
+    fn wipe(&self) {
+        self.refused.store(0, Ordering::Relaxed);
+        self.refusal.wipe();
     }
 }
 
@@ -164,9 +187,7 @@ impl MemoryStore {
         let swift = keys.div_ceil(MOST_KEYS_PER_SHARD).next_power_of_two().min(MOST_SHARDS);
         let shards = even.max(swift);
         MemoryStore {
-            shards: (0..shards)
-                .map(|_| Padded { lock: Lock::new(Shard::new(Arc::clone(&log_bytes))), refusal: Refusal::default() })
-                .collect(),
+            shards: (0..shards).map(|_| Padded::new(Shard::new(Arc::clone(&log_bytes)))).collect(),
             per_shard: keys.div_ceil(shards),
             overflow: Mutex::new(HashMap::new()),
             sharing: AtomicBool::new(false),
@@ -216,23 +237,27 @@ impl MemoryStore {
 
     /// Slots come back without a look at the clock. Whether it is slots, in a cell of their own, that
     /// are given back.
-    #[inline]
-    pub(crate) fn release_slots(&self, charge: &Charged) -> bool {
+    fn release_slots(&self, charge: &Charged) -> bool {
         let held_for_good = charge.params.algorithm() == Algorithm::Concurrent && !charge.params.grows();
         if !held_for_good || charge.place != Place::Own {
             return false;
         }
-        let fingerprint = fingerprint(&charge.subject);
+        self.give_back_slots(fingerprint(&charge.subject), charge.cost);
+        true
+    }
+
+    /// Gives back slots without a lease that are in a cell of their own.
+    #[inline]
+    pub(crate) fn give_back_slots(&self, fingerprint: u64, cost: u64) {
         if let Some(shard) = self.shard(fingerprint) {
             let table = &mut shard.lock.lock().wide;
             // A cell that is gone held no slots.
             if let Ok(cell) = table.own(fingerprint) {
-                *cell = concurrent::give_back(*cell, charge.cost);
+                *cell = concurrent::give_back(*cell, cost);
                 let fresh_at = cell.fresh_at;
                 table.note(fresh_at);
             }
         }
-        true
     }
 
     /// Changes charges after the fact: adds units, or gives them back if negative.
@@ -384,12 +409,12 @@ impl MemoryStore {
         while granted < times {
             let decided = self.decide(decide);
             if !decided.allowed {
-                return Answer::Repeated { granted, allowed, refused: Some(decided) };
+                return Repeated { granted, allowed, refused: Some(decided) }.into();
             }
             allowed = Some(decided);
             granted += 1;
         }
-        Answer::Repeated { granted, allowed, refused: None }
+        Repeated { granted, allowed, refused: None }.into()
     }
 }
 

@@ -21,16 +21,17 @@ impl MemoryStore {
     /// is not common, and then nothing has happened.
     #[inline(always)]
     pub(crate) fn decide_pair(&self, pair: &[Single<'_>; 2], now: Now) -> Option<(bool, [ItemReply; 2])> {
-        self.maintain(now.monotonic);
         match self.decide_known_pair(pair, now) {
             Some(told) => Some(told),
             None => self.decide_unknown_pair(pair, now),
         }
     }
 
-    /// Two buckets whose keys are known and that charge, in line; `None` for anything else.
+    /// Two buckets whose keys are known and that charge, in line; `None` for anything else, and then
+    /// nothing has happened.
     #[inline(always)]
-    fn decide_known_pair(&self, pair: &[Single<'_>; 2], now: Now) -> Option<(bool, [ItemReply; 2])> {
+    pub(crate) fn decide_known_pair(&self, pair: &[Single<'_>; 2], now: Now) -> Option<(bool, [ItemReply; 2])> {
+        self.maintain(now.monotonic);
         let [one, two] = pair;
         let charges = |single: &Single<'_>| matches!(single.mode, Mode::Charge | Mode::Penalty);
         if one.params.is_wide() || two.params.is_wide() || !charges(one) || !charges(two) {
@@ -41,37 +42,36 @@ impl MemoryStore {
         if shards.0 == shards.1 {
             return None;
         }
-        // One global order: ascending by shard.
         let locks = (self.shard(prints[0])?, self.shard(prints[1])?);
         let charges = (Charge::new(one.params, one.cost), Charge::new(two.params, two.cost));
-        let (mut first, mut second);
-        if shards.0 < shards.1 {
-            first = locks.0.lock.lock();
-            second = locks.1.lock.lock();
-        } else {
-            second = locks.1.lock.lock();
-            first = locks.0.lock.lock();
-        }
-        let (Ok(left), Ok(right)) = (first.narrow.own(prints[0]), second.narrow.own(prints[1])) else { return None };
-        let step = charges.0.decide(left.unpack(), now);
-        let other = charges.1.decide(right.unpack(), now);
+        // One global order: ascending by shard.
+        let ascending = shards.0 < shards.1;
+        let (lower, upper) = if ascending { locks } else { (locks.1, locks.0) };
+        let (lower, upper) = (lower.lock.lock(), upper.lock.lock());
+        let (mut first, mut second) = if ascending { (lower, upper) } else { (upper, lower) };
+        let Ok(left) = first.narrow.own(prints[0]) else { return None };
+        let Ok(right) = second.narrow.own(prints[1]) else { return None };
+        let stored = (left.unpack(), right.unpack());
+        let taken = (charges.0.take(stored.0, now), charges.1.take(stored.1, now));
         let reply = |verdict, state| ItemReply { verdict, state, place: Place::Own };
-        if step.verdict == Verdict::Allow && other.verdict == Verdict::Allow {
-            (*left, *right) = (Nanos::pack(step.state), Nanos::pack(other.state));
-            first.narrow.note(step.state.fresh_at);
-            second.narrow.note(other.state.fresh_at);
-            if first.refused == prints[0] {
-                locks.0.wipe(&mut first);
+        let (Ok(one_then), Ok(other_then)) = taken else {
+            let verdict = |taken: Result<State, Verdict>| taken.err().unwrap_or(Verdict::Allow);
+            let verdicts = (verdict(taken.0), verdict(taken.1));
+            if is_counted(&verdicts.0, one.mode) || is_counted(&verdicts.1, two.mode) {
+                return None;
             }
-            if second.refused == prints[1] {
-                locks.1.wipe(&mut second);
-            }
-            return Some((true, [reply(Verdict::Allow, step.state), reply(Verdict::Allow, other.state)]));
+            return Some((false, [reply(verdicts.0, stored.0), reply(verdicts.1, stored.1)]));
+        };
+        (*left, *right) = (Value::pack(one_then), Value::pack(other_then));
+        first.narrow.note(one_then.fresh_at);
+        second.narrow.note(other_then.fresh_at);
+        if locks.0.has_noted(prints[0]) {
+            locks.0.wipe();
         }
-        if is_counted(&step, one.mode) || is_counted(&other, two.mode) {
-            return None;
+        if locks.1.has_noted(prints[1]) {
+            locks.1.wipe();
         }
-        Some((false, [reply(step.verdict, left.unpack()), reply(other.verdict, right.unpack())]))
+        Some((true, [reply(Verdict::Allow, one_then), reply(Verdict::Allow, other_then)]))
     }
 
     #[inline(never)]
@@ -185,9 +185,9 @@ impl Shard {
     #[inline]
     fn sit(&mut self, params: &Params, seat: Seat, print: u64, state: State, now: Nanos) {
         if params.is_wide() {
-            self.wide.sit(seat, print, state, now);
+            self.wide.sit(seat, print, Value::pack(state), now);
         } else {
-            self.narrow.sit(seat, print, state, now);
+            self.narrow.sit(seat, print, Value::pack(state), now);
         }
     }
 }

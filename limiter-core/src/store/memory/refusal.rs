@@ -2,7 +2,8 @@
 //!
 //! Whoever is refused asks again, and an attacker does so often. A bucket that is refused does not
 //! change until something is given back, so the number in its cell answers for as long as it stands:
-//! no lock is taken and nothing is written, however many threads ask.
+//! no lock is taken and nothing is written, however many threads ask. It lies in a cache line of its own,
+//! which those who are admitted do not touch: whose refusal it is can be read beside the lock.
 //!
 //! Two words are written one after the other and read one after the other, without a lock on either
 //! side. One is the number, the other its exclusive or with the fingerprint: halves of two different

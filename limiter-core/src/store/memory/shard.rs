@@ -6,13 +6,13 @@ use crate::algorithm::{Params, State};
 use crate::time::Nanos;
 
 use super::logs::{Allowance, Logs};
-use super::table::Table;
+use super::table::{Table, Value};
 
-/// Two tables: buckets need one number a key, everything else three. What grows lives apart.
+/// Two tables: buckets need one number a key, everything else three. What grows lives apart. In this
+/// order, the most common nearest to the lock.
+#[repr(C)]
 pub(super) struct Shard {
     pub(super) narrow: Table<Nanos>,
-    /// Whose refusal is noted beside the lock; 0 for nobody's.
-    pub(super) refused: u64,
     pub(super) wide: Table<State>,
     pub(super) logs: Logs,
 }
@@ -40,7 +40,7 @@ impl Home {
 
 impl Shard {
     pub(super) fn new(allowance: Arc<Allowance>) -> Self {
-        Shard { narrow: Table::new(), refused: 0, wide: Table::new(), logs: Logs::new(allowance) }
+        Shard { narrow: Table::new(), wide: Table::new(), logs: Logs::new(allowance) }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -60,9 +60,9 @@ impl Shard {
     #[inline]
     pub(super) fn put(&mut self, params: &Params, fingerprint: u64, state: State, now: Nanos) {
         if params.is_wide() {
-            self.wide.put(fingerprint, state, now);
+            self.wide.put(fingerprint, Value::pack(state), now);
         } else {
-            self.narrow.put(fingerprint, state, now);
+            self.narrow.put(fingerprint, Value::pack(state), now);
         }
     }
 

@@ -78,42 +78,51 @@ impl MemoryStore {
         let fingerprint = single.fingerprint.max(1);
         let Some(padded) = self.shard(fingerprint) else { return Err(Unknown(None)) };
         let charge = Charge::new(single.params, single.cost);
-        if let Some(fresh_at) = padded.refusal.of(fingerprint) {
-            let stored = fresh_at.unpack();
-            let step = charge.decide(stored, now);
-            if step.verdict != Verdict::Allow && !is_counted(&step, single.mode) {
-                return Ok(told(single.mode, &step, stored));
+        if padded.has_noted(fingerprint)
+            && let Some(fresh_at) = padded.refusal.of(fingerprint)
+        {
+            let stored = State { fresh_at, ..State::default() };
+            if let Err(verdict) = charge.take(stored, now)
+                && !is_counted(&verdict, single.mode)
+            {
+                return Ok(refused(single.mode, verdict, stored));
             }
         }
         let mut shard = padded.lock.lock();
         let cell = match shard.narrow.own(fingerprint) {
             Ok(cell) => cell,
-            Err(free) => return Err(Unknown(Some((shard, free)))),
+            Err(free) => {
+                // It may have been refused before its cell was dropped for being stale.
+                if padded.has_noted(fingerprint) {
+                    padded.wipe();
+                }
+                return Err(Unknown(Some((shard, free))));
+            }
         };
         let stored = cell.unpack();
-        let step = charge.decide(stored, now);
-        if takes(&step, single.mode) {
-            // A question about a known key writes what is there.
-            *cell = Nanos::pack(step.state);
-            shard.narrow.note(step.state.fresh_at);
-            if shard.refused == fingerprint {
-                padded.wipe(&mut shard);
+        match charge.take(stored, now) {
+            Ok(_) if single.mode == Mode::Peek => Ok(allowed(stored)),
+            Ok(state) => {
+                // A question about a known key writes what is there.
+                *cell = Value::pack(state);
+                shard.narrow.note(state.fresh_at);
+                if padded.has_noted(fingerprint) {
+                    padded.wipe();
+                }
+                Ok(allowed(state))
             }
-            return Ok(told(single.mode, &step, step.state));
+            Err(verdict) if is_counted(&verdict, single.mode) => Err(Unknown(None)),
+            Err(verdict) => {
+                padded.note(fingerprint, stored.fresh_at);
+                Ok(refused(single.mode, verdict, stored))
+            }
         }
-        if is_counted(&step, single.mode) {
-            return Err(Unknown(None));
-        }
-        if step.verdict != Verdict::Allow {
-            padded.refusal.note(fingerprint, stored.fresh_at);
-            shard.refused = fingerprint;
-        }
-        Ok(told(single.mode, &step, stored))
     }
 
+    /// What [`decide_known`](Self::decide_known) has left open, about the same rule as [`again`] hands it on.
     #[inline(always)]
     pub(crate) fn decide_unknown(&self, unknown: Unknown<'_>, single: Single<'_>, now: Now) -> (bool, ItemReply) {
-        let single = Single { fingerprint: single.fingerprint.max(1), ..single };
+        debug_assert_ne!(single.fingerprint, 0, "a fingerprint as the tables keep it");
         match unknown.0 {
             Some((shard, free)) => self.decide_new::<Nanos>(shard, free, single, now),
             None => self.decide_else(single, now),
@@ -133,22 +142,28 @@ impl MemoryStore {
             Err(free) => return self.decide_new::<State>(shard, free, single, now),
         };
         let stored = *cell;
-        let step = single.params.decide(stored, now, single.cost);
-        if takes(&step, single.mode) {
-            if single.cost > 0 {
-                *cell = step.state;
-                shard.wide.note(step.state.fresh_at);
+        let Some(taken) = single.params.take_soon(stored, now, single.cost) else {
+            drop(shard);
+            return self.decide_rare(single, now);
+        };
+        match taken {
+            Ok(_) if single.mode == Mode::Peek => allowed(stored),
+            Ok(state) => {
+                if single.cost > 0 {
+                    *cell = state;
+                    shard.wide.note(state.fresh_at);
+                }
+                allowed(state)
             }
-            return told(single.mode, &step, step.state);
+            Err(verdict) if is_counted(&verdict, single.mode) => {
+                drop(shard);
+                self.decide_rare(single, now)
+            }
+            Err(verdict) => refused(single.mode, verdict, stored),
         }
-        if !is_counted(&step, single.mode) {
-            return told(single.mode, &step, stored);
-        }
-        drop(shard);
-        self.decide_rare(single, now)
     }
 
-    #[inline]
+    #[inline(always)]
     fn decide_new<V: Value>(
         &self,
         mut shard: Guard<'_, Shard>,
@@ -157,24 +172,19 @@ impl MemoryStore {
         now: Now,
     ) -> (bool, ItemReply) {
         let room = shard.len() < self.per_shard;
-        // The key may have been refused before its cell was dropped for being stale.
-        if shard.refused == single.fingerprint
-            && let Some(padded) = self.shard(single.fingerprint)
-        {
-            padded.wipe(&mut shard);
-        }
         let table = V::table(&mut shard);
         let seat = table.vacancy(single.fingerprint, free, now.monotonic);
         if self.may_sit(seat, room, single.at_ceiling) {
-            let step = V::decide(single.params, State::default(), now, single.cost);
-            if takes(&step, single.mode) {
-                if single.cost > 0 {
-                    table.sit(seat, single.fingerprint, step.state, now.monotonic);
+            match V::take(single.params, State::default(), now, single.cost) {
+                Ok(_) if single.mode == Mode::Peek => return allowed(State::default()),
+                Ok(state) => {
+                    if single.cost > 0 {
+                        table.sit(seat, single.fingerprint, V::pack(state), now.monotonic);
+                    }
+                    return allowed(state);
                 }
-                return told(single.mode, &step, step.state);
-            }
-            if !is_counted(&step, single.mode) {
-                return told(single.mode, &step, State::default());
+                Err(verdict) if is_counted(&verdict, single.mode) => {}
+                Err(verdict) => return refused(single.mode, verdict, State::default()),
             }
         }
         drop(shard);
@@ -203,16 +213,18 @@ impl MemoryStore {
     /// Whether a new key may sit there, without asking what the rule says about a full table.
     #[inline]
     pub(super) fn may_sit(&self, seat: Seat, room: bool, at_ceiling: AtCeiling) -> bool {
-        let shares = at_ceiling == AtCeiling::Overflow && self.sharing.load(Ordering::Relaxed);
-        !shares && (room || matches!(seat, Seat::Stale(_)))
+        if at_ceiling == AtCeiling::Overflow && self.sharing.load(Ordering::Relaxed) {
+            return false;
+        }
+        room || matches!(seat, Seat::Stale(_))
     }
 }
 
-/// A copy for a call. Passing on what came in would put all of it into memory, though nobody calls.
+/// A copy for a call, with the fingerprint as the tables keep it. Passing on what came in would put all
+/// of it into memory, though nobody calls.
 #[inline(always)]
 pub(crate) fn again(single: Single<'_>) -> Single<'_> {
-    let Single { budget, fingerprint, params, cost, mode, at_ceiling } = single;
-    Single { budget, fingerprint, params, cost, mode, at_ceiling }
+    Single { fingerprint: single.fingerprint.max(1), ..single }
 }
 
 #[inline]
@@ -222,12 +234,16 @@ pub(super) fn takes(step: &Step, mode: Mode) -> bool {
 
 /// Whether a refusal is written down.
 #[inline]
-pub(super) fn is_counted(step: &Step, mode: Mode) -> bool {
-    mode == Mode::Penalty && matches!(step.verdict, Verdict::Deny { .. })
+pub(super) fn is_counted(verdict: &Verdict, mode: Mode) -> bool {
+    mode == Mode::Penalty && matches!(verdict, Verdict::Deny { .. })
 }
 
-#[inline]
-fn told(mode: Mode, step: &Step, state: State) -> (bool, ItemReply) {
-    let allowed = step.verdict == Verdict::Allow || mode == Mode::Shadow;
-    (allowed, ItemReply { verdict: step.verdict, state, place: Place::Own })
+#[inline(always)]
+fn allowed(state: State) -> (bool, ItemReply) {
+    (true, ItemReply { verdict: Verdict::Allow, state, place: Place::Own })
+}
+
+#[inline(always)]
+fn refused(mode: Mode, verdict: Verdict, state: State) -> (bool, ItemReply) {
+    (mode == Mode::Shadow, ItemReply { verdict, state, place: Place::Own })
 }

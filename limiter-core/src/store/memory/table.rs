@@ -6,24 +6,28 @@
 
 use super::shard::Shard;
 use crate::algorithm::bucket::Charge;
-use crate::algorithm::{Params, State, Step};
+use crate::algorithm::{Params, State, Verdict};
 use crate::time::{Nanos, Now};
 
 /// What a cell keeps of a [`State`].
-pub(super) trait Value: Copy + Default {
+pub(super) trait Value: Copy {
+    /// What is never stale.
+    const NEVER: Self;
     /// The cells of a shard that keep this.
     fn table(shard: &mut Shard) -> &mut Table<Self>;
     fn pack(state: State) -> Self;
     fn unpack(self) -> State;
     fn fresh_at(self) -> Nanos;
-    /// Decides by an algorithm whose states are kept like this.
-    fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step;
+    /// Decides by an algorithm whose states are kept like this, as [`Params::take`] does.
+    fn take(params: &Params, state: State, now: Now, cost: u64) -> Result<State, Verdict>;
     /// What is forgotten if the cell is given up; 0 when it is stale.
     fn loss(self, now: Nanos) -> u128;
 }
 
 /// Buckets need the one number alone.
 impl Value for Nanos {
+    const NEVER: Self = Nanos::MAX;
+
     #[inline]
     fn table(shard: &mut Shard) -> &mut Table<Self> {
         &mut shard.narrow
@@ -39,13 +43,14 @@ impl Value for Nanos {
         State { fresh_at: self, mark: 0, used: 0 }
     }
 
+    #[inline]
     fn fresh_at(self) -> Nanos {
         self
     }
 
-    #[inline]
-    fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
-        Charge::new(params, cost).decide(state, now)
+    #[inline(always)]
+    fn take(params: &Params, state: State, now: Now, cost: u64) -> Result<State, Verdict> {
+        Charge::new(params, cost).take(state, now)
     }
 
     fn loss(self, now: Nanos) -> u128 {
@@ -54,6 +59,8 @@ impl Value for Nanos {
 }
 
 impl Value for State {
+    const NEVER: Self = State { fresh_at: Nanos::MAX, mark: 0, used: 0 };
+
     #[inline]
     fn table(shard: &mut Shard) -> &mut Table<Self> {
         &mut shard.wide
@@ -69,13 +76,14 @@ impl Value for State {
         self
     }
 
+    #[inline]
     fn fresh_at(self) -> Nanos {
         self.fresh_at
     }
 
-    #[inline]
-    fn decide(params: &Params, state: State, now: Now, cost: u64) -> Step {
-        params.decide(state, now, cost)
+    #[inline(always)]
+    fn take(params: &Params, state: State, now: Now, cost: u64) -> Result<State, Verdict> {
+        params.take(state, now, cost)
     }
 
     /// Windows all last as long: by time alone an old window that is spent would go before a new
@@ -85,11 +93,21 @@ impl Value for State {
     }
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Cell<V> {
     /// 0 marks an empty cell; no fingerprint is 0.
     fingerprint: u64,
     value: V,
+}
+
+impl<V: Value> Cell<V> {
+    /// It is never stale, so that who looks for stale cells need not look whether there is a key.
+    const EMPTY: Self = Cell { fingerprint: 0, value: V::NEVER };
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.fingerprint == 0
+    }
 }
 
 pub(super) struct Table<V> {
@@ -177,23 +195,22 @@ impl<V: Value> Table<V> {
         }
     }
 
-    /// Writes the state of a key to the seat that was found for it.
+    /// Writes what is kept of a key to the seat that was found for it.
     #[inline]
-    pub(super) fn sit(&mut self, seat: Seat, fingerprint: u64, state: State, now: Nanos) {
-        let value = V::pack(state);
+    pub(super) fn sit(&mut self, seat: Seat, fingerprint: u64, value: V, now: Nanos) {
         let cell = match seat {
             Seat::Own(at) | Seat::Stale(at) => self.cells.get_mut(at),
             Seat::Free(_) if self.is_crowded() => None,
             Seat::Free(at) => self.cells.get_mut(at),
         };
-        let Some(cell) = cell else { return self.put(fingerprint, state, now) };
+        let Some(cell) = cell else { return self.put(fingerprint, value, now) };
         *cell = Cell { fingerprint, value };
         match seat {
             Seat::Own(_) => {}
             Seat::Free(_) => self.len += 1,
             Seat::Stale(_) => self.reused += 1,
         }
-        self.note(state.fresh_at);
+        self.note(value.fresh_at());
     }
 
     /// Whether another cell would fill it to more than three quarters: below that probes stay
@@ -208,15 +225,15 @@ impl<V: Value> Table<V> {
         Some(self.cells.get(at)?.value.unpack())
     }
 
-    /// Writes a state, adding the cell if it is new.
+    /// Writes what is kept of a key, adding the cell if it is new.
     #[cold]
     #[inline(never)]
-    pub(super) fn put(&mut self, fingerprint: u64, state: State, now: Nanos) {
-        self.earliest = self.earliest.min(state.fresh_at);
+    pub(super) fn put(&mut self, fingerprint: u64, value: V, now: Nanos) {
+        self.note(value.fresh_at());
         if let Ok(at) = self.find(fingerprint)
             && let Some(cell) = self.cells.get_mut(at)
         {
-            cell.value = V::pack(state);
+            cell.value = value;
             return;
         }
         if self.is_crowded() {
@@ -226,8 +243,8 @@ impl<V: Value> Table<V> {
                 self.rebuild((self.cells.len() + more).max(SMALLEST));
             }
         }
-        self.earliest = self.earliest.min(state.fresh_at);
-        self.place(Cell { fingerprint, value: V::pack(state) });
+        self.note(value.fresh_at());
+        place(&mut self.cells, Cell { fingerprint, value });
         self.len += 1;
     }
 
@@ -243,14 +260,14 @@ impl<V: Value> Table<V> {
             return 0;
         }
         let before = self.len;
+        // At the end of time empty cells would be stale.
+        let now = now.min(Nanos::new(u64::MAX - 1));
         let mut earliest = Nanos::MAX;
         for at in 0..self.cells.len() {
             // Removal may shift another stale cell to the same place.
-            while let Some(cell) = self.cells.get(at)
-                && cell.fingerprint != 0
-            {
-                if cell.value.fresh_at() > now {
-                    earliest = earliest.min(cell.value.fresh_at());
+            while let Some(fresh_at) = self.cells.get(at).map(|cell| cell.value.fresh_at()) {
+                if fresh_at > now {
+                    earliest = earliest.min(fresh_at);
                     break;
                 }
                 self.remove_at(at);
@@ -272,7 +289,7 @@ impl<V: Value> Table<V> {
         let (head, tail) = self.cells.split_at_checked(from)?;
         tail.iter()
             .chain(head)
-            .filter(|cell| cell.fingerprint != 0 && cell.value.fresh_at() < Nanos::MAX)
+            .filter(|cell| cell.value.fresh_at() < Nanos::MAX)
             .filter(|cell| !keep.contains(&cell.fingerprint))
             .take(SAMPLE)
             .min_by_key(|cell| cell.value.loss(now))
@@ -286,7 +303,7 @@ impl<V: Value> Table<V> {
         loop {
             match self.cells.get(at) {
                 Some(cell) if cell.fingerprint == fingerprint => return Ok(at),
-                Some(cell) if cell.fingerprint == 0 => return Err(at),
+                Some(cell) if cell.is_empty() => return Err(at),
                 Some(_) => at += 1,
                 None if at == 0 => return Err(at),
                 None => at = 0,
@@ -294,10 +311,9 @@ impl<V: Value> Table<V> {
         }
     }
 
-    /// Multiply-shift over the low half of the fingerprint; the high bits choose the shard.
     #[inline]
     fn home(&self, fingerprint: u64) -> usize {
-        (((fingerprint & 0xFFFF_FFFF) * self.cells.len() as u64) >> 32) as usize
+        home(fingerprint, self.cells.len())
     }
 
     #[inline]
@@ -305,22 +321,12 @@ impl<V: Value> Table<V> {
         if at + 1 < self.cells.len() { at + 1 } else { 0 }
     }
 
-    /// Puts a key that has no cell into the free one at the end of its way.
-    #[inline]
-    fn place(&mut self, placed: Cell<V>) {
-        let home = self.home(placed.fingerprint);
-        let Some((head, ahead)) = self.cells.split_at_mut_checked(home) else { return };
-        if let Some(free) = ahead.iter_mut().chain(head).find(|cell| cell.fingerprint == 0) {
-            *free = placed;
-        }
-    }
-
     /// Empties a cell and shifts those behind it back, so that every probe still finds its cell.
     fn remove_at(&mut self, at: usize) {
         let mut hole = at;
         let mut next = self.next(at);
         while let Some(cell) = self.cells.get(next).copied()
-            && cell.fingerprint != 0
+            && !cell.is_empty()
         {
             // A cell may move into the hole unless its home lies after the hole, up to where it stands.
             let home = self.home(cell.fingerprint);
@@ -334,17 +340,39 @@ impl<V: Value> Table<V> {
             next = self.next(next);
         }
         if let Some(free) = self.cells.get_mut(hole) {
-            *free = Cell::default();
+            *free = Cell::EMPTY;
         }
         self.len -= 1;
     }
 
     fn rebuild(&mut self, capacity: usize) {
-        let empty = vec![Cell::default(); capacity].into_boxed_slice();
-        for cell in core::mem::replace(&mut self.cells, empty) {
-            if cell.fingerprint != 0 {
-                self.place(cell);
+        let mut cells = vec![Cell::EMPTY; capacity].into_boxed_slice();
+        for cell in self.cells.iter().filter(|cell| !cell.is_empty()) {
+            place(&mut cells, *cell);
+        }
+        self.cells = cells;
+    }
+}
+
+/// Multiply-shift over the low half of the fingerprint; the high bits choose the shard.
+#[inline]
+fn home(fingerprint: u64, cells: usize) -> usize {
+    (((fingerprint & 0xFFFF_FFFF) * cells as u64) >> 32) as usize
+}
+
+/// Puts a key that has no cell into the free one at the end of its way.
+#[inline]
+fn place<V: Value>(cells: &mut [Cell<V>], placed: Cell<V>) {
+    let mut at = home(placed.fingerprint, cells.len());
+    loop {
+        match cells.get_mut(at) {
+            Some(free) if free.is_empty() => {
+                *free = placed;
+                return;
             }
+            Some(_) => at += 1,
+            None if at == 0 => return,
+            None => at = 0,
         }
     }
 }

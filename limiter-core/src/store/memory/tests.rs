@@ -130,3 +130,56 @@ fn what_is_charged_behind_what_is_left_out_of_its_cell_stays_below_the_ceiling()
     assert!(store.decide(&Decide { now, items: SmallVec::from_iter(items) }).allowed);
     assert_eq!((store.stats().keys, store.stats().evicted), (1, 1));
 }
+
+#[test]
+fn at_the_end_of_time_everything_is_stale_and_empty_cells_are_no_keys() {
+    let at = |nanos| Now { monotonic: Nanos::new(nanos), wall: Nanos::new(nanos) };
+    for algorithm in [Algorithm::Bucket, Algorithm::Fixed] {
+        let params = Params::new(algorithm, "5/s".parse().unwrap()).unwrap();
+        let store = MemoryStore::with_ceiling(64);
+        let item = |key: u64| Item {
+            budget: 1,
+            subject: Subject::Local(key << 26),
+            params,
+            cost: 1,
+            mode: Mode::Charge,
+            at_ceiling: AtCeiling::Evict,
+            settles: false,
+        };
+        for key in 1..=40 {
+            assert!(store.decide(&Decide { now: at(1), items: SmallVec::from_iter([item(key)]) }).allowed);
+        }
+        assert_eq!(store.stats().keys, 40);
+        let end = at(u64::MAX);
+        assert!(store.decide(&Decide { now: end, items: SmallVec::from_iter([item(41)]) }).allowed, "{algorithm}");
+        assert_eq!((store.stats().keys, store.stats().pruned), (1, 40), "{algorithm}");
+    }
+}
+
+#[test]
+fn a_key_that_was_dropped_and_has_come_back_is_not_told_of_its_old_refusal() {
+    let params = Params::new(Algorithm::Bucket, "1/s".parse().unwrap()).unwrap();
+    let store = MemoryStore::with_ceiling(8);
+    let ask = |millis: u64, key, cost| {
+        let nanos = Nanos::new(1_000_000_000_000 + millis * 1_000_000);
+        let item = Item {
+            budget: 1,
+            subject: Subject::Local(key),
+            params,
+            cost,
+            mode: Mode::Charge,
+            at_ceiling: AtCeiling::Evict,
+            settles: false,
+        };
+        let now = Now { monotonic: nanos, wall: nanos };
+        store.decide(&Decide { now, items: SmallVec::from_iter([item]) }).items[0]
+    };
+    ask(0, 7, 1);
+    assert!(matches!(ask(0, 7, 1).verdict, Verdict::Deny { .. }));
+    ask(2000, 8, 1);
+    assert_eq!(store.stats().pruned, 1, "the key is swept away");
+    let again = ask(2000, 7, 1);
+    assert_eq!(again.verdict, Verdict::Allow);
+    let too_much = ask(2000, 7, 5);
+    assert_eq!((too_much.verdict, too_much.state), (Verdict::TooBig, again.state));
+}

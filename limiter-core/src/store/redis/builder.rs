@@ -8,7 +8,9 @@ use tokio::runtime::Handle;
 use super::address::{Address, AddressError, Place};
 use super::clock::Distance;
 use super::cluster::Cluster;
+use super::desk::Desk;
 use super::engine::{Inner, RedisEngine};
+use super::kept::Kept;
 use super::leases::Leases;
 use super::names::Names;
 use super::node::Node;
@@ -43,6 +45,7 @@ pub struct RedisStoreBuilder {
     shared_tag: Option<String>,
     fleet: FleetOptions,
     connect_within: Duration,
+    kept: Kept,
     lease: Duration,
     heartbeat: Duration,
     wait_for_server: bool,
@@ -57,6 +60,7 @@ impl RedisStoreBuilder {
             shared_tag: None,
             fleet: FleetOptions::new(),
             connect_within: Duration::from_secs(1),
+            kept: Kept::Scripts,
             lease: Duration::from_secs(30),
             heartbeat: Duration::from_secs(3),
             wait_for_server: true,
@@ -95,6 +99,18 @@ impl RedisStoreBuilder {
     /// How long making a connection may take; one second unless stated. No decision waits for it.
     pub fn connect_within(mut self, within: Duration) -> Self {
         self.connect_within = within;
+        self
+    }
+
+    /// Keeps what the server runs as functions instead of scripts: replicas have them and a restart keeps them,
+    /// so that nothing is loaded after a failover. Each is in a library of its own, named `limiter_v1_` and a
+    /// part of its hash; those of versions that are no longer used stay until they are deleted.
+    ///
+    /// Unlike scripts, functions are not run at all by a server that is out of memory under `noeviction`: what
+    /// would have been refused is an error too then. The user of an ACL needs `FCALL` and `FUNCTION LOAD`
+    /// instead of `EVALSHA` and `SCRIPT LOAD`.
+    pub fn functions(mut self) -> Self {
+        self.kept = Kept::Functions;
         self
     }
 
@@ -141,6 +157,7 @@ impl RedisStoreBuilder {
             runtime,
             deadline: self.fleet.deadline,
             connect_within: self.connect_within,
+            kept: self.kept,
             login: address.login,
             counts: Counts::default(),
         });
@@ -174,6 +191,7 @@ impl RedisStoreBuilder {
                 names,
                 leases: Arc::new(Leases::new(self.lease)),
                 distance: Distance::default(),
+                desk: Desk::default(),
                 callers_clock: self.callers_clock,
             }),
         };
@@ -193,5 +211,22 @@ impl RedisStoreBuilder {
 impl From<AddressError> for ConnectError {
     fn from(error: AddressError) -> Self {
         ConnectError::Address(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::pin::pin;
+    use core::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn without_a_runtime_it_says_so() {
+        let connecting = pin!(RedisStoreBuilder::new("redis://127.0.0.1:1").connect());
+        let Poll::Ready(Err(error)) = connecting.poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("it is known at once");
+        };
+        assert!(error.to_string().contains("tokio runtime"), "{error}");
     }
 }

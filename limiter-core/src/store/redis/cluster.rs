@@ -15,6 +15,7 @@ use dashmap::DashMap;
 use tokio::time::sleep;
 
 use super::failure::Failure;
+use super::kept::Kept;
 use super::node::{Node, Work};
 use super::settings::Settings;
 use super::target::{Target, address, info, text};
@@ -59,6 +60,10 @@ impl Cluster {
             }
         }
         Err(last)
+    }
+
+    pub(super) fn kept(&self) -> Kept {
+        self.settings.kept
     }
 
     /// Whether every slot that somebody holds can be reached.

@@ -88,29 +88,33 @@ pub(super) fn decide(
     Ok(call)
 }
 
-/// The same where it is a common case: one cost under one limit of a kind that has a script of its own. Its clock
-/// is told if one is given.
-pub(super) fn one(names: &Names, decide: &Decide, clock: Option<Argument>) -> Result<Option<Call>, super::Refused> {
+/// The same where it is a common case: one cost under one rule, by the shortest script that there is for it. Its clock
+/// is not told, or to be told, yet.
+pub(super) fn one(names: &Names, decide: &Decide) -> Result<Option<Call>, super::Refused> {
     let [item] = decide.items.as_slice() else { return Ok(None) };
     let params = &item.params;
-    if item.mode != Mode::Charge || item.cost == 0 || item.cost > params.capacity() {
+    let algorithm = params.algorithm();
+    let slots = algorithm == Algorithm::Concurrent;
+    if slots || item.mode != Mode::Charge || item.cost == 0 || item.cost > params.capacity() {
         return Ok(None);
     }
     let mut arguments = Arguments::new();
-    let script = match params.algorithm() {
+    let script = match algorithm {
         Algorithm::Bucket if params.interval().is_multiple_of(1000) => {
             let interval = params.interval() / 1000;
             arguments.extend([item.cost, params.capacity()].map(|units| number(units.saturating_mul(interval))));
-            Script::OneBucket
+            Script::LeanBucket
         }
         Algorithm::Fixed if fits_one_number(params) => {
             let [cost, most] = [item.cost, one_more(params)].map(|units| number(units.saturating_mul(1000)));
             arguments.extend([cost, most, number(micros(params.period())), shift(params)]);
-            Script::OneFixed
+            Script::LeanFixed
         }
-        _ => return Ok(None),
+        _ => {
+            numbers(&mut arguments, params, Argument::Number(cost(item)), String::new(), 0);
+            Script::Plain(algorithm)
+        }
     };
-    arguments.extend(clock);
     Ok(Some(Call { script, keys: Keys::from_iter([names.key(&item.subject, params)?]), arguments }))
 }
 
@@ -159,11 +163,16 @@ pub(super) fn rule(
     permit: String,
     ttl_micros: u64,
 ) {
+    to.extend([Argument::Word(script::letter(params.algorithm())), Argument::Word(mode)]);
+    numbers(to, params, units, permit, ttl_micros);
+}
+
+/// Those of them that are not the same for all rules of an algorithm.
+fn numbers(to: &mut Arguments, params: &Params, units: Argument, permit: String, ttl_micros: u64) {
     let period = number(micros(params.period()));
     let shift = shift(params);
     let none = || Argument::Word("0");
-    to.extend([Argument::Word(script::letter(params.algorithm())), Argument::Word(mode), units]);
-    to.push(number(params.capacity()));
+    to.extend([units, number(params.capacity())]);
     match params.algorithm() {
         Algorithm::Bucket => {
             let (interval, full) = (params.interval(), params.capacity().saturating_mul(params.interval()));

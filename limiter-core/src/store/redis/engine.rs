@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::clock::Distance;
+use super::desk::Desk;
 use super::driven::Driven;
 use super::encode::{self, Call};
 use super::failure::Failure;
@@ -13,10 +14,12 @@ use super::grants::{Unclaimed, slots};
 use super::leases::Leases;
 use super::names::Names;
 use super::reply::Said;
-use super::route::{Route, Written};
+use super::route::Route;
 use super::settings::Settings;
 use crate::algorithm::{Algorithm, Params};
-use crate::store::{Answer, Capabilities, Decide, Mode, Operation, Reply, Store, StoreError, Subject};
+use crate::store::{
+    Answer, Capabilities, Decide, Decided, Item, Mode, Operation, Repeated, Reply, Store, StoreError, Subject,
+};
 use crate::time::{Nanos, Now};
 
 /// State in Redis, one round trip an operation. What stands before it is the front's.
@@ -31,9 +34,21 @@ pub(super) struct Inner {
     pub(super) names: Names,
     pub(super) leases: Arc<Leases>,
     pub(super) distance: Distance,
+    pub(super) desk: Desk,
     /// Scripts go by the clock of the caller: tests only.
     pub(super) callers_clock: bool,
 }
+
+impl Inner {
+    /// Whether questions about several keys can be one call.
+    pub(super) fn gathers(&self) -> bool {
+        // Each has a clock of its own in tests, and a cluster keeps keys apart.
+        !self.callers_clock && (!self.route.is_cluster() || self.names.shared_tag.is_some())
+    }
+}
+
+/// The decision that was allowed last and the one that was refused, as far as there are such.
+type Both = (Option<Decided>, Option<Decided>);
 
 pub(super) type Answered = Result<Answer, StoreError>;
 
@@ -45,16 +60,14 @@ pub(super) const MOST_SLOTS: u64 = 1000;
 impl Store for RedisEngine {
     fn submit(&self, operation: Operation) -> Reply<Answered> {
         let prepared = match operation {
-            Operation::Decide(decide) => self.question(decide, None, true),
-            Operation::Inspect(decide) => self.question(decide, None, false),
+            Operation::Decide(decide) => match self.bears(&decide, 1).and_then(|()| self.short(&decide)) {
+                Ok(Some(short)) => return self.ask_short(short, decide),
+                Ok(None) => self.question(decide, None, true),
+                Err(error) => Err(error),
+            },
+            Operation::Inspect(decide) => self.bears(&decide, 1).and_then(|()| self.question(decide, None, false)),
             Operation::Repeat { decide, times } => {
-                let slots = decide.items.iter().any(|item| item.params.algorithm() == Algorithm::Concurrent);
-                // Slots of several grants would need a lease each.
-                if slots && times > 1 {
-                    Err(StoreError::unsupported())
-                } else {
-                    self.question(decide, Some(times), true)
-                }
+                self.bears(&decide, times).and_then(|()| self.question(decide, Some(times), true))
             }
             Operation::Release { charges, lease, .. } => return self.release(&charges, lease.as_deref()),
             Operation::Reset { charges } => return self.reset(&charges),
@@ -87,7 +100,7 @@ impl Store for RedisEngine {
 
 /// A decision that is ready to be asked for.
 pub(super) struct Question {
-    pub(super) way: Way,
+    pub(super) call: Call,
     pub(super) decide: Decide,
     /// How often, if it was asked to be repeated.
     times: Option<u32>,
@@ -95,51 +108,30 @@ pub(super) struct Question {
     lease: Option<u64>,
 }
 
-/// Which script is asked.
-pub(super) enum Way {
-    General(Call),
-    /// A shorter one, that does nothing where there is more to it. The general one is asked then.
-    Short(Written),
-}
-
-impl Way {
-    pub(super) fn keys(&self) -> &[String] {
-        match self {
-            Way::General(call) => &call.keys,
-            // Takes no slots, whose keys alone are asked for afterwards.
-            Way::Short(_) => &[],
-        }
-    }
+fn takes_slots(item: &Item) -> bool {
+    item.params.algorithm() == Algorithm::Concurrent
 }
 
 impl RedisEngine {
-    /// `times`: how often, if it is to be repeated.
-    fn question(&self, decide: Decide, times: Option<u32>, writes: bool) -> Result<Question, StoreError> {
-        let inner = &self.inner;
+    /// Whether scripts can count what is asked for.
+    fn bears(&self, decide: &Decide, times: u32) -> Result<(), StoreError> {
         let capabilities = self.capabilities();
         let countable = decide.items.iter().all(|item| capabilities.counts(&item.params));
-        let slots = |item: &crate::store::Item| item.params.algorithm() == Algorithm::Concurrent;
-        let bearable = decide.items.iter().filter(|item| slots(item)).all(|item| item.cost <= MOST_SLOTS);
-        if decide.items.is_empty() || decide.items.len() > MOST_RULES || times == Some(0) || !countable || !bearable {
+        let mut slots = decide.items.iter().filter(|item| takes_slots(item));
+        // Slots of several grants would need a lease each.
+        let bearable = slots.all(|item| item.cost <= MOST_SLOTS && times == 1);
+        if decide.items.is_empty() || decide.items.len() > MOST_RULES || times == 0 || !countable || !bearable {
             return Err(StoreError::unsupported());
         }
-        let takes_slots =
-            writes && decide.items.iter().any(|item| slots(item) && item.mode != Mode::Peek && item.cost > 0);
-        let lease = takes_slots.then(|| inner.leases.number());
-        let common = writes && times.is_none();
-        let short = if common {
-            // The short scripts tell the time where they are asked to.
-            let caller = self.caller(decide.now);
-            let told = (caller.is_some() || inner.distance.is_due(decide.now)).then(|| encode::clock(caller));
-            encode::one(&inner.names, &decide, told)?
-        } else {
-            None
-        };
-        let way = match short {
-            Some(short) => Way::Short(inner.route.write(&short)),
-            None => Way::General(self.general(&decide, times.unwrap_or(1), writes, lease)?),
-        };
-        Ok(Question { way, decide, times, lease })
+        Ok(())
+    }
+
+    /// The question by the general script. `times`: how often, if it is to be repeated.
+    pub(super) fn question(&self, decide: Decide, times: Option<u32>, writes: bool) -> Result<Question, StoreError> {
+        let holds = |item: &Item| takes_slots(item) && item.mode != Mode::Peek && item.cost > 0;
+        let lease = (writes && decide.items.iter().any(holds)).then(|| self.inner.leases.number());
+        let call = self.general(&decide, times.unwrap_or(1), writes, lease)?;
+        Ok(Question { call, decide, times, lease })
     }
 
     fn general(&self, decide: &Decide, times: u32, writes: bool, lease: Option<u64>) -> Result<Call, StoreError> {
@@ -162,7 +154,7 @@ impl RedisEngine {
             let answer = engine.decide(&question).await;
             let lease = match &answer {
                 Ok(Answer::Decided(decided)) => decided.lease.clone(),
-                Ok(Answer::Repeated { allowed: Some(decided), .. }) => decided.lease.clone(),
+                Ok(Answer::Repeated(repeated)) => repeated.allowed.as_ref().and_then(|decided| decided.lease.clone()),
                 _ => None,
             };
             (answer, lease.map(|lease| Unclaimed { engine: engine.clone(), lease: Some(lease) }))
@@ -197,58 +189,53 @@ impl RedisEngine {
         }))
     }
 
-    async fn decide(&self, question: &Question) -> Answered {
-        let inner = &self.inner;
-        let asked = (question.decide.now.monotonic, inner.leases.now());
-        let said = match self.put(question).await {
-            Ok(said) => said,
+    pub(super) async fn decide(&self, question: &Question) -> Answered {
+        let (inner, decide) = (&self.inner, &question.decide);
+        let asked = self.asked(decide);
+        let said = match inner.route.script(&question.call).await {
+            Ok(value) => Said::read(value).ok_or(Failure::Unreadable),
             Err(failure) => {
                 // It may have been granted: nobody will use it.
                 if let (Some(id), Failure::Timeout) = (question.lease, &failure) {
                     self.forget(question, id);
                 }
-                return Err(self.failed(failure));
+                Err(failure)
             }
         };
-        let now = match (self.caller(question.decide.now), said.at) {
-            (Some(now), at) if now.wall.get() == 0 || at.is_none() => now,
-            (_, Some(at)) => {
-                let took = inner.leases.now().saturating_sub(asked.1);
-                inner.distance.to_caller(question.decide.now, at, took)
-            }
-            (_, None) => inner.distance.earliest(question.decide.now),
-        };
-        let Some((mut allowed, refused)) = said.decisions(&question.decide, now) else {
-            return Err(self.failed(Failure::Unreadable));
-        };
+        let said = said.map_err(|failure| self.failed(failure))?;
+        let (mut allowed, refused) = self.told(decide, asked, &said)?;
         if let (Some(id), Some(decided)) = (question.lease, &mut allowed) {
             let slots = slots(question, decided, inner, id);
             if !slots.is_empty() {
-                decided.lease = Some(inner.leases.keep(id, said.fence(&question.decide), slots, asked));
+                decided.lease = Some(inner.leases.keep(id, said.fence(decide), slots, asked));
                 if !inner.callers_clock {
                     inner.leases.renew_in_background(&inner.route, &inner.settings.runtime);
                 }
             }
         }
         Ok(match question.times {
-            Some(_) => Answer::Repeated { granted: said.granted, allowed, refused },
+            Some(_) => Repeated { granted: said.granted, allowed, refused }.into(),
             None => Answer::Decided(allowed.or(refused).unwrap_or_default()),
         })
     }
 
-    /// Asks by the short way where there is one, and by the general one where that has nothing to say.
-    async fn put(&self, question: &Question) -> Result<Said, Failure> {
-        let value = match &question.way {
-            Way::General(call) => self.inner.route.script(call).await?,
-            Way::Short(call) => match self.inner.route.run(call).await? {
-                ::redis::Value::Nil => {
-                    let call = self.general(&question.decide, 1, true, None).map_err(|_| Failure::Unreadable)?;
-                    Box::pin(self.inner.route.script(&call)).await?
-                }
-                said => return Said::read_short(&said, call.script, &question.decide).ok_or(Failure::Unreadable),
-            },
+    /// When a question is asked, by the caller's clock and by ours.
+    pub(super) fn asked(&self, decide: &Decide) -> (Nanos, Nanos) {
+        (decide.now.monotonic, self.inner.leases.now())
+    }
+
+    /// The decision that was allowed last and the one that was refused, on the caller's clock.
+    pub(super) fn told(&self, decide: &Decide, asked: (Nanos, Nanos), said: &Said) -> Result<Both, StoreError> {
+        let inner = &self.inner;
+        let now = match (self.caller(decide.now), said.at) {
+            (Some(now), at) if now.wall.get() == 0 || at.is_none() => now,
+            (_, Some(at)) => {
+                let took = inner.leases.now().saturating_sub(asked.1);
+                inner.distance.to_caller(decide.now, at, took)
+            }
+            (_, None) => inner.distance.earliest(decide.now),
         };
-        Said::read(value).ok_or(Failure::Unreadable)
+        said.decisions(decide, now).ok_or_else(|| self.failed(Failure::Unreadable))
     }
 
     pub(super) fn failed(&self, failure: Failure) -> StoreError {

@@ -7,7 +7,7 @@ use ::redis::{ErrorKind, RedisError, ServerErrorKind};
 use crate::store::StoreError;
 
 /// Why a call to a server came to nothing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Failure {
     /// There is no connection. Nothing was sent.
     Down,

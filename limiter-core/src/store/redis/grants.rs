@@ -14,7 +14,7 @@ impl RedisEngine {
     /// that lives; otherwise the slots run out.
     pub(super) fn forget(&self, question: &Question, id: u64) {
         let permit = self.inner.leases.permit(id);
-        for (at, (item, key)) in question.decide.items.iter().zip(question.way.keys()).enumerate() {
+        for (at, (item, key)) in question.decide.items.iter().zip(&question.call.keys).enumerate() {
             if item.params.algorithm() == Algorithm::Concurrent && item.cost > 0 {
                 let slot = slot(key, item, &permit, at);
                 self.give_back(slot);
@@ -58,7 +58,7 @@ pub(super) fn slots(question: &Question, decided: &Decided, inner: &Inner, id: u
     let permit = inner.leases.permit(id);
     // What is in shadow is charged as if all were enforced.
     let whole = decided.items.iter().all(|reply| reply.verdict == Verdict::Allow);
-    let items = question.decide.items.iter().zip(&decided.items).zip(question.way.keys()).enumerate();
+    let items = question.decide.items.iter().zip(&decided.items).zip(&question.call.keys).enumerate();
     let granted = items.filter(|(_, ((item, reply), _))| {
         item.params.algorithm() == Algorithm::Concurrent
             && item.mode != Mode::Peek

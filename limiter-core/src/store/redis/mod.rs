@@ -3,8 +3,8 @@
 //! * **Exact.** Each decision is one script: every rule is looked at, then everything is charged or
 //!   nothing is, at one reading of the server's clock. Times are whole microseconds; a bucket whose
 //!   interval is none keeps count of the rest.
-//! * **Frugal.** A decision is one round trip on a connection that all calls share. A refusal writes
-//!   nothing. A key is gone as soon as it is as good as new.
+//! * **Frugal.** A decision is one round trip on a connection that all calls share, and those that come
+//!   while others are under way are put to the server in one call. A refusal writes nothing. A key is gone as soon as it is as good as new.
 //! * **Healing.** A clock that was put back locks nobody out for longer than one period, and a key
 //!   that lost its time to live gets another. A debt above a capacity that was lowered is taken for
 //!   one of those: what is above the new capacity is forgotten.
@@ -21,7 +21,8 @@
 //! `redis-tls`), `unix://`, `redis-sentinel://host,host/name`, `redis-cluster://host,host`. User and
 //! password go before the hosts. Redis 7.0 and Valkey 8 or later; the user of an ACL needs the
 //! commands `EVALSHA`, `SCRIPT LOAD`, `UNLINK`, `ZREM` and those of the scripts, in a cluster `CLUSTER SLOTS`,
-//! and with Sentinel `ROLE` as well.
+//! and with Sentinel `ROLE` as well. What the server runs is kept as scripts, or as
+//! [functions](RedisStoreBuilder::functions).
 //!
 //! Processes that share a store [count each other](FleetOptions::nodes), for as long as it is not stated how
 //! many there are.
@@ -38,11 +39,13 @@ mod builder;
 mod clock;
 mod cluster;
 mod counters;
+mod desk;
 mod driven;
 mod encode;
 mod engine;
 mod failure;
 mod grants;
+mod kept;
 mod leases;
 mod names;
 mod node;
@@ -51,6 +54,7 @@ mod reply;
 mod route;
 mod script;
 mod settings;
+mod short;
 mod target;
 
 use core::fmt;
@@ -64,7 +68,7 @@ use presence::Presence;
 pub use settings::RedisStats;
 
 use super::front::{FleetOptions, Front};
-use super::{Answer, Capabilities, Operation, Reply, Store, StoreError};
+use super::{Answer, Capabilities, Decide, Operation, Reply, Store, StoreError};
 
 /// State in Redis or Valkey. Clones are one store. See the [module](self).
 ///
@@ -142,6 +146,10 @@ impl RedisStore {
 impl Store for RedisStore {
     fn submit(&self, operation: Operation) -> Reply<Result<Answer, StoreError>> {
         self.front.submit(operation)
+    }
+
+    fn decide(&self, decide: &Decide) -> Reply<Result<Answer, StoreError>> {
+        self.front.decide(decide)
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -14,9 +14,10 @@ use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::{Client, Cmd, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::failure::Failure;
+use super::kept::Kept;
 use super::script::{SCRIPTS, Script};
 use super::settings::Settings;
 use super::target::Target;
@@ -77,6 +78,10 @@ impl Node {
         self.live.load().is_some()
     }
 
+    pub(super) fn kept(&self) -> Kept {
+        self.settings.kept
+    }
+
     /// The host by which it is reached, where that is known beforehand.
     pub(super) fn host(&self) -> &str {
         self.target.host()
@@ -104,10 +109,12 @@ impl Node {
         }
         let node = Arc::downgrade(self);
         self.settings.runtime.spawn(async move {
-            let mut pause = first;
+            let (mut pause, mut began) = (first, Instant::now());
             loop {
-                // Half of it to all of it, so that a fleet does not come back at one instant.
-                sleep(shortened(pause, pause / 2)).await;
+                // Half of it to all of it, so that a fleet does not come back at one instant. An attempt
+                // that got no answer has taken its time already.
+                sleep_until(began + shortened(pause, pause / 2)).await;
+                began = Instant::now();
                 // Nobody uses it any more.
                 let Some(node) = Weak::upgrade(&node) else { return };
                 if node.is_live() || node.connect().await.is_ok() {
@@ -133,7 +140,7 @@ impl Node {
             Ok(Err(error)) => {
                 if error.is_unrecoverable_error() || error.is_io_error() {
                     self.give_up(&live, FIRST_PAUSE);
-                } else if is(&error, ServerErrorKind::ReadOnly) {
+                } else if error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) {
                     // What was the primary is one no more: look again where that is.
                     self.give_up(&live, LONGEST_PAUSE / 4);
                 }
@@ -157,7 +164,7 @@ impl Node {
         loop {
             let known = self.loads(script).load(Ordering::Acquire);
             match live.send(command, asking).await {
-                Err(error) if is(&error, ServerErrorKind::NoScript) && tries < 3 => {
+                Err(error) if self.settings.kept.is_missing(&error) && tries < 3 => {
                     Box::pin(self.load(live, script, known)).await?;
                     tries += 1;
                 }
@@ -183,9 +190,7 @@ impl Node {
     async fn load(&self, live: &Live, script: Script, known: u64) -> Result<(), RedisError> {
         let _alone = self.loading.lock().await;
         if self.loads(script).load(Ordering::Acquire) == known {
-            let mut load = ::redis::cmd("SCRIPT");
-            load.arg("LOAD").arg(&script.text().code);
-            live.send(&load, false).await?;
+            live.send(&self.settings.kept.load(script), false).await?;
             self.loads(script).fetch_add(1, Ordering::AcqRel);
             self.settings.counts.loads.fetch_add(1, Ordering::Relaxed);
         }
@@ -215,10 +220,6 @@ pub(super) async fn open(to: ConnectionInfo, settings: &Settings) -> Result<Mult
         .set_response_timeout(None)
         .set_pipeline_buffer_size(1024);
     Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
-}
-
-fn is(error: &RedisError, kind: ServerErrorKind) -> bool {
-    error.kind() == ErrorKind::Server(kind)
 }
 
 impl fmt::Debug for Node {

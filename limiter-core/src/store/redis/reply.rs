@@ -30,19 +30,22 @@ impl Said {
     }
 
     /// What a script for a common case said: only what is not known already.
-    pub(super) fn read_short(value: &Value, script: Script, decide: &Decide) -> Option<Self> {
+    pub(super) fn read_short(value: Value, script: Script, decide: &Decide) -> Option<Self> {
         let item = decide.items.first()?;
-        let (granted, at, said) = match (script, value) {
-            (Script::OneBucket, Value::Int(debt)) => bucket(item, None, *debt),
-            (Script::OneBucket, Value::Array(values)) => match values.as_slice() {
+        if let Script::Plain(_) = script {
+            return Said::read(value);
+        }
+        let (granted, at, said) = match (script, &value) {
+            (Script::LeanBucket, Value::Int(debt)) => bucket(item, None, *debt),
+            (Script::LeanBucket, Value::Array(values)) => match values.as_slice() {
                 [Value::Int(now), Value::Int(debt)] => bucket(item, Some(*now), *debt),
                 _ => return None,
             },
-            (Script::OneFixed, Value::Int(both)) => {
+            (Script::LeanFixed, Value::Int(both)) => {
                 let base = i64::try_from(encode::one_more(&item.params)).ok()?;
                 (1, None, [0, -1, (both / base).saturating_mul(1000), both % base, 0])
             }
-            (Script::OneFixed, Value::Array(values)) => match values.as_slice() {
+            (Script::LeanFixed, Value::Array(values)) => match values.as_slice() {
                 [Value::Int(now), Value::Int(left), Value::Int(used)] => (1, Some(*now), [0, -1, *left, *used, 0]),
                 [Value::Int(now), Value::Int(left), Value::Int(used), _] => {
                     (0, Some(*now), [1, *left, *left, *used, 0])

@@ -7,9 +7,9 @@ use ::redis::{Cmd, Value};
 use super::cluster::Cluster;
 use super::encode::Call;
 use super::failure::Failure;
+use super::kept::Kept;
 use super::names::slot;
 use super::node::{Node, Work};
-use super::script::Script;
 
 pub(super) enum Route {
     Cluster(Arc<Cluster>),
@@ -19,22 +19,12 @@ pub(super) enum Route {
 impl Route {
     /// Runs a script on the server that holds its keys.
     pub(super) async fn script(&self, call: &Call) -> Result<Value, Failure> {
-        self.run(&self.write(call)).await
-    }
-
-    /// Writes it down.
-    pub(super) fn write(&self, call: &Call) -> Written {
-        let slot = if self.is_cluster() { slot_of(&call.keys) } else { 0 };
-        Written { script: call.script, command: command(call), slot }
-    }
-
-    /// The same where it has been written down already.
-    pub(super) async fn run(&self, call: &Written) -> Result<Value, Failure> {
-        let work = Work { script: Some(call.script), ..Work::plain(&call.command) };
+        let command = command(self.kept(), call);
+        let work = Work { script: Some(call.script), ..Work::plain(&command) };
         match self {
             Route::One(node) => node.run(work).await,
             // Boxed, so that what waits for one server is small.
-            Route::Cluster(cluster) => Box::pin(cluster.run(call.slot, work)).await,
+            Route::Cluster(cluster) => Box::pin(cluster.run(slot_of(&call.keys), work)).await,
         }
     }
 
@@ -51,6 +41,13 @@ impl Route {
         match self {
             Route::One(_) => true,
             Route::Cluster(_) => keys.iter().all(|key| slot(key) == slot_of(keys)),
+        }
+    }
+
+    fn kept(&self) -> Kept {
+        match self {
+            Route::One(node) => node.kept(),
+            Route::Cluster(cluster) => cluster.kept(),
         }
     }
 
@@ -74,22 +71,15 @@ impl Route {
     }
 }
 
-/// A call as it is sent.
-pub(super) struct Written {
-    pub(super) script: Script,
-    command: Cmd,
-    /// In a cluster.
-    slot: u16,
-}
-
 fn slot_of(keys: &[String]) -> u16 {
     keys.first().map_or(0, |key| slot(key))
 }
 
-fn command(call: &Call) -> Cmd {
+fn command(kept: Kept, call: &Call) -> Cmd {
     // A hash, a key and a few numbers.
     let mut command = Cmd::with_capacity(3 + call.keys.len() + call.arguments.len(), 192);
-    command.arg("EVALSHA").arg(&call.script.text().hash).arg(call.keys.len());
+    kept.begin(call.script, &mut command);
+    command.arg(call.keys.len());
     for key in &call.keys {
         command.arg(key);
     }

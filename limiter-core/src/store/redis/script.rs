@@ -1,5 +1,5 @@
-//! The scripts: one for each algorithm that decides under rules of that algorithm alone, one for all
-//! together, and one for each of the two most common cases. What they share is put together here; the
+//! The scripts: one for each algorithm that decides under rules of that algorithm alone, one for all together;
+//! for each a shorter one for a single rule, and a shorter one still for each of the two most common cases. What they share is put together here; the
 //! server keeps them by their hash.
 
 use std::sync::LazyLock;
@@ -15,8 +15,9 @@ const DECIDE: &str = include_str!("scripts/decide.lua");
 const SETTLE: &str = include_str!("scripts/settle.lua");
 const BARRIER: &str = include_str!("scripts/barrier.lua");
 const COUNTER: &str = include_str!("scripts/counter.lua");
-const ONE_BUCKET: &str = include_str!("scripts/one_bucket.lua");
-const ONE_FIXED: &str = include_str!("scripts/one_fixed.lua");
+const PLAIN: &str = include_str!("scripts/plain.lua");
+const LEAN_BUCKET: &str = include_str!("scripts/lean_bucket.lua");
+const LEAN_FIXED: &str = include_str!("scripts/lean_fixed.lua");
 const PRESENT: &str = include_str!("scripts/present.lua");
 const RENEW: &str = include_str!("scripts/renew.lua");
 
@@ -30,16 +31,18 @@ pub(super) enum Script {
     /// Decides under rules of several algorithms.
     DecideAll,
     /// Decides about one cost under one bucket, or leaves it to the others.
-    OneBucket,
+    LeanBucket,
     /// The same under one fixed window.
-    OneFixed,
+    LeanFixed,
+    /// Decides about one cost under one rule of an algorithm, or leaves it to the others.
+    Plain(Algorithm),
     Present,
     Renew,
     Settle,
 }
 
 /// How many there are.
-pub(super) const SCRIPTS: usize = Algorithm::ALL.len() + 8;
+pub(super) const SCRIPTS: usize = 2 * Algorithm::ALL.len() + 8;
 
 pub(super) struct Text {
     pub(super) code: String,
@@ -47,27 +50,31 @@ pub(super) struct Text {
 }
 
 impl Script {
+    /// In the order of their numbers.
+    pub(super) fn all() -> impl Iterator<Item = Script> {
+        let single = Algorithm::ALL.into_iter().map(Script::Decide);
+        let others = [Script::DecideAll, Script::Renew, Script::Settle, Script::Barrier, Script::Counter];
+        let others = others.into_iter().chain([Script::LeanBucket, Script::LeanFixed, Script::Present]);
+        single.chain(others).chain(Algorithm::ALL.into_iter().map(Script::Plain))
+    }
+
     pub(super) fn index(self) -> usize {
         match self {
-            Script::Decide(algorithm) => Algorithm::ALL.iter().position(|other| *other == algorithm).unwrap_or(0),
+            Script::Decide(algorithm) => place(algorithm),
             Script::DecideAll => Algorithm::ALL.len(),
             Script::Renew => Algorithm::ALL.len() + 1,
             Script::Settle => Algorithm::ALL.len() + 2,
             Script::Barrier => Algorithm::ALL.len() + 3,
             Script::Counter => Algorithm::ALL.len() + 4,
-            Script::OneBucket => Algorithm::ALL.len() + 5,
-            Script::OneFixed => Algorithm::ALL.len() + 6,
+            Script::LeanBucket => Algorithm::ALL.len() + 5,
+            Script::LeanFixed => Algorithm::ALL.len() + 6,
             Script::Present => Algorithm::ALL.len() + 7,
+            Script::Plain(algorithm) => Algorithm::ALL.len() + 8 + place(algorithm),
         }
     }
 
     pub(super) fn text(self) -> &'static Text {
-        static TEXTS: LazyLock<Vec<Text>> = LazyLock::new(|| {
-            let single = Algorithm::ALL.into_iter().map(Script::Decide);
-            let others = [Script::DecideAll, Script::Renew, Script::Settle, Script::Barrier, Script::Counter];
-            let others = others.into_iter().chain([Script::OneBucket, Script::OneFixed, Script::Present]);
-            single.chain(others).map(Script::made).collect()
-        });
+        static TEXTS: LazyLock<Vec<Text>> = LazyLock::new(|| Script::all().map(Script::made).collect());
         static NONE: Text = Text { code: String::new(), hash: String::new() };
         TEXTS.get(self.index()).unwrap_or(&NONE)
     }
@@ -79,8 +86,9 @@ impl Script {
             Script::DecideAll => [PRELUDE, &all, ITEMS, DECIDE].concat(),
             Script::Barrier => [PRELUDE, BARRIER].concat(),
             Script::Counter => [PRELUDE, COUNTER].concat(),
-            Script::OneBucket => ONE_BUCKET.to_owned(),
-            Script::OneFixed => ONE_FIXED.to_owned(),
+            Script::LeanBucket => LEAN_BUCKET.to_owned(),
+            Script::LeanFixed => LEAN_FIXED.to_owned(),
+            Script::Plain(algorithm) => [PRELUDE, section(algorithm), PLAIN].concat(),
             Script::Present => PRESENT.to_owned(),
             Script::Renew => [PRELUDE, RENEW].concat(),
             Script::Settle => [PRELUDE, &all, ITEMS, SETTLE].concat(),
@@ -88,6 +96,10 @@ impl Script {
         let hash = ::redis::Script::new(&code).get_hash().to_owned();
         Text { code, hash }
     }
+}
+
+fn place(algorithm: Algorithm) -> usize {
+    Algorithm::ALL.iter().position(|other| *other == algorithm).unwrap_or(0)
 }
 
 fn section(algorithm: Algorithm) -> &'static str {

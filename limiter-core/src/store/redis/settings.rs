@@ -6,6 +6,8 @@ use std::time::Duration;
 use ::redis::RedisConnectionInfo;
 use tokio::runtime::Handle;
 
+use super::kept::Kept;
+
 #[derive(Debug)]
 pub(super) struct Settings {
     /// Where tasks run.
@@ -13,6 +15,7 @@ pub(super) struct Settings {
     /// No call takes longer.
     pub(super) deadline: Duration,
     pub(super) connect_within: Duration,
+    pub(super) kept: Kept,
     /// Who we are to servers whose address is found out.
     pub(super) login: RedisConnectionInfo,
     pub(super) counts: Counts,
@@ -32,7 +35,7 @@ pub(super) struct Counts {
 pub struct RedisStats {
     /// Connections made. More than there are servers means that some were lost.
     pub connections: u64,
-    /// Scripts loaded into servers.
+    /// Scripts, or functions, loaded into servers.
     pub loads: u64,
     /// Calls that got no answer in time.
     pub timeouts: u64,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::drive::drive;
 use super::{Address, Line, Shared};
@@ -23,7 +23,8 @@ pub(in crate::store::memcached) struct Patience {
     pub(in crate::store::memcached) reply: Duration,
 }
 
-/// The first pause after a connection was given up; it doubles up to the longest.
+/// From one attempt to the next at first; it doubles up to the longest. An attempt that got no answer has
+/// taken its time already.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -31,6 +32,23 @@ enum Stream {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(tokio::net::UnixStream),
+}
+
+impl Stream {
+    /// Drives it until it is out of order.
+    async fn driven(self, shared: &Shared, patience: Duration) {
+        match self {
+            Stream::Tcp(tcp) => {
+                let (read, write) = tcp.into_split();
+                drive(read, write, shared, patience).await
+            }
+            #[cfg(unix)]
+            Stream::Unix(unix) => {
+                let (read, write) = unix.into_split();
+                drive(read, write, shared, patience).await
+            }
+        };
+    }
 }
 
 /// Connects, and keeps connected from then on in the background.
@@ -60,28 +78,22 @@ async fn keep(shared: Arc<Shared>, first: Stream, patience: Patience) {
     let mut stream = Some(first);
     let mut pause = SHORTEST_PAUSE;
     while !shared.is_closed() {
+        let mut began = Instant::now();
         let next = match stream.take() {
             Some(stream) => Ok(stream),
             None => dial(&shared.address, patience).await,
         };
         match next {
-            Ok(Stream::Tcp(tcp)) => {
+            Ok(stream) => {
                 shared.up();
                 pause = SHORTEST_PAUSE;
-                let (read, write) = tcp.into_split();
-                drive(read, write, &shared, patience.reply).await;
-            }
-            #[cfg(unix)]
-            Ok(Stream::Unix(unix)) => {
-                shared.up();
-                pause = SHORTEST_PAUSE;
-                let (read, write) = unix.into_split();
-                drive(read, write, &shared, patience.reply).await;
+                stream.driven(&shared, patience.reply).await;
+                began = Instant::now();
             }
             Err(fault) => shared.down(fault.to_string().into()),
         }
         // Half of it to all of it, so that a fleet does not come back as one.
-        sleep(shortened(pause, pause / 2)).await;
+        sleep_until(began + shortened(pause, pause / 2)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

@@ -60,16 +60,12 @@ algorithms.l = {
     if cost == 0 then return 0, -1, state end
     return 0, -1, { state[1], state[2] + cost }
   end,
+  -- What takes memory comes first: a script that has written may go on without any left.
   write = function(it, key, state)
-    if state[1] == 0 then
-      call('DEL', key)
-    else
-      call('LTRIM', key, 0, state[1] - 1)
-    end
-    if state[2] > 0 then
-      log_push(key, state[2])
-      if state[3] then call('LTRIM', key, 0, it[2] - 1) end
-    end
+    local keep = state[1] + state[2]
+    if keep == 0 then return call('DEL', key) end
+    log_push(key, state[2])
+    call('LTRIM', key, 0, (state[3] and min(keep, it[2]) or keep) - 1)
     call('PEXPIRE', key, millis(it[3]))
   end,
   report = function(it, state)
