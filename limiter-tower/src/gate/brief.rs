@@ -17,6 +17,7 @@ use crate::headers::{self, Refused, Wire};
 use crate::peer::{lone_v4, peer_of};
 
 /// Where the short way leads.
+#[expect(clippy::large_enum_variant, reason = "a box would be an allocation for each request that is refused")]
 pub(crate) enum Way {
     /// It passes, and its answer says nothing of limits.
     Quiet(Passed),
