@@ -1,6 +1,8 @@
 //! One rule, and a store that may be elsewhere: the same decision as the general one, without what it
 //! costs to be ready for several rules.
 
+use smallvec::SmallVec;
+
 use super::Limiter;
 use super::ask::{Asked, Questions};
 use super::permit::Receipt;
@@ -51,7 +53,8 @@ impl Afar<'_> {
             at_ceiling: rule.at_ceiling,
             settles: rule.settle.is_some(),
         };
-        let op = Decide { now, items: core::iter::once(item.clone()).collect() };
+        let mut op = Decide { now, items: SmallVec::new() };
+        op.items.push(item.clone());
         let sent = Sent { limiter, prepared, rule, item: &item, now, key, request };
         match store.decide(&op) {
             Reply::Now(answer) => Reply::Now(sent.answered(answer)),

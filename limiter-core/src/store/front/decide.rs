@@ -15,6 +15,8 @@ use crate::store::{Answer, Decide, Mode, Operation, Reply, Store, StoreError};
 use crate::time::Nanos;
 
 impl<S: Store> Front<S> {
+    /// What is known already is told at once.
+    #[inline]
     pub(super) fn find(&self, decide: &Decide) -> Reply<Told> {
         let inner = &self.inner;
         let keys = keys(inner.stand_in.known(), decide);
@@ -24,6 +26,13 @@ impl<S: Store> Front<S> {
         if let Some(refused) = inner.refused(decide, &keys) {
             return Reply::Now(Ok(Answer::Decided(refused)));
         }
+        self.seek(decide, keys)
+    }
+
+    /// Out of line, since it is not for whoever is refused here.
+    #[inline(never)]
+    fn seek(&self, decide: &Decide, keys: Keys) -> Reply<Told> {
+        let inner = &self.inner;
         let shard = inner.shard(&decide.items);
         let now = inner.now();
         match inner.breaker(shard).map_or(Admission::Go, |breaker| breaker.admit(now)) {

@@ -14,13 +14,19 @@ use crate::time::Nanos;
 pub(super) type Keys = SmallVec<[(u64, u64); 2]>;
 
 /// Numbers for the keys of a decision, with what was given back of them so far.
+#[inline]
 pub(super) fn keys(known: &Known, decide: &Decide) -> Keys {
-    let keys = decide.items.iter().map(|item| known.fingerprint(&item.subject));
-    keys.map(|key| (key, known.epoch(key))).collect()
+    let mut keys = Keys::new();
+    for item in &decide.items {
+        let key = known.fingerprint(&item.subject);
+        keys.push((key, known.epoch(key)));
+    }
+    keys
 }
 
 impl<S: Store> Inner<S> {
     /// The refusal that the store would answer, if that is certain, with the numbers of all items.
+    #[inline(always)]
     pub(super) fn refused(&self, decide: &Decide, keys: &Keys) -> Option<Decided> {
         let lasts = |item: &Item| !item.settles && matches!(item.mode, Mode::Charge | Mode::Peek);
         if !self.options.denials || !decide.items.iter().all(lasts) {

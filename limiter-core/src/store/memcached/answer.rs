@@ -1,7 +1,5 @@
 //! What the engines found, as answers to whoever asked.
 
-use smallvec::SmallVec;
-
 use crate::algorithm::{State, Verdict};
 use crate::store::{Answer, Decided, ItemReply, Lease, Mode, Place, Repeated};
 use std::sync::Arc;
@@ -49,6 +47,7 @@ impl Form {
 }
 
 fn decided(allowed: bool, verdict: Verdict, state: State) -> Decided {
-    let items = SmallVec::from_iter([ItemReply { verdict, state, place: Place::Own }]);
-    Decided { allowed, items, ..Decided::default() }
+    let mut decided = Decided { allowed, ..Decided::default() };
+    decided.items.push(ItemReply { verdict, state, place: Place::Own });
+    decided
 }

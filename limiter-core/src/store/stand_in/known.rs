@@ -62,9 +62,9 @@ impl Sighting {
         }
         match self.params.decide(self.state, now, cost).verdict {
             Verdict::Deny { retry: Some(retry) } => {
-                let held = self.params.decide(self.state, Now { monotonic: late, ..now }, cost).verdict;
+                // It passes when the wait is over, and not before.
                 let told = Verdict::Deny { retry: Some(retry.saturating_add(lag)) };
-                (told, matches!(held, Verdict::Deny { .. }))
+                (told, late < here.saturating_add(retry))
             }
             verdict => (verdict, false),
         }
@@ -137,6 +137,7 @@ impl Known {
     }
 
     /// Looks at what is known of a key under a quota, where it is kept.
+    #[inline]
     pub(crate) fn look<T>(&self, key: u64, params: &Params, see: impl FnOnce(&Sighting) -> T) -> Option<T> {
         let set = self.sets.get()?.get(index(key))?.lock();
         { set.iter() }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Replies, Shared, Waiting};
@@ -43,6 +44,8 @@ where
 {
     let mut taken = Taken::default();
     let mut incoming = Vec::with_capacity(INCOMING);
+    // Whether there was something to read since others had a turn.
+    let mut patient = false;
     // One alarm for all: it is set anew where it goes off too early, not with each batch.
     let mut alarm = pin!(sleep_until(Instant::now() + patience));
     let fault = loop {
@@ -51,9 +54,12 @@ where
             biased;
             read = read.read_buf(&mut incoming) => match read {
                 Ok(0) => break Fault::Broken("the server closed it".into()),
-                Ok(_) => if let Err(fault) = answer(&mut incoming, &mut taken, shared) {
-                    break fault;
-                },
+                Ok(_) => {
+                    if let Err(fault) = answer(&mut incoming, &mut taken, shared) {
+                        break fault;
+                    }
+                    patient = true;
+                }
                 Err(error) => break error.into(),
             },
             written = write.write(unwritten), if !unwritten.is_empty() => match written {
@@ -62,6 +68,14 @@ where
                 Err(error) => break error.into(),
             },
             () = shared.wake.notified() => {
+                if patient && taken.outweighs(shared) {
+                    // The server has enough to do. Whoever was just told has his turn first, so that what he
+                    // asks next is written together with what is there: half as many writes where many ask.
+                    patient = false;
+                    shared.wake.notify_one();
+                    yield_now().await;
+                    continue;
+                }
                 if !taken.take(shared, patience) {
                     break Fault::Down("the line was closed".into());
                 }
@@ -98,6 +112,11 @@ impl Taken {
             self.bytes.append(&mut desk.outgoing);
         }
         true
+    }
+
+    /// Whether more is awaited than was put down since.
+    fn outweighs(&self, shared: &Shared) -> bool {
+        shared.desk.lock().waiting.len() < self.waiting.len()
     }
 
     fn wrote(&mut self, bytes: usize) {
