@@ -80,6 +80,8 @@ impl MemoryStore {
         let charge = Charge::new(single.params, single.cost);
         if padded.has_noted(fingerprint)
             && let Some(fresh_at) = padded.refusal.of(fingerprint)
+            // Cells that are stale are dropped without a look at the note, and the key may be back since.
+            && fresh_at > now.monotonic
         {
             let stored = State { fresh_at, ..State::default() };
             if let Err(verdict) = charge.take(stored, now)
@@ -91,13 +93,7 @@ impl MemoryStore {
         let mut shard = padded.lock.lock();
         let cell = match shard.narrow.own(fingerprint) {
             Ok(cell) => cell,
-            Err(free) => {
-                // It may have been refused before its cell was dropped for being stale.
-                if padded.has_noted(fingerprint) {
-                    padded.wipe();
-                }
-                return Err(Unknown(Some((shard, free))));
-            }
+            Err(free) => return Err(Unknown(Some((shard, free)))),
         };
         let stored = cell.unpack();
         match charge.take(stored, now) {
