@@ -175,6 +175,12 @@ impl TokioClock {
             runtime: tokio::runtime::Handle::try_current().ok(),
         }
     }
+
+    /// The same as [`monotonic`](Clock::monotonic) for those who are within the runtime already.
+    #[cfg(feature = "remote")]
+    pub(crate) fn monotonic_within(&self) -> Nanos {
+        Nanos::from(self.origin.elapsed())
+    }
 }
 
 #[cfg(any(feature = "remote", feature = "wait"))]

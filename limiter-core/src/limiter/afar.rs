@@ -11,7 +11,7 @@ use crate::decision::{Decision, Source};
 use crate::few::Few;
 use crate::key::{Key, KeyContext};
 use crate::policy::Policy;
-use crate::store::{Answer, Charged, Decide, Decided, Item, ItemReply, Mode, Operation, Reply, Store, StoreError};
+use crate::store::{Answer, Charged, Decide, Decided, Item, ItemReply, Mode, Reply, Store, StoreError, Subject};
 use crate::time::Now;
 
 /// The only rule that applies, and where it is counted.
@@ -53,26 +53,25 @@ impl Afar<'_> {
         };
         let op = Decide { now, items: core::iter::once(item.clone()).collect() };
         let sent = Sent { limiter, prepared, rule, item: &item, now, key, request };
-        if let Some(decided) = store.foregone(&op)
-            && let Some(reply) = decided.items.first()
-        {
-            sent.tell(&decided, reply);
-            return Reply::Now(sent.ruling(&decided, reply, Few::new()));
-        }
-        match store.submit(Operation::Decide(op)) {
+        match store.decide(&op) {
             Reply::Now(answer) => Reply::Now(sent.answered(answer)),
             Reply::Later(answer) => {
                 let (limiter, policy) = (limiter.clone(), self.policy.clone());
-                let (index, key) = (usize::from(rule.shown.index), key.clone());
+                let index = usize::from(rule.shown.index);
+                // The subject has it as well, where it is there in full.
+                let apart = matches!(item.subject, Subject::Local(_)).then(|| key.clone());
                 Reply::Later(Box::pin(async move {
                     let answer = answer.await;
-                    match limiter.prepared(&policy).map(|prepared| (prepared, prepared.rules.get(index))) {
-                        Ok((prepared, Some(rule))) => {
-                            let (limiter, item, key) = (&limiter, &item, &key);
-                            Sent { limiter, prepared, rule, item, now, key, request: None }.answered(answer)
-                        }
-                        _ => Ruling::default(),
-                    }
+                    let key = match &item.subject {
+                        Subject::Named(named) => Some(named.key()),
+                        Subject::Local(_) => apart.as_ref(),
+                    };
+                    let prepared = limiter.prepared(&policy);
+                    let rule = prepared.ok().and_then(|prepared| Some((prepared, prepared.rules.get(index)?)));
+                    let (Some((prepared, rule)), Some(key)) = (rule, key) else { return Ruling::default() };
+                    // Written where it is returned.
+                    let (limiter, item) = (&limiter, &item);
+                    Sent { limiter, prepared, rule, item, now, key, request: None }.answered(answer)
                 }))
             }
         }

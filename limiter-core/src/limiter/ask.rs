@@ -100,7 +100,7 @@ impl Limiter {
             }
             StoreHandle::Other(store) => store,
         };
-        match store.submit(Operation::Decide(op.clone())) {
+        match store.decide(&op) {
             Reply::Now(answer) => Reply::Now(self.answer(prepared, &op, asked, answer, request)),
             Reply::Later(answer) => {
                 let (limiter, policy) = (self.clone(), policy.clone());

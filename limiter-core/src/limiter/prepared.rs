@@ -216,7 +216,7 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         enforced: AtomicU16::new(Enforcement::FULL.bits()),
         budget,
         start: limiter.inner.fingerprints.start(budget),
-        identity: Arc::new(Budget::new(identity)),
+        identity: Arc::new(Budget::of_limit(identity, &params)),
         params,
         lifted,
         key: Arc::clone(&declared.rule.key),
@@ -349,7 +349,8 @@ impl PreparedRule {
 
     /// The budget of a key in words, for stores that several processes share.
     pub(super) fn named(&self, params: &Params, key: &Key) -> Subject {
-        if shape(params) == shape(&self.params) {
+        // Mostly it is the very same.
+        if *params == self.params || shape(params) == shape(&self.params) {
             return Subject::under(&self.identity, key.clone());
         }
         Subject::named(format!("{} tier {:?}", self.identity.words, shape(params)), key.clone())

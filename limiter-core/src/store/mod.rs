@@ -61,7 +61,9 @@ pub use error::StoreError;
 pub use lease::{Lease, Lost};
 pub use lifetime::{Lifetime, LifetimeError};
 pub(crate) use operation::Budget;
-pub use operation::{Answer, Charged, Decide, Decided, Item, ItemReply, Mode, Named, Operation, Place, Subject};
+pub use operation::{
+    Answer, Charged, Decide, Decided, Item, ItemReply, Mode, Named, Operation, Place, Repeated, Subject,
+};
 pub use stand_in::StandIn;
 
 /// A future that a store hands out when it cannot answer at once.
@@ -94,10 +96,10 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// What this store can do. A policy that needs more is refused when it is prepared.
     fn capabilities(&self) -> Capabilities;
 
-    /// What this store would answer to a decision, where that is certain without asking anybody and leaves
-    /// no trace: a refusal that was told before and still stands. [`submit`](Self::submit) answers the same.
-    fn foregone(&self, decide: &Decide) -> Option<Decided> {
-        self.behind().and_then(|store| store.foregone(decide))
+    /// The same as [`submit`](Self::submit), of a decision that stays with whoever asks: stores that can do
+    /// with that save a copy of it.
+    fn decide(&self, decide: &Decide) -> Reply<Result<Answer, StoreError>> {
+        self.submit(Operation::Decide(decide.clone()))
     }
 
     /// The store that this one stands around, if it does. What the methods below do not say otherwise

@@ -54,6 +54,11 @@ impl Named {
         &self.budget.words
     }
 
+    #[cfg(feature = "memcached")]
+    pub(super) fn begun(&self) -> Option<&super::memcached::Begun> {
+        self.budget.begun.as_ref()
+    }
+
     /// Who is meant.
     #[must_use]
     pub fn key(&self) -> &Key {
@@ -74,14 +79,26 @@ impl Named {
 }
 
 /// A budget in words, and what follows from them.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Budget {
     pub(crate) words: String,
     /// What the fingerprints of all its keys have in common.
     start: u128,
     #[cfg(feature = "redis")]
     digest: u64,
+    /// How the names of its keys begin, for the limit that it was made for.
+    #[cfg(feature = "memcached")]
+    begun: Option<super::memcached::Begun>,
 }
+
+/// Everything else follows from the words.
+impl PartialEq for Budget {
+    fn eq(&self, other: &Self) -> bool {
+        self.words == other.words
+    }
+}
+
+impl Eq for Budget {}
 
 impl Budget {
     pub(crate) fn new(words: String) -> Self {
@@ -89,7 +106,19 @@ impl Budget {
             start: prints().start(prints().of_value(&words)),
             #[cfg(feature = "redis")]
             digest: (super::key_text::digest(words.as_bytes()) >> 64) as u64,
+            #[cfg(feature = "memcached")]
+            begun: None,
             words,
+        }
+    }
+
+    /// The same where it is known what limit its keys are under.
+    #[cfg_attr(not(feature = "memcached"), allow(unused_variables, reason = "only names at Memcached hold the limit"))]
+    pub(crate) fn of_limit(words: String, params: &Params) -> Self {
+        Budget {
+            #[cfg(feature = "memcached")]
+            begun: Some(super::memcached::Begun::new(params, &words)),
+            ..Self::new(words)
         }
     }
 }
@@ -275,15 +304,25 @@ pub enum Operation {
 pub enum Answer {
     /// To [`Operation::Decide`] and [`Operation::Inspect`].
     Decided(Decided),
-    /// To [`Operation::Repeat`].
-    Repeated {
-        /// How many were allowed: all, or those before the first refusal.
-        granted: u32,
-        /// The last of those, if any.
-        allowed: Option<Decided>,
-        /// What the rest were told, if any were refused.
-        refused: Option<Decided>,
-    },
+    /// To [`Operation::Repeat`]. Apart, since every answer is as large as the largest.
+    Repeated(Box<Repeated>),
     /// To the others.
     Done,
+}
+
+/// What several equal decisions came to.
+#[derive(Clone, Debug)]
+pub struct Repeated {
+    /// How many were allowed: all, or those before the first refusal.
+    pub granted: u32,
+    /// The last of those, if any.
+    pub allowed: Option<Decided>,
+    /// What the rest were told, if any were refused.
+    pub refused: Option<Decided>,
+}
+
+impl From<Repeated> for Answer {
+    fn from(repeated: Repeated) -> Self {
+        Answer::Repeated(Box::new(repeated))
+    }
 }

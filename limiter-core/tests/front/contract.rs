@@ -10,8 +10,10 @@ use tokio::runtime::Handle;
 
 use crate::wire::Wire;
 
-/// Time passes on the paused clock of a runtime of its own.
+/// Time passes on the paused clock of a runtime of its own, by hand alone.
 struct Subject {
+    /// Until this is dropped, before the runtime, time does not pass while a thread of the suite has yet to go on.
+    _held: std::sync::mpsc::Sender<()>,
     runtime: tokio::runtime::Runtime,
     front: Inside,
     wire: Wire,
@@ -20,13 +22,16 @@ struct Subject {
 
 fn subject(options: FleetOptions) -> Subject {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    // A clock that is paused moves on when there is nothing to do, unless somebody blocks.
+    let (held, until_dropped) = std::sync::mpsc::channel();
+    runtime.spawn_blocking(move || until_dropped.recv());
     let wire = Wire::new(0);
     let (front, clock) = {
         let _inside = runtime.enter();
         (Front::new(wire.clone(), options), TokioClock::new())
     };
     let front = Inside(front, runtime.handle().clone());
-    Subject { runtime, front, wire, clock }
+    Subject { _held: held, runtime, front, wire, clock }
 }
 
 /// The suite calls from threads of its own, and time is paused within the runtime alone.
@@ -71,10 +76,10 @@ impl StoreUnderTest for Subject {
         // Whoever asks while the store is left alone makes the front look.
         self.runtime.block_on(async {
             while !failing && self.front.0.is_failing() {
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::advance(Duration::from_millis(100)).await;
                 let nothing = Decide { now: Now::default(), items: SmallVec::new() };
                 let _: Reply<_> = self.front.submit(Operation::Decide(nothing));
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                tokio::task::yield_now().await;
             }
         });
         true

@@ -2,6 +2,7 @@
 //! happens while the store fails. On a clock that moves only when everybody waits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alone;
 mod aside;
 mod behind;
 mod contract;

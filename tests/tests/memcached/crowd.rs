@@ -96,7 +96,7 @@ fn several_asked_in_one_step_are_granted_up_to_the_first_refusal() {
         let repeat = |times| {
             let items = SmallVec::from_iter([item(algorithm.name(), params, 3, Mode::Charge)]);
             match fixture.operate(Operation::Repeat { decide: Decide { now: fixture.now(), items }, times }).unwrap() {
-                Answer::Repeated { granted, allowed, refused } => (granted, allowed, refused),
+                Answer::Repeated(all) => (all.granted, all.allowed, all.refused),
                 other => panic!("{other:?}"),
             }
         };

@@ -135,7 +135,7 @@ fn decisions_in_a_row_are_those_that_would_be_made_one_after_the_other() {
         let repeat = |times| {
             let operation = Operation::Repeat { decide: decide.clone(), times };
             match runtime.block_on(desk::answer(store.submit(operation))).unwrap() {
-                Answer::Repeated { granted, allowed, refused } => (granted, allowed, refused),
+                Answer::Repeated(all) => (all.granted, all.allowed, all.refused),
                 other => panic!("{other:?}"),
             }
         };

@@ -29,10 +29,10 @@ impl<S: Store> Inner<S> {
         let mut decided = Decided { source: Source::DenialCache, ..Decided::default() };
         let mut certain = false;
         for (item, (key, _)) in decide.items.iter().zip(keys) {
-            let sighting = self.stand_in.known().get(*key, &item.params)?;
-            let (verdict, sure) = sighting.verdict(decide.now, item.cost);
+            let verdict = |sighting: &Sighting| (sighting.verdict(decide.now, item.cost), sighting.state);
+            let ((verdict, sure), state) = self.stand_in.known().look(*key, &item.params, verdict)?;
             certain |= sure;
-            decided.items.push(ItemReply { verdict, state: sighting.state, place: Place::Own });
+            decided.items.push(ItemReply { verdict, state, place: Place::Own });
         }
         certain.then_some(decided)
     }

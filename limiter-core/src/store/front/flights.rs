@@ -10,30 +10,9 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
 
-use super::denials::Keys;
-use super::lead::Lead;
-use crate::store::{Answer, Decide, StoreError};
+use super::caller::{Caller, Waiter};
 use crate::time::Nanos;
-
-/// What somebody who waits is told in the end.
-pub(super) type Told = Result<Answer, StoreError>;
-
-/// A decision that somebody waits for, or no longer waits for: it is carried out all the same.
-#[derive(Debug)]
-pub(super) struct Waiter {
-    pub(super) decide: Decide,
-    pub(super) keys: Keys,
-    pub(super) who: Who,
-}
-
-/// Whom to tell.
-#[derive(Debug)]
-pub(super) struct Who {
-    pub(super) tell: oneshot::Sender<Told>,
-    pub(super) arrived: Nanos,
-}
 
 /// Who waits, by keys.
 type Queues = HashMap<u64, Queue, BuildHasherDefault<Hashed>>;
@@ -41,20 +20,18 @@ type Queues = HashMap<u64, Queue, BuildHasherDefault<Hashed>>;
 #[derive(Debug)]
 struct Queue {
     waiting: Vec<Waiter>,
-    /// What they wait for.
-    lead: Arc<Lead>,
+    /// Whose question is under way, as long as nobody else depends on it.
+    alone: Option<Arc<Caller>>,
 }
 
 /// What becomes of somebody who comes.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart where it is made; a box would be paid by each question"
-)]
 pub(super) enum Joined {
     /// Nothing is under way: this one is to ask.
-    First(Waiter, Arc<Lead>),
-    /// What is under way, which is to go on by itself from now on.
-    Waits(Arc<Lead>),
+    First,
+    /// Somebody asked before, who was alone until now.
+    Second(Arc<Caller>),
+    /// Several wait already.
+    Waits,
 }
 
 /// Fingerprints are hashes already, under a secret of this process.
@@ -90,20 +67,21 @@ impl Flights {
         Flights { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
     }
 
-    /// Waits if a question is under way; otherwise the caller gets the waiter back, and is to ask until
-    /// [`next`](Self::next) says that nobody waits.
-    pub(super) fn join(&self, keys: u64, waiter: Waiter) -> Joined {
-        let Some(shard) = self.shard(keys) else { return Joined::First(waiter, Arc::default()) };
+    /// Waits if a question is under way; otherwise the caller is to ask, until [`next`](Self::next) says that
+    /// nobody waits.
+    pub(super) fn join(&self, keys: u64, caller: &Arc<Caller>) -> Joined {
+        let Some(shard) = self.shard(keys) else { return Joined::First };
         let mut shard = shard.lock();
         match shard.entry(keys) {
             Entry::Occupied(mut queue) => {
                 let queue = queue.get_mut();
-                queue.waiting.push(waiter);
-                Joined::Waits(Arc::clone(&queue.lead))
+                caller.wait();
+                queue.waiting.push(Waiter::new(caller));
+                queue.alone.take().map_or(Joined::Waits, Joined::Second)
             }
             Entry::Vacant(none) => {
-                let queue = none.insert(Queue { waiting: Vec::new(), lead: Arc::default() });
-                Joined::First(waiter, Arc::clone(&queue.lead))
+                none.insert(Queue { waiting: Vec::new(), alone: Some(Arc::clone(caller)) });
+                Joined::First
             }
         }
     }
@@ -119,7 +97,8 @@ impl Flights {
         Some(core::mem::take(&mut queue.waiting))
     }
 
-    /// No question is under way any more, whoever waits. They find out by being dropped.
+    /// No question is under way any more, whoever waits. They find out by
+    /// being dropped.
     pub(super) fn abandon(&self, keys: u64) {
         if let Some(shard) = self.shard(keys) {
             let queue = shard.lock().remove(&keys);
@@ -127,9 +106,33 @@ impl Flights {
         }
     }
 
+    /// Those who asked by themselves, at `until` or before. They are not alone any more: it is for whoever
+    /// calls this to see their questions through.
+    pub(super) fn alone_since(&self, until: Nanos) -> Vec<Arc<Caller>> {
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let old = |queue: &mut Queue| queue.alone.take_if(|caller| caller.arrived <= until);
+            found.extend(shard.values_mut().filter_map(old));
+        }
+        found
+    }
+
+    /// Lets all who asked by themselves look again.
+    pub(super) fn wake_alone(&self) {
+        for shard in &self.shards {
+            let alone: Vec<Arc<Caller>> = shard.lock().values().filter_map(|queue| queue.alone.clone()).collect();
+            alone.iter().for_each(|caller| caller.wake());
+        }
+    }
+
     /// Keys about which a question is under way.
     pub(super) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.shards.iter().all(|shard| shard.lock().is_empty())
     }
 
     fn shard(&self, keys: u64) -> Option<&Mutex<Queues>> {

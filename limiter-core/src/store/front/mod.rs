@@ -19,16 +19,19 @@
 //!   any of its decisions about those keys is used. Nothing that may have been carried out is repeated.
 
 mod aside;
+mod asking;
 mod breaker;
+mod caller;
 mod decide;
 mod denials;
 mod flights;
-mod lead;
 mod numbers;
 mod options;
 mod pass;
 mod recover;
 mod round;
+mod under_way;
+mod watch;
 
 use core::fmt;
 use std::sync::Arc;
@@ -36,12 +39,12 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::{Answer, Capabilities, Decide, Decided, Item, Operation, Reply, StandIn, Store, StoreError};
-use crate::time::{Clock, Nanos, TokioClock};
+use super::{Answer, Capabilities, Decide, Item, Operation, Reply, StandIn, Store, StoreError};
+use crate::time::{Nanos, TokioClock};
 use aside::Aside;
 use breaker::Breaker;
-use denials::keys;
 use flights::Flights;
+use watch::Watch;
 
 pub use options::{DEFAULT_DEADLINE, DEFAULT_LEASE_TTL, FleetOptions};
 
@@ -74,6 +77,7 @@ struct Inner<S> {
     clock: TokioClock,
     breakers: Box<[Breaker]>,
     flights: Flights,
+    watch: Watch,
     /// Only in bounded mode.
     aside: Option<Aside>,
     stand_in: Arc<StandIn>,
@@ -93,6 +97,7 @@ impl<S: Store> Front<S> {
                 clock: TokioClock::new(),
                 breakers: (0..BREAKERS).map(|_| Breaker::default()).collect(),
                 flights: Flights::new(),
+                watch: Watch::default(),
                 aside: (options.lease_permille > 0).then(Aside::new),
                 stand_in: Arc::new(options.nodes.map_or_else(StandIn::uncounted, StandIn::one_of)),
                 runtime: Handle::try_current().ok(),
@@ -124,11 +129,11 @@ impl<S: Store> Inner<S> {
     }
 
     fn now(&self) -> Nanos {
-        self.clock.monotonic()
+        self.clock.monotonic_within()
     }
 
     fn runtime(&self) -> Result<Handle, StoreError> {
-        let here = Handle::try_current().ok().or_else(|| self.runtime.clone());
+        let here = Handle::try_current().ok().or_else(|| self.runtime.clone()).or_else(|| self.watch.runtime());
         here.ok_or_else(|| StoreError::unavailable("a shared store needs a tokio runtime, and there is none here"))
     }
 
@@ -159,18 +164,13 @@ impl<S: Store> Inner<S> {
 impl<S: Store> Store for Front<S> {
     fn submit(&self, operation: Operation) -> Reply<Result<Answer, StoreError>> {
         match operation {
-            Operation::Decide(decide) => self.decide(decide),
+            Operation::Decide(decide) => self.find(&decide),
             other => self.pass(other),
         }
     }
 
-    fn foregone(&self, decide: &Decide) -> Option<Decided> {
-        let inner = &self.inner;
-        // In bounded mode what was set aside comes first.
-        if !inner.options.denials || inner.aside.is_some() {
-            return None;
-        }
-        inner.refused(decide, &keys(inner.stand_in.known(), decide))
+    fn decide(&self, decide: &Decide) -> Reply<Result<Answer, StoreError>> {
+        self.find(decide)
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
     use crate::rule::AtCeiling;
     use crate::store::memory::MemoryStore;
-    use crate::store::{Answer, Item, Operation, Reply, Store, Subject};
+    use crate::store::{Answer, Item, Operation, Repeated, Reply, Store, Subject};
     use crate::time::Now;
 
     fn at(millis: u64) -> Now {
@@ -80,9 +80,12 @@ mod tests {
             }
             let asked = decide(algorithm, quota, 2, at(150));
             let one_by_one: Vec<Decided> = (0..11).map(|_| alone.decide(&asked)).collect();
-            let Reply::Now(Ok(Answer::Repeated { granted, allowed: Some(last), refused: Some(refused) })) =
+            let Reply::Now(Ok(Answer::Repeated(repeated))) =
                 together.submit(Operation::Repeat { decide: asked.clone(), times: 11 })
             else {
+                panic!("it is told of several");
+            };
+            let Repeated { granted, allowed: Some(last), refused: Some(refused) } = *repeated else {
                 panic!("some pass, some do not");
             };
             for (which, single) in (0u32..).zip(&one_by_one) {

@@ -8,10 +8,12 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::denials::Keys;
-use super::flights::Told;
 use super::{Front, Inner};
 use crate::algorithm::{Algorithm, Verdict};
 use crate::store::{Answer, Charged, Decide, Item, ItemReply, Mode, Operation, Reply, Store, StoreError, Subject};
+
+/// What somebody who waits is told in the end.
+pub(super) type Told = Result<Answer, StoreError>;
 
 /// What becomes of an answer, beside being told.
 pub(super) enum After {
@@ -165,11 +167,6 @@ impl<S: Store> Inner<S> {
             keys.iter().for_each(|key| self.stand_in.known().forget(*key));
         }
     }
-}
-
-/// An answer that some task will send.
-pub(super) fn later(told: oneshot::Receiver<Told>) -> Reply<Told> {
-    Reply::Later(Box::pin(async move { told.await.unwrap_or_else(|_| Err(StoreError::unavailable(Lost))) }))
 }
 
 /// The task that was to send an answer has ended without: its runtime was shut down.

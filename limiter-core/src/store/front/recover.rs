@@ -6,8 +6,7 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::denials::Keys;
-use super::flights::Told;
-use super::pass::{After, Held, Lost, handed_over};
+use super::pass::{After, Held, Lost, Told, handed_over};
 use super::{Front, Inner};
 use crate::store::stand_in::Debt;
 use crate::store::{BoxFuture, Decide, Operation, Reply, Store, StoreError};

@@ -6,17 +6,26 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::Inner;
+use super::caller::{Caller, Waiter};
 use super::denials::Keys;
-use super::flights::{Told, Waiter, Who};
 use super::numbers::{as_of, before_later};
-use crate::store::{Answer, BoxFuture, Decide, Item, Operation, Reply, Store, StoreError};
+use super::pass::Told;
+use crate::store::{Answer, BoxFuture, Decide, Item, Operation, Repeated, Reply, Store, StoreError};
 use crate::time::Nanos;
 
 /// Equal decisions, in the order in which they came.
-struct Group {
+pub(super) struct Group {
     decide: Decide,
     keys: Keys,
-    waiters: SmallVec<[Who; 1]>,
+    waiters: SmallVec<[Waiter; 1]>,
+}
+
+impl Group {
+    /// One decision by itself.
+    pub(super) fn of(caller: &Arc<Caller>) -> Self {
+        let Caller { decide, keys, .. } = &**caller;
+        Group { decide: decide.clone(), keys: keys.clone(), waiters: SmallVec::from_iter([Waiter::new(caller)]) }
+    }
 }
 
 /// The calls of a round that have not been answered yet.
@@ -33,13 +42,9 @@ impl<S: Store> Inner<S> {
     pub(super) fn send(&self, waiters: impl IntoIterator<Item = Waiter>, shard: usize, sent: Nanos) -> Option<Round> {
         let mut round = Round { calls: Vec::new(), shard, sent, oldest: sent };
         for group in self.groups(waiters) {
-            let ahead = self.ahead(&group.decide, &group.keys);
-            let operation = match u32::try_from(group.waiters.len()).map(|waiting| waiting.saturating_add(ahead)) {
-                Ok(0 | 1) => Operation::Decide(group.decide.clone()),
-                Ok(times) => Operation::Repeat { decide: group.decide.clone(), times },
-                Err(_) => continue,
-            };
-            let oldest = group.waiters.first().map_or(sent, |waiter| waiter.arrived);
+            let Ok(waiting) = u32::try_from(group.waiters.len()) else { continue };
+            let operation = self.operation(&group.decide, &group.keys, waiting);
+            let oldest = group.waiters.first().map_or(sent, |waiter| waiter.asked().arrived);
             match self.engine.submit(operation) {
                 Reply::Now(told) => {
                     self.note(shard, &told, sent);
@@ -56,44 +61,55 @@ impl<S: Store> Inner<S> {
         (!round.calls.is_empty()).then_some(round)
     }
 
+    /// What to ask where so many wait.
+    pub(super) fn operation(&self, decide: &Decide, keys: &Keys, waiting: u32) -> Operation {
+        match waiting.saturating_add(self.ahead(decide, keys)) {
+            0 | 1 => Operation::Decide(decide.clone()),
+            times => Operation::Repeat { decide: decide.clone(), times },
+        }
+    }
+
     /// Nobody is asked: the store is left alone.
     pub(super) fn turn_away(waiters: Vec<Waiter>) {
         for waiter in waiters {
-            let _ = waiter.who.tell.send(Err(StoreError::left_alone()));
+            waiter.tell(Err(StoreError::left_alone()));
         }
     }
 
     fn groups(&self, waiters: impl IntoIterator<Item = Waiter>) -> SmallVec<[Group; 1]> {
         let mut groups: SmallVec<[Group; 1]> = SmallVec::new();
-        for Waiter { decide, mut keys, who } in waiters {
+        for waiter in waiters {
+            let Caller { decide, keys, .. } = waiter.asked();
             if let Some(group) = groups.iter_mut().find(|group| same(&group.decide.items, &decide.items)) {
                 // The latest of the clock's readings is still from before the store decides.
                 if decide.now.monotonic > group.decide.now.monotonic {
                     group.decide.now = decide.now;
                 }
-                group.waiters.push(who);
+                group.waiters.push(waiter);
                 continue;
             }
             // What was given back until now, the store knows of.
-            for (key, epoch) in &mut keys {
-                *epoch = self.stand_in.known().epoch(*key);
-            }
-            groups.push(Group { decide, keys, waiters: SmallVec::from_iter([who]) });
+            let keys = keys.iter().map(|(key, _)| (*key, self.stand_in.known().epoch(*key))).collect();
+            let decide = decide.clone();
+            groups.push(Group { decide, keys, waiters: SmallVec::from_iter([waiter]) });
         }
         groups
     }
 
     /// Tells each who waits what the store said to it.
-    fn share_out(&self, group: Group, told: Told, lag: Nanos) {
+    pub(super) fn share_out(&self, group: Group, told: Told, lag: Nanos) {
         let Group { decide, keys, waiters } = group;
         let (granted, allowed, refused) = match told {
             Ok(Answer::Decided(decided)) if decided.allowed => (1, Some(decided), None),
             Ok(Answer::Decided(decided)) => (0, None, Some(decided)),
-            Ok(Answer::Repeated { granted, allowed, refused }) => (granted, allowed, refused),
+            Ok(Answer::Repeated(repeated)) => {
+                let Repeated { granted, allowed, refused } = *repeated;
+                (granted, allowed, refused)
+            }
             Ok(Answer::Done) => (0, None, None),
             Err(error) => {
                 for waiter in waiters {
-                    let _ = waiter.tell.send(Err(error.clone()));
+                    waiter.tell(Err(error.clone()));
                 }
                 return;
             }
@@ -107,8 +123,8 @@ impl<S: Store> Inner<S> {
                 Some(later) => allowed.as_ref().map(|last| before_later(&decide, last, u64::from(later))),
                 None => refused.clone(),
             };
-            let told = decided.map(|decided| Answer::Decided(as_of(&decide, decided)));
-            let _ = waiter.tell.send(told.ok_or_else(StoreError::unsupported));
+            let decided = decided.map(|decided| as_of(&decide, decided));
+            waiter.tell(decided.ok_or_else(StoreError::unsupported));
         }
         if let Some(last) = allowed {
             self.set_aside(decide, keys, last, spare);
@@ -117,12 +133,18 @@ impl<S: Store> Inner<S> {
 }
 
 impl Round {
-    /// How long those who wait may still do so.
-    pub(super) fn left<S: Store>(&self, inner: &Inner<S>) -> Duration {
+    /// What a caller asked by himself.
+    pub(super) fn begun(caller: &Arc<Caller>, answer: BoxFuture<Told>) -> Self {
+        let Caller { shard, arrived, .. } = **caller;
+        Round { calls: vec![(Group::of(caller), answer)], shard, sent: arrived, oldest: arrived }
+    }
+
+    /// How long those who wait may still do so, if so much time is given to a round.
+    pub(super) fn left<S: Store>(&self, inner: &Inner<S>, given: Duration) -> Duration {
         let waited = self.sent.saturating_sub(self.oldest);
-        let until = self.sent.saturating_add(Nanos::from(inner.deadline()).saturating_sub(waited));
+        let given = Nanos::from(given).min(Nanos::from(inner.deadline()).saturating_sub(waited));
         // All are under way already; their deadline is the same.
-        Duration::from(until.saturating_sub(inner.now()))
+        Duration::from(self.sent.saturating_add(given).saturating_sub(inner.now()))
     }
 
     /// Waits for the answers and tells them, whoever still waits. What is left when this is dropped can
@@ -139,7 +161,7 @@ impl Round {
     /// The same, no longer than the deadline.
     pub(super) async fn finish<S: Store>(mut self, inner: Arc<Inner<S>>) {
         loop {
-            let left = self.left(&inner);
+            let left = self.left(&inner, inner.deadline());
             let Some((_, answer)) = self.calls.last_mut() else { return };
             let told = inner.within(left, self.shard, answer).await;
             let now = inner.now();

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::algorithm::{State, Verdict};
-use crate::store::{Answer, Decided, ItemReply, Lease, Mode, Place};
+use crate::store::{Answer, Decided, ItemReply, Lease, Mode, Place, Repeated};
 use std::sync::Arc;
 
 /// What was found for the same cost, asked a number of times in a row.
@@ -41,13 +41,10 @@ impl Form {
         }
         let refused = (outcome.granted < self.times).then(|| failed(recorded_only));
         if recorded_only {
-            return Answer::Repeated {
-                granted: self.times,
-                allowed: refused.or_else(|| Some(passed())),
-                refused: None,
-            };
+            let allowed = refused.or_else(|| Some(passed()));
+            return Repeated { granted: self.times, allowed, refused: None }.into();
         }
-        Answer::Repeated { granted: outcome.granted, allowed: (outcome.granted > 0).then(passed), refused }
+        Repeated { granted: outcome.granted, allowed: (outcome.granted > 0).then(passed), refused }.into()
     }
 }
 

@@ -63,9 +63,10 @@ mod window;
 use std::sync::Arc;
 
 use super::front::Front;
-use super::{Answer, Capabilities, Operation, Reply, Store, StoreError};
+use super::{Answer, Capabilities, Decide, Operation, Reply, Store, StoreError};
 pub use builder::{ConnectError, MemcachedBuilder};
 use engine::Engine;
+pub(super) use name::Begun;
 pub use stats::Stats;
 
 /// State at one or several Memcached servers. See the [module](self) for what it keeps.
@@ -131,6 +132,10 @@ impl MemcachedStore {
 impl Store for MemcachedStore {
     fn submit(&self, operation: Operation) -> Reply<Result<Answer, StoreError>> {
         self.front.submit(operation)
+    }
+
+    fn decide(&self, decide: &Decide) -> Reply<Result<Answer, StoreError>> {
+        self.front.decide(decide)
     }
 
     fn capabilities(&self) -> Capabilities {

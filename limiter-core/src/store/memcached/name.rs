@@ -40,23 +40,12 @@ pub(super) struct Name {
 
 impl Name {
     pub(super) fn new(namespace: &str, subject: &Subject, params: &Params) -> Self {
-        let letter = letter(params.algorithm());
-        let mut bytes = Bytes::new();
-        bytes.push(letter);
-        bytes.extend_from_slice(&params.period().to_be_bytes());
-        bytes.extend_from_slice(&params.offset().map_or(i64::MIN, i64::from).to_be_bytes());
-        let chosen = match subject {
-            Subject::Local(number) => {
-                field(&mut bytes, b'#', &number.to_be_bytes());
-                0
-            }
-            Subject::Named(named) => {
-                field(&mut bytes, b'=', named.budget().as_bytes());
-                write_key(&mut bytes, named.key())
-            }
-        };
-        let digest = if chosen > FREE { strong(&bytes) } else { fast(&bytes) };
-        Self::finish(namespace, &[letter], digest)
+        Self::of_digest(namespace, params, digest(subject, params))
+    }
+
+    /// The same of what is left when a name is put away.
+    pub(super) fn of_digest(namespace: &str, params: &Params, digest: u128) -> Self {
+        Self::finish(namespace, &[letter(params.algorithm())], digest)
     }
 
     /// The key of something that is not a limit.
@@ -67,13 +56,14 @@ impl Name {
     }
 
     fn finish(namespace: &str, kind: &[u8], digest: u128) -> Self {
-        let mut text = Text::new();
-        text.extend_from_slice(namespace.as_bytes());
+        let mut text = Text::from_slice(namespace.as_bytes());
         text.push(b':');
         text.extend_from_slice(kind);
-        text.push(b':');
-        text.extend_from_slice(&letters((digest >> 64) as u64));
-        text.extend_from_slice(&letters(digest as u64));
+        let mut last = [b':'; 1 + 2 * LETTERS];
+        let (high, low) = last.split_at_mut(1 + LETTERS);
+        write(high.get_mut(1..).unwrap_or_default(), (digest >> 64) as u64);
+        write(low, digest as u64);
+        text.extend_from_slice(&last);
         Name { digest, text }
     }
 
@@ -87,10 +77,16 @@ impl Name {
 
     /// The key of a part, such as one window of many.
     pub(super) fn part(&self, number: u64) -> Text {
-        let mut text = Text::from_slice(&self.text);
+        self.clone().into_part(number)
+    }
+
+    /// The same where the name is not needed any more.
+    pub(super) fn into_part(self, number: u64) -> Text {
+        let mut text = self.text;
         let used = (u64::BITS - number.leading_zeros()).div_ceil(6).max(1) as usize;
-        text.push(b':');
-        text.extend_from_slice(letters(number).get(..used).unwrap_or_default());
+        let mut last = [b':'; 1 + LETTERS];
+        write(last.get_mut(1..).unwrap_or_default(), number);
+        text.extend_from_slice(last.get(..=used).unwrap_or_default());
         text
     }
 }
@@ -98,9 +94,63 @@ impl Name {
 /// What is hashed: seldom more.
 type Bytes = SmallVec<[u8; 128]>;
 
-fn fast(bytes: &[u8]) -> u128 {
-    let mut hasher = SipHasher24::new();
-    hasher.write(bytes);
+/// The hash of what all keys of a limit have in common.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct Begun {
+    shape: Shape,
+    hasher: SipHasher24,
+}
+
+/// What tells two limits of one budget apart.
+type Shape = (Algorithm, u64, Option<i32>);
+
+fn shape(params: &Params) -> Shape {
+    (params.algorithm(), params.period(), params.offset())
+}
+
+impl Begun {
+    pub(in crate::store) fn new(params: &Params, budget: &str) -> Self {
+        let mut hasher = SipHasher24::new();
+        hasher.write(&beginning(params, budget));
+        Begun { shape: shape(params), hasher }
+    }
+}
+
+/// What tells limits apart.
+fn limit(params: &Params) -> Bytes {
+    let mut bytes = Bytes::new();
+    bytes.push(letter(params.algorithm()));
+    bytes.extend_from_slice(&params.period().to_be_bytes());
+    bytes.extend_from_slice(&params.offset().map_or(i64::MIN, i64::from).to_be_bytes());
+    bytes
+}
+
+fn beginning(params: &Params, budget: &str) -> Bytes {
+    let mut bytes = limit(params);
+    field(&mut bytes, b'=', budget.as_bytes());
+    bytes
+}
+
+fn digest(subject: &Subject, params: &Params) -> u128 {
+    let (mut hasher, named) = match subject {
+        Subject::Named(named) => match named.begun() {
+            Some(begun) if begun.shape == shape(params) => (begun.hasher, named),
+            _ => (Begun::new(params, named.budget()).hasher, named),
+        },
+        Subject::Local(number) => {
+            let mut bytes = limit(params);
+            field(&mut bytes, b'#', &number.to_be_bytes());
+            let mut hasher = SipHasher24::new();
+            hasher.write(&bytes);
+            return hasher.finish128().as_u128();
+        }
+    };
+    let mut bytes = Bytes::new();
+    if write_key(&mut bytes, named.key()) > FREE {
+        bytes.insert_from_slice(0, &beginning(params, named.budget()));
+        return strong(&bytes);
+    }
+    hasher.write(&bytes);
     hasher.finish128().as_u128()
 }
 
@@ -109,15 +159,16 @@ fn strong(bytes: &[u8]) -> u128 {
     u128::from_be_bytes(half)
 }
 
-/// A number in letters and digits, six bits each, those that weigh least first.
-fn letters(mut number: u64) -> [u8; 11] {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut letters = [0; 11];
-    for letter in &mut letters {
-        *letter = LETTERS.get(number as usize & 63).copied().unwrap_or(b'-');
+/// Letters and digits that a number has.
+const LETTERS: usize = 11;
+
+/// Writes a number in letters and digits, six bits each, those that weigh least first.
+fn write(places: &mut [u8], mut number: u64) {
+    const ALL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for place in places {
+        *place = ALL.get(number as usize & 63).copied().unwrap_or(b'-');
         number >>= 6;
     }
-    letters
 }
 
 /// Whether keys can begin with this.
@@ -173,7 +224,10 @@ fn field(hash: &mut Bytes, kind: u8, bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::store::Budget;
 
     fn name(identity: &str, key: Key) -> Name {
         let params = Params::new(Algorithm::Fixed, "5/10s".parse().unwrap()).unwrap();
@@ -220,6 +274,20 @@ mod tests {
         let text = |key: Key| String::from_utf8(name("policy api", key).part(7).to_vec()).unwrap();
         assert_eq!(text(Key::from("alice")), "limiter:f:Y-MBbEvoD1NSNIB-x10rdP:H");
         assert_eq!(text(Key::from("alice of the long name")), "limiter:f:ocvkK9-YN3MRWb7_Y7fYNB:H");
+    }
+
+    #[test]
+    fn what_was_worked_out_for_a_limit_alters_no_name_of_any_limit() {
+        let params = |quota: &str| Params::new(Algorithm::Fixed, quota.parse().unwrap()).unwrap();
+        let budget = Arc::new(Budget::of_limit("policy api".to_owned(), &params("5/10s")));
+        for (params, key) in
+            [(params("5/10s"), "alice"), (params("5/min"), "alice"), (params("5/10s"), "alice of the long name")]
+        {
+            let key = Key::from(key);
+            let (known, anew) = (Subject::under(&budget, key.clone()), Subject::named("policy api", key));
+            let name = |subject| Name::new(NAMESPACE, &subject, &params).digest();
+            assert_eq!(name(known), name(anew));
+        }
     }
 
     #[test]

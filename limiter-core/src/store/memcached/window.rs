@@ -40,8 +40,8 @@ impl Window {
         let start = match params.offset() {
             Some(offset) => window_start(wall.get(), period, offset),
             None => {
-                let shift = (digest as u64) % period;
-                let into = (wall.get() % period + period - shift) % period;
+                let (shift, into) = ((digest as u64) % period, wall.get() % period);
+                let into = if into >= shift { into - shift } else { into + (period - shift) };
                 wall.get().saturating_sub(into)
             }
         };
@@ -68,6 +68,10 @@ impl Window {
 
     pub(super) fn key(self, name: &Name) -> Text {
         name.part(self.number)
+    }
+
+    pub(super) fn into_key(self, name: Name) -> Text {
+        name.into_part(self.number)
     }
 
     pub(super) fn key_of_previous(self, name: &Name) -> Text {
@@ -153,7 +157,9 @@ impl Question {
             let refused = self.state(Held { current: after.current.saturating_add(counted), ..after });
             return (Outcome { granted, admitted, verdict: step.verdict, refused }, excess - counted);
         }
-        let verdict = self.params.decide(admitted, now, self.cost).verdict;
+        // Nobody is told what would come next where all passed.
+        let verdict =
+            if granted < self.times { self.params.decide(admitted, now, self.cost).verdict } else { Verdict::Allow };
         (Outcome { granted, admitted, verdict, refused: admitted }, excess)
     }
 

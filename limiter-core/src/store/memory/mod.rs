@@ -38,7 +38,7 @@ use core::fmt;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Answer, Capabilities, Charged, Decide, Operation, Place, Reply, Store, StoreError, Subject};
+use super::{Answer, Capabilities, Charged, Decide, Operation, Place, Repeated, Reply, Store, StoreError, Subject};
 use crate::algorithm::{Algorithm, State, concurrent};
 use crate::time::{Nanos, Now};
 use lock::{Guard, Lock};
@@ -409,12 +409,12 @@ impl MemoryStore {
         while granted < times {
             let decided = self.decide(decide);
             if !decided.allowed {
-                return Answer::Repeated { granted, allowed, refused: Some(decided) };
+                return Repeated { granted, allowed, refused: Some(decided) }.into();
             }
             allowed = Some(decided);
             granted += 1;
         }
-        Answer::Repeated { granted, allowed, refused: None }
+        Repeated { granted, allowed, refused: None }.into()
     }
 }
 

@@ -17,7 +17,9 @@ use super::reply::Said;
 use super::route::Route;
 use super::settings::Settings;
 use crate::algorithm::{Algorithm, Params};
-use crate::store::{Answer, Capabilities, Decide, Decided, Item, Mode, Operation, Reply, Store, StoreError, Subject};
+use crate::store::{
+    Answer, Capabilities, Decide, Decided, Item, Mode, Operation, Repeated, Reply, Store, StoreError, Subject,
+};
 use crate::time::{Nanos, Now};
 
 /// State in Redis, one round trip an operation. What stands before it is the front's.
@@ -152,7 +154,7 @@ impl RedisEngine {
             let answer = engine.decide(&question).await;
             let lease = match &answer {
                 Ok(Answer::Decided(decided)) => decided.lease.clone(),
-                Ok(Answer::Repeated { allowed: Some(decided), .. }) => decided.lease.clone(),
+                Ok(Answer::Repeated(repeated)) => repeated.allowed.as_ref().and_then(|decided| decided.lease.clone()),
                 _ => None,
             };
             (answer, lease.map(|lease| Unclaimed { engine: engine.clone(), lease: Some(lease) }))
@@ -212,7 +214,7 @@ impl RedisEngine {
             }
         }
         Ok(match question.times {
-            Some(_) => Answer::Repeated { granted: said.granted, allowed, refused },
+            Some(_) => Repeated { granted: said.granted, allowed, refused }.into(),
             None => Answer::Decided(allowed.or(refused).unwrap_or_default()),
         })
     }

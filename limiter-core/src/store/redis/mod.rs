@@ -68,7 +68,7 @@ use presence::Presence;
 pub use settings::RedisStats;
 
 use super::front::{FleetOptions, Front};
-use super::{Answer, Capabilities, Operation, Reply, Store, StoreError};
+use super::{Answer, Capabilities, Decide, Operation, Reply, Store, StoreError};
 
 /// State in Redis or Valkey. Clones are one store. See the [module](self).
 ///
@@ -146,6 +146,10 @@ impl RedisStore {
 impl Store for RedisStore {
     fn submit(&self, operation: Operation) -> Reply<Result<Answer, StoreError>> {
         self.front.submit(operation)
+    }
+
+    fn decide(&self, decide: &Decide) -> Reply<Result<Answer, StoreError>> {
+        self.front.decide(decide)
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -133,8 +133,15 @@ impl Known {
 
     /// What is known of a key under a quota.
     pub(crate) fn get(&self, key: u64, params: &Params) -> Option<Sighting> {
+        self.look(key, params, Clone::clone)
+    }
+
+    /// Looks at what is known of a key under a quota, where it is kept.
+    pub(crate) fn look<T>(&self, key: u64, params: &Params, see: impl FnOnce(&Sighting) -> T) -> Option<T> {
         let set = self.sets.get()?.get(index(key))?.lock();
-        set.iter().find(|(known, sighting)| *known == key && sighting.params == *params).map(|(_, sighting)| *sighting)
+        { set.iter() }
+            .find(|(known, sighting)| *known == key && sighting.params == *params)
+            .map(|(_, sighting)| see(sighting))
     }
 
     /// Something was given back: nothing is known any more.

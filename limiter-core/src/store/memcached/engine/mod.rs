@@ -83,7 +83,7 @@ impl Engine {
         &self.inner
     }
 
-    fn decide(&self, decide: &Decide, times: u32, repeated: bool, write: bool) -> Answered {
+    fn ask(&self, decide: &Decide, times: u32, repeated: bool, write: bool) -> Answered {
         let [item] = decide.items.as_slice() else { return unsupported() };
         let most = CAPABILITIES.most(item.params.algorithm());
         let concurrent = item.params.algorithm() == Algorithm::Concurrent;
@@ -202,9 +202,9 @@ fn all(answers: Vec<Answered>) -> Answered {
 impl Store for Engine {
     fn submit(&self, operation: Operation) -> Answered {
         match operation {
-            Operation::Decide(decide) => self.decide(&decide, 1, false, true),
-            Operation::Inspect(decide) => self.decide(&decide, 1, false, false),
-            Operation::Repeat { decide, times } => self.decide(&decide, times, true, true),
+            Operation::Decide(decide) => self.ask(&decide, 1, false, true),
+            Operation::Inspect(decide) => self.ask(&decide, 1, false, false),
+            Operation::Repeat { decide, times } => self.ask(&decide, times, true, true),
             Operation::Settle { now, charges } => self.settle(now, &charges),
             Operation::Reset { charges } => self.reset(&charges),
             Operation::Release { charges, lease, .. } => {
@@ -212,6 +212,10 @@ impl Store for Engine {
                 Reply::Now(Ok(Answer::Done))
             }
         }
+    }
+
+    fn decide(&self, decide: &Decide) -> Answered {
+        self.ask(decide, 1, false, true)
     }
 
     fn capabilities(&self) -> Capabilities {

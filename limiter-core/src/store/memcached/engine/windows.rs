@@ -23,14 +23,13 @@ pub(super) fn decide(inner: &Arc<Inner>, name: Name, item: &Item, here: Here, mo
     let window = Window::of(&item.params, name.digest(), here.wall());
     let question = Question { params: item.params, here, window, cost: item.cost, times: form.times, mode };
     let units = if question.is_idle() { 0 } else { question.units() };
-    let key = window.key(&name);
+    let previous = (item.params.algorithm() == Algorithm::Sliding).then(|| window.key_of_previous(&name));
+    let (line, asked) = (inner.line(&name), Asked::new(inner, name.digest(), question, units));
+    let key = window.into_key(name);
     let first = match units {
         0 => Command::Get { key: &key },
         by => Command::Add { key: &key, by, expiry: Window::expiry(&item.params, here) },
     };
-    let previous = (item.params.algorithm() == Algorithm::Sliding).then(|| window.key_of_previous(&name));
-    let line = inner.line(&name);
-    let asked = Asked::new(inner, name, question, units);
     let asker = Arc::clone(&asked) as _;
     match &previous {
         Some(previous) => line.send_for(&[first, Command::Get { key: previous }], asker),

@@ -20,7 +20,8 @@ use crate::store::{Answer, StoreError};
 /// A question under way.
 pub(super) struct Asked {
     inner: Arc<Inner>,
-    name: Name,
+    /// Of its name.
+    digest: u128,
     question: Question,
     /// What was added.
     units: u64,
@@ -36,9 +37,9 @@ enum State {
 }
 
 impl Asked {
-    pub(super) fn new(inner: &Arc<Inner>, name: Name, question: Question, units: u64) -> Arc<Self> {
+    pub(super) fn new(inner: &Arc<Inner>, digest: u128, question: Question, units: u64) -> Arc<Self> {
         let state = Mutex::new(State::Waits(None));
-        Arc::new(Asked { inner: Arc::clone(inner), name, question, units, state })
+        Arc::new(Asked { inner: Arc::clone(inner), digest, question, units, state })
     }
 
     fn outcome(&self, replies: &[Reply]) -> Result<Outcome, Fault> {
@@ -54,7 +55,8 @@ impl Asked {
         };
         let Some(before) = current.checked_sub(*units) else {
             let expiry = Window::expiry(&question.params, question.here);
-            return Err(wrapped(inner, inner.line(&self.name), &question.window.key(&self.name), expiry));
+            let name = self.name();
+            return Err(wrapped(inner, inner.line(&name), &question.window.key(&name), expiry));
         };
         let held = Held { previous, current: before };
         if *units == 0 {
@@ -67,8 +69,14 @@ impl Asked {
 
     fn take_back(&self, units: u64) {
         if units > 0 {
-            take_back(self.inner.line(&self.name), &self.question.window.key(&self.name), units);
+            let name = self.name();
+            take_back(self.inner.line(&name), &self.question.window.key(&name), units);
         }
+    }
+
+    /// Seldom needed, and large.
+    fn name(&self) -> Name {
+        Name::of_digest(&self.inner.namespace, &self.question.params, self.digest)
     }
 }
 
