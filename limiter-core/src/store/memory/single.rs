@@ -197,14 +197,13 @@ impl MemoryStore {
         now: Now,
     ) -> (bool, ItemReply) {
         let room = shard.len() < self.per_shard;
-        let table = V::table(&mut shard);
-        let seat = table.vacancy(single.fingerprint, free, now.monotonic);
+        let seat = V::table(&mut shard).vacancy(single.fingerprint, free, now.monotonic);
         if self.may_sit(seat, room, single.at_ceiling) {
             match V::take(single.params, State::default(), now, single.cost) {
                 Ok(_) if single.mode == Mode::Peek => return allowed(State::default()),
                 Ok(state) => {
                     if single.cost > 0 {
-                        table.sit(seat, single.fingerprint, V::pack(state), now.monotonic);
+                        shard.sit(seat, single.fingerprint, V::pack(state), now.monotonic);
                     }
                     return allowed(state);
                 }
