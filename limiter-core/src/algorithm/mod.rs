@@ -299,7 +299,7 @@ impl Params {
     /// Time a full bucket takes to refill from empty. Quotas are refused above 100 years, so this fits.
     #[inline(always)]
     const fn tau(&self) -> u64 {
-        self.capacity.wrapping_mul(self.interval)
+        self.capacity.saturating_mul(self.interval)
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod brief;
 mod fields;
+mod made;
 mod pass;
+mod question;
 
 use core::fmt;
 use core::mem;
@@ -15,16 +17,14 @@ use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::request::Parts;
 use http::{Extensions, Method, Response};
 use limiter_core::key::KeyContext;
-use limiter_core::limiter::Found;
-use limiter_core::store::BoxFuture;
-use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, MethodClass, Policy, Reply, Ruling, Warning};
+use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, MethodClass, Policy, Ruling, Warning};
 
 #[cfg(feature = "axum")]
-use crate::axum::{Routed, Routes};
+use crate::axum::Routes;
 use crate::current::{self, Share};
 use crate::denied;
 use crate::exempt::Exempt;
-use crate::headers::{Family, Legacy, Shelf, Told, Wire};
+use crate::headers::{Shelf, Told, Wire};
 use crate::limiter_layer;
 use crate::outcome;
 use crate::peer::peer_of;
@@ -36,6 +36,7 @@ use crate::slots::Slots;
 pub(crate) use brief::{Brief, Way, is_refused_inside};
 use fields::Fields;
 pub(crate) use pass::{Admitted, Pass};
+pub(crate) use question::{Pending, Question, Travelled};
 
 /// All that the copies of one layer share.
 pub(crate) struct Gate {
@@ -82,148 +83,10 @@ pub(crate) enum Turned {
     Uncounted,
 }
 
-/// Who decides about a request, and by what.
-pub(crate) struct Question<'a> {
-    gate: &'a Gate,
-    parts: &'a Parts,
-    limiter: &'a Limiter,
-    #[cfg(feature = "axum")]
-    routed: Option<Routed>,
-}
-
-/// A decision that is under way.
-pub(crate) struct Pending {
-    pub(crate) ruling: BoxFuture<Ruling>,
-    pub(crate) travelled: Travelled,
-}
-
-/// By what a request is decided, where that is not the gate's own.
-#[derive(Default)]
-pub(crate) struct Travelled {
-    limiter: Option<Limiter>,
-    /// Of the route's policy.
-    shelf: Option<Arc<Shelf>>,
-}
-
-impl Question<'_> {
-    /// Asks. A ruling is large: it is written where the caller keeps it. `client` is who the client is, where that
-    /// was looked for before.
-    #[inline]
-    pub(crate) fn ask(&self, client: Found) -> Reply<Ruling> {
-        #[cfg(feature = "axum")]
-        let route = AxumRoute::of(self.parts);
-        let context = KeyContext::new(self.parts, peer_of(&self.parts.extensions), self.limiter.client_ip());
-        let context = if let Some(client) = client { context.with_client(client) } else { context };
-        #[cfg(feature = "axum")]
-        let context = context.with_route(&route);
-        if let Some(list) = &self.gate.access
-            && let Some(ruling) = self.limiter.standing_on(list, &context)
-        {
-            return Reply::Now(ruling);
-        }
-        self.limiter.decide(self.policy(), &context)
-    }
-
-    #[cfg(feature = "axum")]
-    fn policy(&self) -> &Policy {
-        self.routed.as_ref().map_or(&self.gate.policy, |routed| &routed.policy)
-    }
-
-    #[cfg(not(feature = "axum"))]
-    fn policy(&self) -> &Policy {
-        &self.gate.policy
-    }
-
-    /// What its answer is written by.
-    #[inline]
-    pub(crate) fn travelled(self) -> Travelled {
-        Travelled {
-            limiter: self.gate.limiter.is_none().then(|| self.limiter.clone()),
-            #[cfg(feature = "axum")]
-            shelf: self.routed.map(|routed| routed.shelf),
-            #[cfg(not(feature = "axum"))]
-            shelf: None,
-        }
-    }
-}
-
-impl Travelled {
-    fn shelf<'a>(&'a self, gate: &'a Gate) -> &'a Shelf {
-        self.shelf.as_deref().unwrap_or(&gate.shelf)
-    }
-}
-
 /// What is said where nothing else was chosen.
 static DEFAULT: LazyLock<Wire> = LazyLock::new(Wire::new);
 
 impl Gate {
-    pub(crate) fn new(policy: Policy, limiter: Option<Limiter>, exempt: Exempt) -> Self {
-        Gate {
-            shelf: Shelf::new(&policy, None),
-            policy,
-            limiter,
-            exempt,
-            access: None,
-            wire: None,
-            fields: None,
-            on_limited: None,
-            share: false,
-            is_plain: false,
-            says: None,
-            #[cfg(feature = "axum")]
-            routes: None,
-            warned: AtomicBool::new(false),
-            watch: AppliedWatch::default(),
-        }
-    }
-
-    /// Puts other fields in the place of those of the wire.
-    pub(crate) fn with_fields(mut self, fields: Option<(Family, Legacy)>) -> Self {
-        self.fields = fields.map(|(family, legacy)| Fields::new(family, legacy));
-        self
-    }
-
-    /// Lets handlers know what it decides.
-    pub(crate) fn sharing(mut self, share: bool) -> Self {
-        self.share = share;
-        self
-    }
-
-    /// Counts each route apart.
-    #[cfg(feature = "axum")]
-    pub(crate) fn by_route(mut self, routes: Option<Routes>) -> Self {
-        self.routes = routes;
-        self
-    }
-
-    pub(crate) fn with_access(mut self, access: Option<AccessList>) -> Self {
-        self.access = access;
-        self
-    }
-
-    /// As it will be, now that everything has been said.
-    pub(crate) fn finished(mut self) -> Self {
-        self.is_plain = self.exempt.is_empty() && self.access.is_none() && !self.share;
-        #[cfg(feature = "axum")]
-        if self.routes.is_some() {
-            self.is_plain = false;
-        }
-        let wire = self.said(None);
-        let is_own = self.limiter.is_some() && self.fields.is_none() && !wire.expose;
-        self.says = is_own.then(|| match (wire.is_private(), wire.is_dated()) {
-            (true, _) => Says::Nothing,
-            (false, true) => Says::Dated,
-            (false, false) => Says::Undated,
-        });
-        self
-    }
-
-    #[cfg(test)]
-    pub(crate) fn in_full(mut self) -> Self {
-        self.is_plain = false;
-        self
-    }
-
     /// Whether the first requests have been looked at.
     #[inline]
     pub(crate) fn has_watched(&self) -> bool {
@@ -244,16 +107,6 @@ impl Gate {
             }
         }
         extensions.insert(applied);
-    }
-
-    /// What is said about its decisions.
-    pub(crate) fn telling(mut self, wire: Option<Wire>, on_limited: Option<Body>) -> Self {
-        if wire.is_some() {
-            self.shelf = Shelf::new(&self.policy, wire.as_ref());
-        }
-        self.wire = wire.map(Arc::new);
-        self.on_limited = on_limited;
-        self
     }
 
     /// Lets a request in that is counted.
