@@ -4,6 +4,7 @@
 //! [`Now`] as an argument, so that every algorithm is a function of values.
 
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -96,7 +97,20 @@ pub struct SystemClock {
     origin: u64,
     /// Nanoseconds in `1 << STRETCH` ticks of the counter.
     scale: u64,
+    anchor: Arc<Anchor>,
 }
+
+/// What the wall clock was seen to be ahead of the monotonic one: asking the operating system takes longer than a
+/// decision does.
+#[derive(Default)]
+struct Anchor {
+    ahead: AtomicU64,
+    /// When it was seen; 0 for never.
+    seen: AtomicU64,
+}
+
+/// For so long nobody looks again: a wall clock that is set to another time is followed soon after.
+const ANCHORED: u64 = 100_000_000;
 
 /// Long enough that rounding the scale costs nanoseconds a day, and short enough that it fits.
 const STRETCH: u32 = 40;
@@ -116,7 +130,20 @@ impl SystemClock {
         let origin = *ORIGIN.get_or_init(|| clock.raw());
         // What quanta would say, as one factor: its own conversion scales both ends of a stretch.
         let scale = clock.delta_as_nanos(origin, origin.saturating_add(1 << STRETCH));
-        SystemClock { clock, origin, scale }
+        SystemClock { clock, origin, scale, anchor: Arc::default() }
+    }
+
+    /// The wall clock at a monotonic time that was read just now.
+    fn wall_at(&self, monotonic: Nanos) -> Nanos {
+        let now = monotonic.get();
+        // A time before the anchor's is another core's, and as near.
+        if now.saturating_sub(self.anchor.seen.load(Ordering::Acquire)) < ANCHORED {
+            return Nanos(now.wrapping_add(self.anchor.ahead.load(Ordering::Relaxed)));
+        }
+        let wall = system_wall();
+        self.anchor.ahead.store(wall.get().wrapping_sub(now), Ordering::Relaxed);
+        self.anchor.seen.store(now, Ordering::Release);
+        wall
     }
 }
 
@@ -220,7 +247,8 @@ impl ClockHandle {
     pub(crate) fn read(&self, wall: bool) -> Now {
         match self {
             ClockHandle::System(clock) => {
-                Now { monotonic: clock.monotonic(), wall: if wall { clock.wall() } else { Nanos::ZERO } }
+                let monotonic = clock.monotonic();
+                Now { monotonic, wall: if wall { clock.wall_at(monotonic) } else { Nanos::ZERO } }
             }
             ClockHandle::Guarded(guarded) => guarded.read(),
         }
@@ -284,6 +312,21 @@ mod tests {
         let first = clock.monotonic();
         assert!(clock.monotonic() >= first);
         assert!(clock.wall() > Nanos::new(1_600_000_000_000_000_000));
+    }
+
+    #[test]
+    fn the_wall_clock_that_is_read_with_the_other_is_the_systems() {
+        let clock = SystemClock::new();
+        for _ in 0..100 {
+            let now = clock.monotonic();
+            let (before, told, after) = (clock.wall(), clock.wall_at(now), clock.wall());
+            // A machine that sets its clock meanwhile may try again.
+            let slack = Nanos::new(ANCHORED);
+            assert!(told.saturating_add(slack) >= before && told <= after.saturating_add(slack));
+        }
+        // Long after it was looked at last, it is looked at again.
+        let later = clock.monotonic().saturating_add(Nanos::new(1 << 50));
+        assert!(clock.wall_at(later) <= clock.wall());
     }
 
     #[test]

@@ -192,11 +192,10 @@ fn a_budget_that_is_charged_twice_by_one_request_is_told() {
     let patient = Patient::new(ClientIp::builder());
     let shared = |class| Rule::new(Quota::per_minute(9)).scope("search").class(class).named(format!("{class:?}"));
     let policy = |class| Policy::new("q", [shared(class)]).unwrap();
-    let get = parts(&[]);
     let passes = |policies: &[&Policy]| {
         let (watch, mut applied) = (AppliedWatch::default(), Applied::default());
         let limiter = &patient.limiter;
-        policies.iter().for_each(|policy| watch.note(limiter, limiter, policy, &get, &mut applied));
+        policies.iter().for_each(|policy| watch.note(limiter, limiter, policy, MethodClass::Read, &mut applied));
     };
     // Made apart, and read beside write: nothing is charged twice.
     passes(&[&policy(MethodClass::Read), &policy(MethodClass::Write), &patient.policy]);

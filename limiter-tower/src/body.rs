@@ -19,15 +19,24 @@ pin_project! {
     pub struct ResponseBody<B> {
         #[pin]
         kind: Kind<B>,
-        held: Option<Slots>,
+    }
+}
+
+pin_project! {
+    // As large as the inner body, where that is a pointer: answers are moved often. What is rare is elsewhere.
+    #[derive(Debug)]
+    #[project = KindProjection]
+    enum Kind<B> {
+        Inner { #[pin] body: B },
+        Other { other: Pin<Box<Other<B>>> },
     }
 }
 
 pin_project! {
     #[derive(Debug)]
-    #[project = KindProjection]
-    enum Kind<B> {
-        Inner { #[pin] body: B },
+    #[project = OtherProjection]
+    enum Other<B> {
+        Holding { #[pin] body: B, held: Option<Slots> },
         Refusal { bytes: Option<Bytes> },
     }
 }
@@ -35,15 +44,27 @@ pin_project! {
 impl<B> ResponseBody<B> {
     pub(crate) fn refusal(bytes: Bytes) -> Self {
         let bytes = if bytes.is_empty() { None } else { Some(bytes) };
-        ResponseBody { kind: Kind::Refusal { bytes }, held: None }
+        Self::other(Other::Refusal { bytes })
+    }
+
+    /// A body that holds nothing.
+    #[inline(always)]
+    pub(crate) fn plain(body: B) -> Self {
+        ResponseBody { kind: Kind::Inner { body } }
+    }
+
+    fn other(other: Other<B>) -> Self {
+        ResponseBody { kind: Kind::Other { other: Box::pin(other) } }
     }
 }
 
 impl<B: Body> ResponseBody<B> {
     pub(crate) fn inner(body: B, held: Option<Slots>) -> Self {
-        // Nobody has to poll a body that says it is at its end.
-        let held = held.filter(|_| !body.is_end_stream());
-        ResponseBody { kind: Kind::Inner { body }, held }
+        match held {
+            // Nobody has to poll a body that says it is at its end.
+            Some(_) if !body.is_end_stream() => Self::other(Other::Holding { body, held }),
+            _ => Self::plain(body),
+        }
     }
 }
 
@@ -51,10 +72,14 @@ impl<B: Body> ResponseBody<B> {
 impl ResponseBody<axum::body::Body> {
     /// The body as axum has it. It is wrapped only where there is a slot to hold.
     pub(crate) fn into_axum(self) -> axum::body::Body {
-        match self {
-            ResponseBody { kind: Kind::Inner { body }, held: None } => body,
-            ResponseBody { kind: Kind::Refusal { bytes }, .. } => bytes.unwrap_or_default().into(),
-            holding => axum::body::Body::new(holding),
+        match self.kind {
+            Kind::Inner { body } => body,
+            Kind::Other { mut other } => {
+                if let OtherProjection::Refusal { bytes } = other.as_mut().project() {
+                    return bytes.take().unwrap_or_default().into();
+                }
+                axum::body::Body::new(ResponseBody { kind: Kind::Other { other } })
+            }
         }
     }
 }
@@ -67,30 +92,38 @@ where
     type Error = B::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let this = self.project();
-        match this.kind.project() {
-            KindProjection::Inner { mut body } => {
-                let frame = ready!(body.as_mut().poll_frame(cx));
-                if !matches!(frame, Some(Ok(_))) || body.is_end_stream() {
-                    drop(this.held.take());
+        match self.project().kind.project() {
+            KindProjection::Inner { body } => body.poll_frame(cx),
+            KindProjection::Other { other } => match other.as_mut().project() {
+                OtherProjection::Holding { mut body, held } => {
+                    let frame = ready!(body.as_mut().poll_frame(cx));
+                    if !matches!(frame, Some(Ok(_))) || body.is_end_stream() {
+                        drop(held.take());
+                    }
+                    Poll::Ready(frame)
                 }
-                Poll::Ready(frame)
-            }
-            KindProjection::Refusal { bytes } => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+                OtherProjection::Refusal { bytes } => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            },
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Inner { body } => body.is_end_stream(),
-            Kind::Refusal { bytes } => bytes.is_none(),
+            Kind::Other { other } => match &**other {
+                Other::Holding { body, .. } => body.is_end_stream(),
+                Other::Refusal { bytes } => bytes.is_none(),
+            },
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Inner { body } => body.size_hint(),
-            Kind::Refusal { bytes } => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::Other { other } => match &**other {
+                Other::Holding { body, .. } => body.size_hint(),
+                Other::Refusal { bytes } => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            },
         }
     }
 }

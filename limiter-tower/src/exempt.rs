@@ -58,6 +58,14 @@ impl Exempt {
         Ok(())
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        #[cfg(feature = "axum")]
+        if !self.routes.is_empty() {
+            return false;
+        }
+        self.patterns.is_empty() && self.methods.is_empty()
+    }
+
     pub(crate) fn contains(&self, parts: &Parts) -> bool {
         self.methods.contains(&parts.method) || self.contains_path(parts) || self.contains_route(parts)
     }

@@ -90,7 +90,22 @@ impl RateLimitLayer {
     }
 
     pub(crate) fn from_gate(gate: Gate) -> Self {
-        RateLimitLayer { gate: Arc::new(gate) }
+        RateLimitLayer { gate: Arc::new(gate.finished()) }
+    }
+}
+
+#[cfg(test)]
+impl RateLimitLayer {
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// The same without the short way.
+    pub(crate) fn in_full(self) -> Self {
+        match Arc::into_inner(self.gate) {
+            Some(gate) => RateLimitLayer { gate: Arc::new(gate.in_full()) },
+            None => panic!("a layer that nobody shares"),
+        }
     }
 }
 

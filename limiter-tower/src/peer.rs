@@ -1,6 +1,6 @@
 //! Who opened the connection, as the server noted it in the request.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use http::Extensions;
 use limiter_core::key::client_ip::Peer;
@@ -49,6 +49,23 @@ pub struct PeerAddr(pub SocketAddr);
 /// extensions by whoever accepts connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerUnix;
+
+/// The other end of the connection, where nothing else was noted in the request (which of several notes counts is no
+/// question then) and it is an IPv4 address, as it is most often.
+#[inline(always)]
+pub(crate) fn lone_v4(extensions: &Extensions) -> Option<Ipv4Addr> {
+    if extensions.len() != 1 {
+        return None;
+    }
+    #[cfg(feature = "axum")]
+    let address = extensions.get().map(|axum::extract::ConnectInfo::<SocketAddr>(address)| address);
+    #[cfg(not(feature = "axum"))]
+    let address = extensions.get().map(|PeerAddr(address)| address);
+    match address {
+        Some(SocketAddr::V4(v4)) => Some(*v4.ip()),
+        _ => None,
+    }
+}
 
 /// The other end of the connection, as far as the server noted it.
 pub(crate) fn peer_of(extensions: &Extensions) -> Peer {

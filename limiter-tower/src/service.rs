@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use limiter_core::Reply;
+use limiter_core::limiter::Found;
+use limiter_core::{MethodClass, Reply};
 use tower_service::Service;
 
 use crate::body::ResponseBody;
 use crate::future::ResponseFuture;
-use crate::gate::{Gate, Pending, Turned};
+use crate::gate::{Gate, Pending, Turned, Way};
 
 /// A service whose requests are limited. Made by [`RateLimitLayer`](crate::RateLimitLayer).
 ///
@@ -91,13 +92,68 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
+    fn call(&mut self, mut request: Request<B>) -> ResponseFuture<S, B> {
+        if !self.gate.counts(request.method()) {
+            return self.call_in_full(request, None);
+        }
+        let class = MethodClass::of_head(request.method(), request.version(), request.headers());
+        if !self.gate.has_watched() {
+            self.gate.watch(class, request.extensions_mut());
+        }
+        let way = self.gate.in_short(class, request.headers(), request.extensions());
+        if let Way::Quiet(_) = way {
+            let answer = self.inner.call(request);
+            // Looked at again, so that it is moved once.
+            return match way {
+                Way::Quiet(passed) => ResponseFuture::quiet(answer, passed),
+                _ => ResponseFuture::uncounted(answer),
+            };
+        }
+        if let Way::Passed(_) = way {
+            let answer = self.inner.call(request);
+            return match way {
+                Way::Passed(brief) => ResponseFuture::brief(answer, brief),
+                _ => ResponseFuture::uncounted(answer),
+            };
+        }
+        self.call_otherwise(request, way)
+    }
+}
+
+impl<S> RateLimit<S> {
+    /// Where the short way does not lead to the inner service.
+    #[inline(never)]
+    fn call_otherwise<B, R>(&mut self, request: Request<B>, way: Way) -> ResponseFuture<S, B>
+    where
+        S: Service<Request<B>, Response = Response<R>> + Clone,
+    {
+        match way {
+            Way::Quiet(passed) => ResponseFuture::quiet(self.inner.call(request), passed),
+            Way::Passed(brief) => ResponseFuture::brief(self.inner.call(request), brief),
+            Way::Refused(decision) => {
+                let (mut parts, _) = request.into_parts();
+                let response = self.gate.refuse_in_short(&decision, &mut parts);
+                self.refuse(response)
+            }
+            Way::InFull(client) => self.call_in_full(request, Some(client)),
+        }
+    }
+
+    /// The way for all requests. `counted` where it is clear that this one is counted, and who the client is if that
+    /// was looked for.
+    #[inline(never)]
+    fn call_in_full<B, R>(&mut self, request: Request<B>, counted: Option<Found>) -> ResponseFuture<S, B>
+    where
+        S: Service<Request<B>, Response = Response<R>> + Clone,
+    {
         let (mut parts, body) = request.into_parts();
-        match self.gate.enter(&mut parts) {
-            None => {}
-            Some(Turned::Refused(response)) => return self.refuse(response),
-            Some(Turned::Uncounted) => {
-                return ResponseFuture::uncounted(self.inner.call(Request::from_parts(parts, body)));
+        if counted.is_none() {
+            match self.gate.enter(&mut parts) {
+                None => {}
+                Some(Turned::Refused(response)) => return self.refuse(response),
+                Some(Turned::Uncounted) => {
+                    return ResponseFuture::uncounted(self.inner.call(Request::from_parts(parts, body)));
+                }
             }
         }
         let Some(question) = self.gate.question(&parts) else {
@@ -105,7 +161,7 @@ where
             return self.refuse(response);
         };
         // Read where it is: a ruling is large.
-        let mut reply = question.ask();
+        let mut reply = question.ask(counted.flatten());
         let travelled = question.travelled();
         match reply {
             Reply::Now(ref mut ruling) => match self.gate.verdict(ruling, &mut parts, &travelled) {

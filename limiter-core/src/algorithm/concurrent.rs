@@ -8,7 +8,7 @@ use super::{Params, State, Verdict};
 use crate::time::{Nanos, Now};
 
 #[inline(always)]
-pub(super) fn take(params: &Params, state: State, now: Now, cost: u64) -> Result<State, Verdict> {
+pub(crate) fn take(params: &Params, state: State, now: Now, cost: u64) -> Result<State, Verdict> {
     match used(params, state, now).checked_add(cost).filter(|used| *used <= params.capacity) {
         Some(_) if cost == 0 && params.lease().is_some() => Ok(state),
         Some(used) => Ok(holding(params, state, now, used)),

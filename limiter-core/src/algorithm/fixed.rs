@@ -24,7 +24,7 @@ pub(super) fn take(params: &Params, state: State, now: Now, cost: u64) -> Result
 
 /// The same of windows that open at the first request.
 #[inline(always)]
-pub(super) fn take_unaligned(params: &Params, state: State, now: Now, cost: u64) -> Result<State, Verdict> {
+pub(crate) fn take_unaligned(params: &Params, state: State, now: Now, cost: u64) -> Result<State, Verdict> {
     let closes = now.monotonic.saturating_add(Nanos::new(params.period));
     let live = is_live(state, now);
     let (fresh_at, had) = if live { (state.fresh_at, state.used) } else { (closes, 0) };

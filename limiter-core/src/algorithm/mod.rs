@@ -217,20 +217,6 @@ impl Params {
         }
     }
 
-    /// The same in line, of an algorithm that is short enough for that: its result stays in registers.
-    #[inline(always)]
-    pub(crate) fn take_soon(&self, state: State, now: Now, cost: u64) -> Option<Result<State, Verdict>> {
-        if cost > self.capacity {
-            return Some(Err(Verdict::TooBig));
-        }
-        match self.algorithm {
-            Algorithm::Concurrent => Some(concurrent::take(self, state, now, cost)),
-            Algorithm::Fixed if !self.aligned => Some(fixed::take_unaligned(self, state, now, cost)),
-            Algorithm::Sliding => Some(sliding::take(self, state, now, cost)),
-            _ => None,
-        }
-    }
-
     /// Counts a refused cost, up to the capacity, and answers as of then. Where units come back one
     /// by one, whoever goes on asking stays out; where they come back at an edge, the refused take
     /// what is left until then. Whoever stops waits no longer than a spent quota takes to come back.
@@ -313,7 +299,7 @@ impl Params {
     /// Time a full bucket takes to refill from empty. Quotas are refused above 100 years, so this fits.
     #[inline(always)]
     const fn tau(&self) -> u64 {
-        self.capacity.wrapping_mul(self.interval)
+        self.capacity.saturating_mul(self.interval)
     }
 }
 

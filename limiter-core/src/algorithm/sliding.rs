@@ -22,7 +22,7 @@ struct Windows {
 }
 
 #[inline(always)]
-pub(super) fn take(params: &Params, state: State, now: Now, cost: u64) -> Result<State, Verdict> {
+pub(crate) fn take(params: &Params, state: State, now: Now, cost: u64) -> Result<State, Verdict> {
     let windows = Windows::at(params, state, now);
     if !windows.fits(params, now, cost) {
         let retry = windows.opens_for(params, cost).saturating_sub(now.monotonic);

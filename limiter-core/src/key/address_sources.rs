@@ -2,7 +2,7 @@
 
 use super::client_ip::{IpKey, Peer};
 use super::key_value::Key;
-use super::source::{Extracted, KeyContext, KeySource};
+use super::source::{Extracted, KeyContext, KeySource, Plain};
 
 /// The client's address; IPv6 by its network.
 ///
@@ -49,6 +49,10 @@ impl KeySource for Ip {
     fn is_client_address(&self) -> bool {
         true
     }
+
+    fn plain(&self) -> Option<Plain> {
+        Some(Plain::Client(self.prefix))
+    }
 }
 
 /// The address at the other end of the connection, whoever it speaks for.
@@ -84,5 +88,9 @@ impl KeySource for Global {
 
     fn is_per_client(&self) -> bool {
         false
+    }
+
+    fn plain(&self) -> Option<Plain> {
+        Some(Plain::Everyone)
     }
 }

@@ -9,8 +9,9 @@
 use core::fmt;
 use core::hash::BuildHasher;
 use std::hash::RandomState;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
+use super::client_ip::IpKey;
 use super::{Key, Part};
 
 /// Turns keys into fingerprints. Each one made draws secrets of its own from the operating system.
@@ -68,6 +69,24 @@ impl Fingerprints {
     #[inline]
     pub(crate) fn under(&self, start: u128, key: &Key) -> u64 {
         finish(self.sum(start, key))
+    }
+
+    /// The same of the key that is one IPv4 address.
+    #[inline(always)]
+    pub(crate) fn under_v4(&self, start: u128, address: Ipv4Addr) -> u64 {
+        finish(self.address(0, start, IpAddr::V4(address), 32))
+    }
+
+    /// The same of the key that is one address.
+    #[inline]
+    pub(crate) fn under_address(&self, start: u128, address: IpKey) -> u64 {
+        finish(self.address(0, start, address.network(), address.prefix_len()))
+    }
+
+    /// The same of the key that is everybody.
+    #[inline]
+    pub(crate) fn under_everyone(&self, start: u128) -> u64 {
+        finish(self.part(0, start, &Part::Everyone))
     }
 
     /// The same under two budgets.
@@ -154,7 +173,7 @@ impl Fingerprints {
         self.word(at + 2, sum, value as u64)
     }
 
-    #[inline]
+    #[inline(always)]
     fn word(&self, at: usize, sum: u128, word: u64) -> u128 {
         let factor = self.factors.get(at).copied().unwrap_or_default();
         sum.wrapping_add(factor.wrapping_mul(u128::from(word)))

@@ -21,4 +21,5 @@ pub use request_sources::{Cookie, Extension, Header, Host, Method, Path, Query, 
 pub use secret::Secret;
 #[cfg(feature = "fleet")]
 pub(crate) use secret::{has_fleet_secret, set_fleet_secret};
+pub(crate) use source::Plain;
 pub use source::{AsyncKey, Extracted, IntoKey, KeyContext, KeySource, Later, Missing, RouteInfo};

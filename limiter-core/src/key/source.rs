@@ -48,6 +48,13 @@ impl<'a> KeyContext<'a> {
         self.route
     }
 
+    /// Says who the client is, where that was found out before.
+    #[must_use]
+    pub fn with_client(self, client: Result<Resolved, ResolveError>) -> Self {
+        let _: Result<(), _> = self.client.set(client);
+        self
+    }
+
     /// The head of the request.
     #[must_use]
     pub fn parts(&self) -> &'a Parts {
@@ -185,6 +192,23 @@ pub trait KeySource: Send + Sync + 'static {
     fn is_client_address(&self) -> bool {
         false
     }
+
+    /// The key in so few words that it is read from less than a whole request, if it can be.
+    #[doc(hidden)]
+    fn plain(&self) -> Option<Plain> {
+        None
+    }
+}
+
+/// A key that takes no source to read it.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Plain {
+    /// The client's address; IPv6 by so many bits, or by as many as the client-address policy says.
+    Client(Option<u8>),
+    /// Everybody together.
+    Everyone,
 }
 
 /// What happens to a request that lacks the key.

@@ -53,7 +53,7 @@ impl Alone<'_> {
     /// Decides, and forgets what was charged.
     #[inline(always)]
     pub(super) fn decision(&self, cost: Option<u64>, mode: Mode) -> Decision {
-        let single = self.single(cost.unwrap_or_else(|| self.rule.cost.constant()), mode);
+        let single = self.single(cost.unwrap_or(self.rule.constant_cost), mode);
         let now = self.limiter.inner.clock.read(self.params.needs_wall());
         if self.limiter.inner.observer.is_some() {
             return self.told(again(single), now);

@@ -3,7 +3,6 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use http::request::Parts;
 use smallvec::SmallVec;
 
 use super::Limiter;
@@ -30,13 +29,19 @@ impl AppliedWatch {
         self.0.load(Ordering::Relaxed) >= LOOKED_AT
     }
 
-    /// Adds the budgets of `policy` that a request is about to be charged to by `limiter`, and has
-    /// `listener` warn of those that it has been charged to before.
+    /// Adds the budgets of `policy` that a request of this class is about to be charged to by `limiter`, and
+    /// has `listener` warn of those that it has been charged to before.
     #[cold]
-    pub fn note(&self, limiter: &Limiter, listener: &Limiter, policy: &Policy, parts: &Parts, applied: &mut Applied) {
+    pub fn note(
+        &self,
+        limiter: &Limiter,
+        listener: &Limiter,
+        policy: &Policy,
+        class: MethodClass,
+        applied: &mut Applied,
+    ) {
         self.0.fetch_add(1, Ordering::Relaxed);
         let Ok(prepared) = limiter.prepared(policy) else { return };
-        let class = MethodClass::of(parts);
         let charged = prepared.rules.iter().filter(|rule| !rule.lifted && rule.class.counts(class));
         let charged: SmallVec<[_; 4]> = charged
             .map(|rule| (rule, limiter.inner.fingerprints.of_value(&(rule.budget, rule.key.describe()))))

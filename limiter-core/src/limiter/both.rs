@@ -86,7 +86,7 @@ impl<'a> Both<'a> {
     ) -> Self {
         let side = |at: usize| {
             let (rule, fingerprint) = (rules[at], prints[at]);
-            Side { rule, fingerprint, cost: cost.unwrap_or_else(|| rule.cost.constant()) }
+            Side { rule, fingerprint, cost: cost.unwrap_or(rule.constant_cost) }
         };
         Both { limiter, store, sides: [side(0), side(1)] }
     }

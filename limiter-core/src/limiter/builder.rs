@@ -13,7 +13,7 @@ use super::enforcement::Switches;
 use super::line;
 use super::outage::Outage;
 use super::slots::Slots;
-use super::{Inner, Limiter, StoreHandle};
+use super::{Inner, LIMITERS, Limiter, StoreHandle};
 use crate::access::AccessList;
 use crate::event::doctor::Doctor;
 use crate::event::{Observer, Observers};
@@ -156,6 +156,7 @@ impl LimiterBuilder {
             }),
         };
         limiter.look_at_networks();
+        LIMITERS.insert(limiter.inner.id, Arc::downgrade(&limiter.inner));
         let inner: Weak<Inner> = Arc::downgrade(&limiter.inner);
         limiter.client_ip().on_reload(inner);
         limiter

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
+
 use super::{Inner, Limiter, Ruling};
 use crate::access::{AccessList, Standing};
 use crate::decision::{Decision, Source};
 use crate::event::Event;
-use crate::key::client_ip::Reloaded;
+use crate::key::client_ip::{Peer, Reloaded, ResolveError, Resolved};
 use crate::key::{Key, KeyContext};
 
 impl Reloaded for Inner {
@@ -56,8 +58,19 @@ impl Limiter {
     #[inline]
     pub(super) fn examine(&self, request: &KeyContext<'_>) {
         if !self.inner.doctor.is_done() {
-            self.inner.doctor.examine(self.client_ip(), request, |warning| self.warn(warning));
+            self.examine_head(request.peer(), &request.parts().headers, || request.client());
         }
+    }
+
+    /// The same, of a request that is not taken apart, while the doctor looks.
+    #[cold]
+    pub(super) fn examine_head(
+        &self,
+        peer: Peer,
+        headers: &HeaderMap,
+        client: impl FnOnce() -> Result<Resolved, ResolveError>,
+    ) {
+        self.inner.doctor.examine(self.client_ip(), peer, headers, client, |warning| self.warn(warning));
     }
 
     #[cold]

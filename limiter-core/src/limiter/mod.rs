@@ -29,6 +29,7 @@ mod permit;
 mod prepared;
 mod reservation;
 mod ruling;
+mod short;
 mod slots;
 mod terms;
 #[cfg(feature = "wait")]
@@ -37,7 +38,7 @@ mod wait;
 use core::fmt;
 use core::sync::atomic::AtomicU64;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock, Weak};
 
 use dashmap::{DashMap, DashSet};
 use parking_lot::Mutex;
@@ -67,6 +68,7 @@ use outage::Outage;
 pub use permit::{Permit, Receipt};
 pub(crate) use prepared::Prepared;
 pub use ruling::Ruling;
+pub use short::{Found, Passed, ShortQuestion, Unsettled};
 use slots::Slots;
 pub use terms::Terms;
 #[cfg(feature = "wait")]
@@ -118,6 +120,15 @@ pub(crate) struct Inner {
     leases: AtomicU64,
     #[cfg(feature = "wait")]
     lines: Arc<line::Lines>,
+}
+
+/// The limiters that are, for those who know one by its number alone.
+static LIMITERS: LazyLock<DashMap<u64, Weak<Inner>>> = LazyLock::new(DashMap::new);
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        LIMITERS.remove(&self.id);
+    }
 }
 
 enum StoreHandle {
@@ -210,6 +221,12 @@ impl Limiter {
         let prepared = self.prepared(policy).map_err(Clone::clone)?;
         self.reset_prepared(prepared, key);
         Ok(())
+    }
+
+    /// The limiter of this number, if it still is.
+    fn of_id(id: u64) -> Option<Limiter> {
+        let inner = LIMITERS.get(&id)?.upgrade()?;
+        Some(Limiter { inner })
     }
 
     /// The store in this process, if that is the one in use.

@@ -20,9 +20,16 @@ impl MethodClass {
     /// The class of one request: [`Read`](MethodClass::Read) or [`Write`](MethodClass::Write).
     #[must_use]
     pub fn of(parts: &Parts) -> Self {
-        match parts.method {
+        Self::of_head(&parts.method, parts.version, &parts.headers)
+    }
+
+    /// The same, of a request that is not taken apart.
+    #[must_use]
+    #[inline]
+    pub fn of_head(method: &Method, version: Version, headers: &HeaderMap) -> Self {
+        match *method {
             Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE => MethodClass::Read,
-            Method::CONNECT if is_websocket_connect(parts.version, &parts.headers) => MethodClass::Read,
+            Method::CONNECT if is_websocket_connect(version, headers) => MethodClass::Read,
             _ => MethodClass::Write,
         }
     }

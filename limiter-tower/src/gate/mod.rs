@@ -1,8 +1,11 @@
 //! What stands at the entrance of a limited service: which limiter decides, which requests are
 //! counted, and what becomes of the answer.
 
+mod brief;
 mod fields;
+mod made;
 mod pass;
+mod question;
 
 use core::fmt;
 use core::mem;
@@ -12,17 +15,16 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::request::Parts;
-use http::{Method, Response};
+use http::{Extensions, Method, Response};
 use limiter_core::key::KeyContext;
-use limiter_core::store::BoxFuture;
-use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, Policy, Reply, Ruling, Warning};
+use limiter_core::{AccessList, Applied, AppliedWatch, Decision, Limiter, MethodClass, Policy, Ruling, Warning};
 
 #[cfg(feature = "axum")]
-use crate::axum::{Routed, Routes};
+use crate::axum::Routes;
 use crate::current::{self, Share};
 use crate::denied;
 use crate::exempt::Exempt;
-use crate::headers::{Family, Legacy, Shelf, Told, Wire};
+use crate::headers::{Shelf, Told, Wire};
 use crate::limiter_layer;
 use crate::outcome;
 use crate::peer::peer_of;
@@ -31,8 +33,10 @@ use crate::response::{self, Body};
 use crate::route::AxumRoute;
 use crate::slots::Slots;
 
+pub(crate) use brief::{Brief, Way, is_refused_inside};
 use fields::Fields;
 pub(crate) use pass::{Admitted, Pass};
+pub(crate) use question::{Pending, Question, Travelled};
 
 /// All that the copies of one layer share.
 pub(crate) struct Gate {
@@ -50,12 +54,25 @@ pub(crate) struct Gate {
     on_limited: Option<Body>,
     /// Whether handlers get to know the decision; others ask for it by the request.
     share: bool,
+    /// Whether nothing here is asked about a request but whether there is room for it.
+    is_plain: bool,
+    /// What answers say of limits, where the gate alone says what.
+    says: Option<Says>,
     #[cfg(feature = "axum")]
     routes: Option<Routes>,
     /// Whether the use of the process-wide limiter was reported, so that it costs nothing later.
     warned: AtomicBool,
     watch: AppliedWatch,
     shelf: Shelf,
+}
+
+/// What answers say of limits.
+#[derive(Clone, Copy, PartialEq)]
+enum Says {
+    /// Numbers, and a date.
+    Dated,
+    Nothing,
+    Undated,
 }
 
 /// What becomes of a request about which nothing is asked.
@@ -66,147 +83,30 @@ pub(crate) enum Turned {
     Uncounted,
 }
 
-/// Who decides about a request, and by what.
-pub(crate) struct Question<'a> {
-    gate: &'a Gate,
-    parts: &'a Parts,
-    limiter: &'a Limiter,
-    #[cfg(feature = "axum")]
-    routed: Option<Routed>,
-}
-
-/// A decision that is under way.
-pub(crate) struct Pending {
-    pub(crate) ruling: BoxFuture<Ruling>,
-    pub(crate) travelled: Travelled,
-}
-
-/// By what a request is decided, where that is not the gate's own.
-#[derive(Default)]
-pub(crate) struct Travelled {
-    limiter: Option<Limiter>,
-    /// Of the route's policy.
-    shelf: Option<Arc<Shelf>>,
-}
-
-impl Question<'_> {
-    /// Asks. A ruling is large: it is written where the caller keeps it.
-    #[inline]
-    pub(crate) fn ask(&self) -> Reply<Ruling> {
-        #[cfg(feature = "axum")]
-        let route = AxumRoute::of(self.parts);
-        let context = KeyContext::new(self.parts, peer_of(&self.parts.extensions), self.limiter.client_ip());
-        #[cfg(feature = "axum")]
-        let context = context.with_route(&route);
-        if let Some(list) = &self.gate.access
-            && let Some(ruling) = self.limiter.standing_on(list, &context)
-        {
-            return Reply::Now(ruling);
-        }
-        self.limiter.decide(self.policy(), &context)
-    }
-
-    #[cfg(feature = "axum")]
-    fn policy(&self) -> &Policy {
-        self.routed.as_ref().map_or(&self.gate.policy, |routed| &routed.policy)
-    }
-
-    #[cfg(not(feature = "axum"))]
-    fn policy(&self) -> &Policy {
-        &self.gate.policy
-    }
-
-    /// What its answer is written by.
-    #[inline]
-    pub(crate) fn travelled(self) -> Travelled {
-        Travelled {
-            limiter: self.gate.limiter.is_none().then(|| self.limiter.clone()),
-            #[cfg(feature = "axum")]
-            shelf: self.routed.map(|routed| routed.shelf),
-            #[cfg(not(feature = "axum"))]
-            shelf: None,
-        }
-    }
-}
-
-impl Travelled {
-    fn shelf<'a>(&'a self, gate: &'a Gate) -> &'a Shelf {
-        self.shelf.as_deref().unwrap_or(&gate.shelf)
-    }
-}
-
 /// What is said where nothing else was chosen.
 static DEFAULT: LazyLock<Wire> = LazyLock::new(Wire::new);
 
 impl Gate {
-    pub(crate) fn new(policy: Policy, limiter: Option<Limiter>, exempt: Exempt) -> Self {
-        Gate {
-            shelf: Shelf::new(&policy, None),
-            policy,
-            limiter,
-            exempt,
-            access: None,
-            wire: None,
-            fields: None,
-            on_limited: None,
-            share: false,
-            #[cfg(feature = "axum")]
-            routes: None,
-            warned: AtomicBool::new(false),
-            watch: AppliedWatch::default(),
-        }
-    }
-
-    /// Puts other fields in the place of those of the wire.
-    pub(crate) fn with_fields(mut self, fields: Option<(Family, Legacy)>) -> Self {
-        self.fields = fields.map(|(family, legacy)| Fields::new(family, legacy));
-        self
-    }
-
-    /// Lets handlers know what it decides.
-    pub(crate) fn sharing(mut self, share: bool) -> Self {
-        self.share = share;
-        self
-    }
-
-    /// Counts each route apart.
-    #[cfg(feature = "axum")]
-    pub(crate) fn by_route(mut self, routes: Option<Routes>) -> Self {
-        self.routes = routes;
-        self
-    }
-
-    pub(crate) fn with_access(mut self, access: Option<AccessList>) -> Self {
-        self.access = access;
-        self
+    /// Whether the first requests have been looked at.
+    #[inline]
+    pub(crate) fn has_watched(&self) -> bool {
+        self.watch.is_done()
     }
 
     /// Has the first requests carry what they are charged to, so that a budget charged twice is found.
-    fn watch(&self, parts: &mut Parts) {
-        if self.watch.is_done() {
-            return;
-        }
-        let mut applied = parts.extensions.remove::<Applied>().unwrap_or_default();
-        match self.limiter(parts) {
-            Some(limiter) => self.watch.note(limiter, limiter, &self.policy, parts, &mut applied),
+    #[cold]
+    pub(crate) fn watch(&self, class: MethodClass, extensions: &mut Extensions) {
+        let mut applied = extensions.remove::<Applied>().unwrap_or_default();
+        match self.limiter(extensions) {
+            Some(limiter) => self.watch.note(limiter, limiter, &self.policy, class, &mut applied),
             None => {
                 let limiter = limiter_layer::of_process();
                 // Whoever runs the application does not listen to that one.
                 let listener = limiter_layer::explicit().unwrap_or(limiter);
-                self.watch.note(limiter, listener, &self.policy, parts, &mut applied);
+                self.watch.note(limiter, listener, &self.policy, class, &mut applied);
             }
         }
-        parts.extensions.insert(applied);
-    }
-
-    /// What is said about its decisions.
-    pub(crate) fn telling(mut self, wire: Option<Wire>, on_limited: Option<Body>) -> Self {
-        if wire.is_some() {
-            self.shelf = Shelf::new(&self.policy, wire.as_ref());
-        }
-        self.wire = wire.map(Arc::new);
-        self.on_limited = on_limited;
-        self
+        extensions.insert(applied);
     }
 
     /// Lets a request in that is counted.
@@ -221,27 +121,34 @@ impl Gate {
             }
             return Some(Turned::Uncounted);
         }
-        self.watch(parts);
+        if !self.has_watched() {
+            self.watch(MethodClass::of(parts), &mut parts.extensions);
+        }
         None
     }
 
     /// Finds out who decides; nobody does where a limiter is demanded and there is none.
     #[inline]
     pub(crate) fn question<'a>(&'a self, parts: &'a Parts) -> Option<Question<'a>> {
-        let limiter = match self.limiter(parts) {
-            Some(limiter) => limiter,
-            None => {
-                self.warn_default();
-                limiter_layer::fallback()?
-            }
-        };
         Some(Question {
             gate: self,
             parts,
-            limiter,
+            limiter: self.decider(&parts.extensions)?,
             #[cfg(feature = "axum")]
             routed: self.routes.as_ref().and_then(|routes| routes.of(parts, self.wire.as_deref())),
         })
+    }
+
+    /// Whoever decides about a request that carries this.
+    #[inline]
+    fn decider<'a>(&'a self, carried: &'a Extensions) -> Option<&'a Limiter> {
+        self.limiter(carried).or_else(|| self.decider_of_process())
+    }
+
+    #[inline(never)]
+    fn decider_of_process(&self) -> Option<&Limiter> {
+        self.warn_default();
+        limiter_layer::fallback()
     }
 
     /// The answer where nobody decides.
@@ -250,8 +157,8 @@ impl Gate {
         self.refuse(&Decision::default(), parts, limiter_layer::of_process(), &self.shelf)
     }
 
-    fn limiter<'a>(&'a self, parts: &'a Parts) -> Option<&'a Limiter> {
-        self.limiter.as_ref().or_else(|| parts.extensions.get())
+    fn limiter<'a>(&'a self, extensions: &'a Extensions) -> Option<&'a Limiter> {
+        self.limiter.as_ref().or_else(|| extensions.get())
     }
 
     /// The limiter that decides: this one, or that which travelled, or the process-wide one.
@@ -261,7 +168,7 @@ impl Gate {
 
     /// Who never gets in does not get in by way of what is not counted either.
     fn turned_away(&self, parts: &mut Parts) -> Option<Response<Bytes>> {
-        let limiter = self.limiter(parts)?;
+        let limiter = self.limiter(&parts.extensions)?;
         let lists = [self.access.as_ref(), limiter.access()];
         if lists == [None, None] {
             return None;
@@ -296,8 +203,7 @@ impl Gate {
             current::share(ruling.decision.clone(), parts);
         }
         let open = outcome::open(ruling, parts);
-        // The gate's own goes along with the gate.
-        let wire = if self.wire.is_some() && self.fields.is_none() { None } else { self.wire(parts) };
+        let wire = self.wire_beside(&parts.extensions);
         let exposed = self.said(wire.as_ref()).exposes_to(&parts.headers);
         Ok(Admitted { open, held: ruling.permit.take().map(|permit| Slots::of(permit, parts)), wire, exposed })
     }
@@ -322,7 +228,7 @@ impl Gate {
     /// What the answer says, given what travelled with the request.
     #[inline]
     fn said<'a>(&'a self, wire: Option<&'a Arc<Wire>>) -> &'a Wire {
-        wire.or(self.wire.as_ref()).map_or(&*DEFAULT, |wire| &**wire)
+        wire.or(self.wire.as_ref()).map_or_else(|| &*DEFAULT, |wire| &**wire)
     }
 
     /// The last that happens to a request: its extensions are gone after this.
@@ -332,7 +238,7 @@ impl Gate {
         if let Some(denied) = decision.denied() {
             return denied::response(denied, parts);
         }
-        let wire = self.wire(parts);
+        let wire = self.wire(&parts.extensions);
         let wire = wire.as_deref().unwrap_or(&DEFAULT);
         let body = self.on_limited.as_ref().unwrap_or(&wire.body);
         let mut response = response::denied_with(wire, body, decision, Some(shelf), parts, limiter);
@@ -340,8 +246,14 @@ impl Gate {
         response
     }
 
-    fn wire(&self, parts: &Parts) -> Option<Arc<Wire>> {
-        let wire = self.wire.as_ref().or_else(|| parts.extensions.get());
+    /// What has to go along to answer by. The gate's own goes along with the gate.
+    #[inline]
+    fn wire_beside(&self, carried: &Extensions) -> Option<Arc<Wire>> {
+        if self.wire.is_some() && self.fields.is_none() { None } else { self.wire(carried) }
+    }
+
+    fn wire(&self, carried: &Extensions) -> Option<Arc<Wire>> {
+        let wire = self.wire.as_ref().or_else(|| carried.get());
         match &self.fields {
             Some(fields) => Some(fields.on(wire)),
             None => wire.cloned(),
@@ -385,3 +297,6 @@ fn is_preflight(parts: &Parts) -> bool {
         && parts.headers.contains_key(ORIGIN)
         && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,14 +37,15 @@ pub(crate) struct Admitted {
 }
 
 impl Pass {
-    /// There is no answer: the inner service failed.
-    pub(crate) fn fail(&mut self) {
-        if let Some(open) = self.open.take() {
+    /// There is no answer: the inner service failed. The charge stands or is settled, and the slots are free.
+    pub(crate) fn fail(self) {
+        if let Some(open) = self.open {
             open.failed();
         }
     }
 
     /// Puts the numbers on the answer, and hands slots on to its body.
+    #[inline(never)]
     pub(crate) fn leave<B>(&mut self, mut response: Response<B>) -> Response<ResponseBody<B>>
     where
         B: http_body::Body,

@@ -27,6 +27,12 @@ impl<'a> View<'a> {
     }
 }
 
+/// What an allowed usage shows.
+#[inline]
+pub(super) fn row<'a>(wire: &'a Wire, usage: &'a Usage, shelf: &'a Shelf) -> Row<'a> {
+    Row { policy: policy(wire, usage, Some(shelf)), numbers: numbers(wire, usage), wait: None }
+}
+
 #[inline]
 fn policy<'a>(wire: &'a Wire, usage: &'a Usage, shelf: Option<&'a Shelf>) -> PolicyView<'a> {
     let mut policy = limit(wire, usage);

@@ -54,6 +54,7 @@ use std::time::Duration;
 use http::header::HeaderMap;
 use http::{Response, StatusCode};
 use limiter_core::{Decision, Limiter, Usage};
+use smallvec::SmallVec;
 
 pub use choice::{DeniedItems, Family, Legacy, Prefix, Reason, Unit, WireError};
 pub(crate) use cors::expose;
@@ -89,6 +90,21 @@ pub(crate) fn allowed<B>(
     let status = response.status();
     let view = View::of(wire, decision, shelf);
     write(wire, &view, unix(wire, limiter), status, refused_inside, response.headers_mut());
+}
+
+/// Adds what the one rule that let a request pass says to the answer.
+pub(crate) fn passed(
+    wire: &Wire,
+    usage: &Usage,
+    shelf: &Shelf,
+    unix: Duration,
+    status: StatusCode,
+    refused_inside: bool,
+    headers: &mut HeaderMap,
+) {
+    let mut view = View { rows: SmallVec::new(), refused: None };
+    view.rows.push(adapter::row(wire, usage, shelf));
+    write(wire, &view, unix, status, refused_inside, headers);
 }
 
 /// The time since the epoch, if this wire tells it.

@@ -65,8 +65,13 @@ impl Wire {
     }
 
     /// Whether there is nothing to say but on refusals.
-    pub(super) fn is_private(&self) -> bool {
+    pub(crate) fn is_private(&self) -> bool {
         self.family == Family::Off && self.legacy == Legacy::Off
+    }
+
+    /// Whether a date is told.
+    pub(crate) fn is_dated(&self) -> bool {
+        self.legacy == Legacy::Epoch
     }
 
     /// Which IETF fields are sent.

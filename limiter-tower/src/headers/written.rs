@@ -8,6 +8,7 @@ use http::HeaderValue;
 use limiter_core::{Declared, Policy};
 
 use super::adapter::{unit_of, whole};
+use super::choice::Reason;
 use super::draft11;
 use super::lines::Lines;
 use super::view::PolicyView;
@@ -23,6 +24,8 @@ pub(crate) struct Written {
     pub(super) item: &'static str,
     /// The legacy limit.
     pub(super) quota: HeaderValue,
+    /// The problem documents that tell of this limit alone, by the reason.
+    problems: [OnceLock<Bytes>; 3],
 }
 
 /// What stands written of the rules of one policy, by their place in it.
@@ -110,7 +113,23 @@ impl Written {
             policy: value(text(&|lines| draft11::policy(lines, policy))?)?,
             item: text(&|lines| draft11::item(lines, policy))?,
             quota: value(text(&|lines| lines.number(policy.quota))?)?,
+            problems: Default::default(),
         })
+    }
+
+    /// The problem document that tells of this limit alone, and why it refuses.
+    pub(crate) fn problem(&self, reason: Reason, write: impl FnOnce() -> Bytes) -> Bytes {
+        let [abnormal, spent, short] = &self.problems;
+        let known = match reason {
+            Reason::AbnormalUsage => abnormal,
+            Reason::QuotaExceeded => spent,
+            Reason::ReducedCapacity => short,
+        };
+        let keep = |text: Bytes| match core::str::from_utf8(&text) {
+            Ok(text) => Bytes::from_static(kept(text).as_bytes()),
+            Err(_) => text,
+        };
+        known.get_or_init(|| keep(write())).clone()
     }
 
     /// The limit that this is written of.

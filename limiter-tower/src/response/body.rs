@@ -40,7 +40,7 @@ impl Body {
             Body::Negotiated(choices) => choices.make(denial),
             Body::None => Response::new(Bytes::new()),
             Body::PlainJson => denial.plain_json().into(),
-            Body::Problem => denial.problem(denial.problem_type()).into(),
+            Body::Problem => denial.usual_problem().into(),
             Body::Text => denial.text().into(),
         }
     }

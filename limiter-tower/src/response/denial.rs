@@ -112,6 +112,19 @@ impl<'a> Denial<'a> {
         Content::new(HeaderValue::from_static("application/problem+json"), json.finish())
     }
 
+    /// The problem document, with the registered type. Of one rule without more to say it is always the same.
+    pub(super) fn usual_problem(&self) -> Content {
+        let document = || self.problem(self.problem_type());
+        let mut violated = self.rows.iter().filter(|row| row.wait.is_some());
+        match (violated.next().and_then(|row| row.policy.written), violated.next()) {
+            (Some(written), None) if self.wire.detail == Detail::Off => Content::new(
+                HeaderValue::from_static("application/problem+json"),
+                written.problem(self.reason, || document().bytes().clone()),
+            ),
+            _ => document(),
+        }
+    }
+
     pub(super) fn plain_json(&self) -> Content {
         let mut json = Json::new();
         json.string("error", self.error());

@@ -178,7 +178,7 @@ use limiter_core::Limiter;
 
 pub use drive::{drive, drive_held, from_ip};
 pub use limiter_core::testing::{FailingStore, Failure, ManualClock, Switch};
-pub(crate) use record::note;
+pub(crate) use record::{is_noted, note};
 pub use step::{Answer, Step};
 pub use trace::Trace;
 

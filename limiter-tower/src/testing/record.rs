@@ -19,6 +19,11 @@ impl Record {
     }
 }
 
+/// Whether a request is being driven.
+pub(crate) fn is_noted(extensions: &Extensions) -> bool {
+    extensions.get::<Record>().is_some()
+}
+
 /// Tells the sender of a request, if it is being driven.
 pub(crate) fn note(extensions: &Extensions, decision: &Decision) {
     if let Some(Record(decisions)) = extensions.get() {

@@ -14,7 +14,6 @@ use std::sync::OnceLock;
 use http::HeaderMap;
 
 use super::Warning;
-use crate::key::KeyContext;
 use crate::key::client_ip::{ClientIp, Peer, ResolveError, Resolved, Via};
 
 /// Enough to meet health checks, deployments and the first visitors; afterwards it is too late to
@@ -89,10 +88,16 @@ impl Doctor {
 
     /// Looks at one of the first requests. May say the same twice, when requests come at once.
     #[cold]
-    pub(crate) fn examine(&self, policy: &ClientIp, request: &KeyContext<'_>, warn: impl Fn(Warning)) {
+    pub(crate) fn examine(
+        &self,
+        policy: &ClientIp,
+        peer: Peer,
+        headers: &HeaderMap,
+        client: impl FnOnce() -> Result<Resolved, ResolveError>,
+        warn: impl Fn(Warning),
+    ) {
         let seen = self.seen.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        let headers = &request.parts().headers;
-        match request.peer() {
+        match peer {
             Peer::Ip(ip) if policy.header().is_none() || !policy.trusts(ip) => {
                 // Whoever sends all the headers there are, one after the other, is told of once.
                 if !self.untrusted_told.load(Ordering::Relaxed)
@@ -103,7 +108,7 @@ impl Doctor {
                     warn(Warning::UntrustedPeer { header });
                 }
             }
-            Peer::Ip(_) | Peer::Unix => self.examine_proxied(policy, request, warn),
+            Peer::Ip(_) | Peer::Unix => self.examine_proxied(policy, headers, client, warn),
             Peer::Unknown => {}
         }
     }
@@ -118,13 +123,18 @@ impl Doctor {
         unheard >= FORWARDED_AFTER && unheard.saturating_mul(10) >= seen.saturating_mul(9)
     }
 
-    fn examine_proxied(&self, policy: &ClientIp, request: &KeyContext<'_>, warn: impl Fn(Warning)) {
+    fn examine_proxied(
+        &self,
+        policy: &ClientIp,
+        headers: &HeaderMap,
+        client: impl FnOnce() -> Result<Resolved, ResolveError>,
+        warn: impl Fn(Warning),
+    ) {
         let Some(header) = policy.header() else { return };
-        let headers = &request.parts().headers;
         if headers.contains_key(X_FORWARDED_FOR) && headers.contains_key(FORWARDED) {
             warn(Warning::TwoForwardedHeaders { read: header.to_string() });
         }
-        let Ok(client) = request.client() else { return };
+        let Ok(client) = client() else { return };
         if let Some(hops) = policy.hop_count() {
             self.count_hops(hops, client, &warn);
         }

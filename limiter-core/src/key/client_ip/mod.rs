@@ -128,6 +128,12 @@ impl ClientIp {
         ClientIpBuilder::new()
     }
 
+    /// Whether more than the peer is looked at.
+    #[inline]
+    pub(crate) fn reads_header(&self) -> bool {
+        self.reads_header
+    }
+
     /// Finds the client of a request. Nothing is allocated, and the time is linear in the length of the
     /// configured header.
     ///

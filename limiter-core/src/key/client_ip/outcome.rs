@@ -108,6 +108,12 @@ impl Resolved {
         IpKey::new(self.ip, self.ipv6_prefix)
     }
 
+    /// The same by another prefix, if one is given.
+    #[inline]
+    pub(crate) fn key_by(&self, prefix: Option<u8>) -> IpKey {
+        IpKey::new(self.ip, prefix.unwrap_or(self.ipv6_prefix))
+    }
+
     /// What can be asked of it.
     fn parts(&self) -> (IpAddr, Via, u8) {
         (self.ip(), self.via, self.ipv6_prefix)

@@ -101,7 +101,7 @@ impl MemoryStore {
             for at in [0, 1] {
                 if is_written(&pair[at], &looks[at]) {
                     let Look { seat, step, .. } = &looks[at];
-                    shards[at].sit(pair[at].params, *seat, prints[at], step.state, now.monotonic);
+                    shards[at].seat(pair[at].params, *seat, prints[at], step.state, now.monotonic);
                 }
             }
         }
@@ -121,7 +121,7 @@ impl MemoryStore {
                 // The first may have taken the seat that was found for the second.
                 let (params, print) = (pair[at].params, prints[at]);
                 let (seat, _) = shard.seek(params, print, now.monotonic);
-                shard.sit(params, seat, print, looks[at].step.state, now.monotonic);
+                shard.seat(params, seat, print, looks[at].step.state, now.monotonic);
             }
         }
         Some((allowed, replies(pair, &looks, allowed)))
@@ -183,11 +183,11 @@ impl Shard {
     }
 
     #[inline]
-    fn sit(&mut self, params: &Params, seat: Seat, print: u64, state: State, now: Nanos) {
+    fn seat(&mut self, params: &Params, seat: Seat, print: u64, state: State, now: Nanos) {
         if params.is_wide() {
-            self.wide.sit(seat, print, Value::pack(state), now);
+            self.sit::<State>(seat, print, state, now);
         } else {
-            self.narrow.sit(seat, print, Value::pack(state), now);
+            self.sit::<Nanos>(seat, print, Value::pack(state), now);
         }
     }
 }

@@ -8,7 +8,8 @@
 //! Two words are written one after the other and read one after the other, without a lock on either
 //! side. One is the number, the other its exclusive or with the fingerprint: halves of two different
 //! notes do not fit together. Notes are written and wiped out by holders of the shard's lock alone, so
-//! a change that has happened is a note that is gone.
+//! a change that has happened is a note that is gone. Only who drops a stale cell leaves the note: it is
+//! as stale as the cell, and nobody heeds it.
 
 use super::sync::{AtomicU64, Ordering};
 use crate::time::Nanos;

@@ -6,7 +6,7 @@ use crate::algorithm::{Params, State};
 use crate::time::Nanos;
 
 use super::logs::{Allowance, Logs};
-use super::table::{Table, Value};
+use super::table::{Seat, Table, Value};
 
 /// Two tables: buckets need one number a key, everything else three. What grows lives apart. In this
 /// order, the most common nearest to the lock.
@@ -15,6 +15,8 @@ pub(super) struct Shard {
     pub(super) narrow: Table<Nanos>,
     pub(super) wide: Table<State>,
     pub(super) logs: Logs,
+    /// Stale cells that new keys took over.
+    reused: u64,
 }
 
 /// A cell: its fingerprint, and where it is.
@@ -40,7 +42,7 @@ impl Home {
 
 impl Shard {
     pub(super) fn new(allowance: Arc<Allowance>) -> Self {
-        Shard { narrow: Table::new(), wide: Table::new(), logs: Logs::new(allowance) }
+        Shard { narrow: Table::new(), wide: Table::new(), logs: Logs::new(allowance), reused: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -49,7 +51,16 @@ impl Shard {
 
     /// Stale cells that new keys took over.
     pub(super) fn reused(&self) -> u64 {
-        self.narrow.reused() + self.wide.reused()
+        self.reused
+    }
+
+    /// Writes what is kept of a key to the seat that was found for it.
+    #[inline]
+    pub(super) fn sit<V: Value>(&mut self, seat: Seat, fingerprint: u64, value: V, now: Nanos) {
+        if matches!(seat, Seat::Stale(_)) {
+            self.reused += 1;
+        }
+        V::table(self).sit(seat, fingerprint, value, now);
     }
 
     #[inline]

@@ -11,7 +11,7 @@ use super::sync::Ordering;
 use super::table::{Seat, Value};
 use super::{MemoryStore, fingerprint};
 use crate::algorithm::bucket::Charge;
-use crate::algorithm::{Algorithm, Params, State, Step, Verdict};
+use crate::algorithm::{Algorithm, Params, State, Step, Verdict, concurrent, fixed, sliding};
 use crate::rule::AtCeiling;
 use crate::store::{Decide, Item, ItemReply, Mode, Place, Subject};
 use crate::time::{Nanos, Now};
@@ -80,6 +80,8 @@ impl MemoryStore {
         let charge = Charge::new(single.params, single.cost);
         if padded.has_noted(fingerprint)
             && let Some(fresh_at) = padded.refusal.of(fingerprint)
+            // Cells that are stale are dropped without a look at the note, and the key may be back since.
+            && fresh_at > now.monotonic
         {
             let stored = State { fresh_at, ..State::default() };
             if let Err(verdict) = charge.take(stored, now)
@@ -91,13 +93,7 @@ impl MemoryStore {
         let mut shard = padded.lock.lock();
         let cell = match shard.narrow.own(fingerprint) {
             Ok(cell) => cell,
-            Err(free) => {
-                // It may have been refused before its cell was dropped for being stale.
-                if padded.has_noted(fingerprint) {
-                    padded.wipe();
-                }
-                return Err(Unknown(Some((shard, free))));
-            }
+            Err(free) => return Err(Unknown(Some((shard, free)))),
         };
         let stored = cell.unpack();
         match charge.take(stored, now) {
@@ -129,22 +125,46 @@ impl MemoryStore {
         }
     }
 
-    /// Other algorithms, and what is not common.
+    /// Other algorithms, each in line that is short enough for it, and what is not common.
     #[inline(always)]
     fn decide_else(&self, single: Single<'_>, now: Now) -> (bool, ItemReply) {
         if single.params.algorithm() == Algorithm::Bucket || single.params.grows() {
             return self.decide_rare(single, now);
         }
         let Some(shard) = self.shard(single.fingerprint) else { return self.decide_rare(single, now) };
-        let mut shard = shard.lock.lock();
+        let shard = shard.lock.lock();
+        match single.params.algorithm() {
+            Algorithm::Concurrent => self.decide_wide(shard, single, now, concurrent::take),
+            Algorithm::Fixed if !single.params.needs_wall() => {
+                self.decide_wide(shard, single, now, fixed::take_unaligned)
+            }
+            Algorithm::Sliding => self.decide_wide(shard, single, now, sliding::take),
+            _ => self.decide_long(shard, single, now),
+        }
+    }
+
+    #[inline(never)]
+    fn decide_long(&self, shard: Guard<'_, Shard>, single: Single<'_>, now: Now) -> (bool, ItemReply) {
+        self.decide_wide(shard, single, now, Params::take)
+    }
+
+    #[inline(always)]
+    fn decide_wide(
+        &self,
+        mut shard: Guard<'_, Shard>,
+        single: Single<'_>,
+        now: Now,
+        take: impl FnOnce(&Params, State, Now, u64) -> Result<State, Verdict>,
+    ) -> (bool, ItemReply) {
         let cell = match shard.wide.own(single.fingerprint) {
             Ok(cell) => cell,
-            Err(free) => return self.decide_new::<State>(shard, free, single, now),
+            Err(free) => return self.decide_new_wide(shard, free, single, now),
         };
         let stored = *cell;
-        let Some(taken) = single.params.take_soon(stored, now, single.cost) else {
-            drop(shard);
-            return self.decide_rare(single, now);
+        let taken = if single.cost > single.params.capacity() {
+            Err(Verdict::TooBig)
+        } else {
+            take(single.params, stored, now, single.cost)
         };
         match taken {
             Ok(_) if single.mode == Mode::Peek => allowed(stored),
@@ -163,6 +183,11 @@ impl MemoryStore {
         }
     }
 
+    #[inline(never)]
+    fn decide_new_wide(&self, shard: Guard<'_, Shard>, free: usize, single: Single<'_>, now: Now) -> (bool, ItemReply) {
+        self.decide_new::<State>(shard, free, single, now)
+    }
+
     #[inline(always)]
     fn decide_new<V: Value>(
         &self,
@@ -172,14 +197,13 @@ impl MemoryStore {
         now: Now,
     ) -> (bool, ItemReply) {
         let room = shard.len() < self.per_shard;
-        let table = V::table(&mut shard);
-        let seat = table.vacancy(single.fingerprint, free, now.monotonic);
+        let seat = V::table(&mut shard).vacancy(single.fingerprint, free, now.monotonic);
         if self.may_sit(seat, room, single.at_ceiling) {
             match V::take(single.params, State::default(), now, single.cost) {
                 Ok(_) if single.mode == Mode::Peek => return allowed(State::default()),
                 Ok(state) => {
                     if single.cost > 0 {
-                        table.sit(seat, single.fingerprint, V::pack(state), now.monotonic);
+                        shard.sit(seat, single.fingerprint, V::pack(state), now.monotonic);
                     }
                     return allowed(state);
                 }

@@ -115,8 +115,6 @@ pub(super) struct Table<V> {
     len: usize,
     /// No cell is stale before this.
     earliest: Nanos,
-    /// Stale cells that new keys took over.
-    reused: u64,
 }
 
 /// Where a key sits, or may sit down. Good until the table changes.
@@ -138,7 +136,7 @@ const SAMPLE: usize = 8;
 
 impl<V: Value> Table<V> {
     pub(super) fn new() -> Self {
-        Table { cells: Box::new([]), len: 0, earliest: Nanos::MAX, reused: 0 }
+        Table { cells: Box::new([]), len: 0, earliest: Nanos::MAX }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -147,10 +145,6 @@ impl<V: Value> Table<V> {
 
     pub(super) fn earliest(&self) -> Nanos {
         self.earliest
-    }
-
-    pub(super) fn reused(&self) -> u64 {
-        self.reused
     }
 
     /// The cell of a key, or the free one at the end of its way. Whoever writes to it says so by
@@ -205,10 +199,8 @@ impl<V: Value> Table<V> {
         };
         let Some(cell) = cell else { return self.put(fingerprint, value, now) };
         *cell = Cell { fingerprint, value };
-        match seat {
-            Seat::Own(_) => {}
-            Seat::Free(_) => self.len += 1,
-            Seat::Stale(_) => self.reused += 1,
+        if matches!(seat, Seat::Free(_)) {
+            self.len += 1;
         }
         self.note(value.fresh_at());
     }

@@ -1,78 +1,94 @@
 //! A policy as one limiter carries it out: overrides applied, budgets numbered.
 
-use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
-use std::sync::Arc;
+mod tier;
 
-use http::request::Parts;
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
+use std::sync::Arc;
 
 use super::Limiter;
 use super::enforcement::{Enforcement, Switches};
 use crate::algorithm::{Algorithm, Params};
 use crate::decision::{Name, Shown};
 use crate::event::Warning;
-use crate::key::{Key, KeySource, Missing};
-use crate::policy::{self, Policy, PolicyError, PolicyRule, overridden};
+use crate::key::{Key, KeySource, Missing, Plain};
+use crate::policy::{Policy, PolicyError, PolicyRule, overridden};
 #[cfg(feature = "wait")]
 use crate::queue::Queue;
 use crate::quota::Quota;
-use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn};
+use crate::rule::{AtCeiling, Cost, Limit, MethodClass, OnStoreError, QuotaFn, Rule};
 use crate::settle::Settle;
 use crate::store::memory::Single;
-use crate::store::{Budget, Capabilities, Mode, Subject};
+use crate::store::{Budget, Capabilities, Mode};
+pub(super) use tier::Tier;
+use tier::shape;
 
 pub(crate) struct Prepared {
-    pub(super) rules: Vec<PreparedRule>,
+    pub(in crate::limiter) rules: Vec<PreparedRule>,
     /// Where it was declared.
-    pub(super) policy: Name,
+    pub(in crate::limiter) policy: Name,
     /// Whether there is one rule, in force and for everybody, whose requests are done with when they
     /// are decided about.
     alone: AtomicBool,
     /// Whether there are two such rules, and neither holds slots.
     paired: AtomicBool,
+    /// Of reads and of writes: the one rule that counts them, if the short way leads to it. Its index and one more;
+    /// otherwise 0.
+    plain: [AtomicU8; 2],
+    /// Whether this limiter has a short way: a store in this process, and nobody who looks at whole requests.
+    short: bool,
     /// Whether some rule counts by the wall clock.
-    pub(super) wall: bool,
+    pub(in crate::limiter) wall: bool,
     /// Whether some rule settles by outcome or holds requests.
-    pub(super) outlasts: bool,
+    pub(in crate::limiter) outlasts: bool,
     /// Whether some rule holds requests.
-    pub(super) holds: bool,
+    pub(in crate::limiter) holds: bool,
 }
 
-pub(super) struct PreparedRule {
-    pub(super) shown: &'static Shown,
+pub(in crate::limiter) struct PreparedRule {
+    pub(in crate::limiter) index: u16,
+    pub(in crate::limiter) shown: &'static Shown,
     /// The same, of a usage that is not enforced.
-    pub(super) shown_in_shadow: &'static Shown,
+    pub(in crate::limiter) shown_in_shadow: &'static Shown,
     /// What the rule declares.
     declared: Enforcement,
     /// For whom it is enforced, as [`Enforcement::bits`].
     enforced: AtomicU16,
     /// Budget in words, for stores that several processes share.
     identity: Arc<Budget>,
-    pub(super) budget: u64,
+    pub(in crate::limiter) budget: u64,
     /// The budget as fingerprints begin with it.
-    pub(super) start: u128,
-    pub(super) params: Params,
+    pub(in crate::limiter) start: u128,
+    pub(in crate::limiter) params: Params,
     /// An override lifted the rule.
-    pub(super) lifted: bool,
-    pub(super) key: Arc<dyn KeySource>,
-    pub(super) missing: Missing,
-    pub(super) cost: Cost,
-    pub(super) penalty: bool,
-    pub(super) settle: Option<Arc<Settle>>,
+    pub(in crate::limiter) lifted: bool,
+    pub(in crate::limiter) key: Arc<dyn KeySource>,
+    /// The key, where it takes no source to read it, nothing of the rule is worked out from a whole request, and
+    /// nothing is held.
+    pub(in crate::limiter) plain: Option<Plain>,
+    /// Whether that is the address of the peer, whatever a request says.
+    pub(in crate::limiter) by_peer: bool,
+    /// What a request takes, where that is not worked out from it.
+    pub(in crate::limiter) constant_cost: u64,
+    /// How a charge is asked of the store.
+    charged_by: Mode,
+    pub(in crate::limiter) missing: Missing,
+    pub(in crate::limiter) cost: Cost,
+    pub(in crate::limiter) settle: Option<Arc<Settle>>,
     #[cfg(feature = "wait")]
-    pub(super) queue: Option<Queue>,
+    pub(in crate::limiter) queue: Option<Queue>,
     /// The burst that even spacing leaves.
     spacing: Option<u32>,
     /// What says each caller's quota.
-    pub(super) tiers: Option<QuotaFn>,
+    pub(in crate::limiter) tiers: Option<QuotaFn>,
     /// The quota as declared; slots have none.
     quota: Option<Quota>,
-    pub(super) class: MethodClass,
-    pub(super) on_store_error: OnStoreError,
-    pub(super) at_ceiling: AtCeiling,
+    pub(in crate::limiter) class: MethodClass,
+    pub(in crate::limiter) on_store_error: OnStoreError,
+    pub(in crate::limiter) at_ceiling: AtCeiling,
 }
 
 impl Prepared {
-    pub(super) fn new(limiter: &Limiter, policy: &Policy) -> Result<Self, PolicyError> {
+    pub(in crate::limiter) fn new(limiter: &Limiter, policy: &Policy) -> Result<Self, PolicyError> {
         let capabilities = limiter.inner.store.capabilities();
         let mut rules: Vec<PreparedRule> = Vec::new();
         for (index, declared) in policy.rules().iter().enumerate() {
@@ -103,15 +119,24 @@ impl Prepared {
         let wall = rules.iter().any(|rule| rule.params.needs_wall());
         let holds = rules.iter().any(PreparedRule::holds);
         let outlasts = holds || rules.iter().any(|rule| rule.settle.is_some());
-        let (alone, paired) = (AtomicBool::new(false), AtomicBool::new(false));
-        let prepared = Prepared { rules, policy: policy.identity().into(), alone, paired, wall, outlasts, holds };
+        let prepared = Prepared {
+            rules,
+            policy: policy.identity().into(),
+            alone: AtomicBool::new(false),
+            paired: AtomicBool::new(false),
+            plain: Default::default(),
+            short: limiter.memory().is_some() && limiter.inner.observer.is_none() && limiter.inner.access.is_none(),
+            wall,
+            outlasts,
+            holds,
+        };
         prepared.switch(&limiter.inner.switches.lock());
         Ok(prepared)
     }
 
     /// Takes up what was switched. The swift ways are for rules that are enforced for everybody: there
     /// a rule in shadow costs nothing where there is none.
-    pub(super) fn switch(&self, switches: &Switches) {
+    pub(in crate::limiter) fn switch(&self, switches: &Switches) {
         let mut full = true;
         for rule in &self.rules {
             let enforced = switches.of(rule.shown.name.as_str(), rule.declared);
@@ -123,17 +148,33 @@ impl Prepared {
         self.alone.store(in_force && self.rules.len() == 1, Ordering::Relaxed);
         let paired = in_force && self.rules.len() == 2 && !self.rules.iter().any(slots);
         self.paired.store(paired, Ordering::Relaxed);
+        for (class, plain) in [MethodClass::Read, MethodClass::Write].into_iter().zip(&self.plain) {
+            let mut counting = self.rules.iter().filter(|rule| rule.class.counts(class));
+            let only = match (counting.next(), counting.next()) {
+                (Some(rule), None) if in_force && self.short && rule.plain.is_some() => rule.shown.index + 1,
+                _ => 0,
+            };
+            plain.store(u8::try_from(only).unwrap_or(0), Ordering::Relaxed);
+        }
+    }
+
+    /// The one rule that counts requests of a class, which is not [`MethodClass::Any`], if the short way leads to it.
+    #[inline]
+    pub(in crate::limiter) fn plain(&self, class: MethodClass) -> Option<&PreparedRule> {
+        let [reads, writes] = &self.plain;
+        let which = if class == MethodClass::Read { reads } else { writes };
+        self.rules.get(usize::from(which.load(Ordering::Relaxed)).wrapping_sub(1))
     }
 
     /// The rule, where there is no other.
     #[inline]
-    pub(super) fn only(&self) -> Option<&PreparedRule> {
+    pub(in crate::limiter) fn only(&self) -> Option<&PreparedRule> {
         if self.alone.load(Ordering::Relaxed) { self.rules.first() } else { None }
     }
 
     /// The rules, where there are two and neither holds slots.
     #[inline]
-    pub(super) fn pair(&self) -> Option<[&PreparedRule; 2]> {
+    pub(in crate::limiter) fn pair(&self) -> Option<[&PreparedRule; 2]> {
         match self.rules.as_slice() {
             [first, second] if self.paired.load(Ordering::Relaxed) => Some([first, second]),
             _ => None,
@@ -209,8 +250,10 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         index: u16::try_from(index).unwrap_or(u16::MAX),
         shadow: false,
     };
+    let plain = plain(&declared.rule, &params);
     PreparedRule {
         shown_in_shadow: Shown { shadow: true, ..shown.clone() }.interned(),
+        index: shown.index,
         shown: shown.interned(),
         declared: if declared.rule.shadow { Enforcement::SHADOW } else { Enforcement::FULL },
         enforced: AtomicU16::new(Enforcement::FULL.bits()),
@@ -220,9 +263,16 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
         params,
         lifted,
         key: Arc::clone(&declared.rule.key),
+        plain,
+        by_peer: matches!(plain, Some(Plain::Client(_))) && !limiter.inner.client_ip.reads_header(),
+        constant_cost: declared.rule.cost.constant(),
+        charged_by: match &declared.rule.settle {
+            Some(settle) if settle.is_lenient() => Mode::Peek,
+            None if declared.rule.penalty => Mode::Penalty,
+            _ => Mode::Charge,
+        },
         missing: declared.rule.missing,
         cost: declared.rule.cost.clone(),
-        penalty: declared.rule.penalty,
         settle: declared.rule.settle.clone(),
         #[cfg(feature = "wait")]
         queue: declared.rule.queue_in_force(),
@@ -235,40 +285,15 @@ fn rule(limiter: &Limiter, policy: &Policy, declared: &PolicyRule, index: usize)
     }
 }
 
-/// What one request's rule counts by.
-#[derive(Clone, Copy)]
-pub(super) struct Tier {
-    pub(super) params: Params,
-    pub(super) budget: u64,
+fn plain(rule: &Rule, params: &Params) -> Option<Plain> {
+    let is_constant = rule.quota_fn.is_none() && matches!(rule.cost, Cost::Fixed(_));
+    rule.key.plain().filter(|_| is_constant && params.algorithm() != Algorithm::Concurrent)
 }
 
 impl PreparedRule {
-    /// The quota for a request; `None` if it is exempt.
-    #[inline]
-    pub(super) fn tier(&self, limiter: &Limiter, parts: &Parts) -> Option<Tier> {
-        match &self.tiers {
-            None => self.stated_tier(),
-            Some(quota) => self.caller_tier(limiter, quota(parts)),
-        }
-    }
-
-    /// The quota of a caller whose own is known; `None` if the caller is exempt. Slots have no quota.
-    pub(super) fn caller_tier(&self, limiter: &Limiter, quota: Quota) -> Option<Tier> {
-        match self.quota {
-            Some(declared) if declared != quota => self.tier_of(limiter, quota),
-            _ => self.stated_tier(),
-        }
-    }
-
-    /// The quota that goes for all; `None` if it is lifted.
-    #[inline]
-    pub(super) fn stated_tier(&self) -> Option<Tier> {
-        (!self.lifted).then(|| self.default_tier())
-    }
-
     /// This rule's part of a decision, for a store in this process.
     #[inline(always)]
-    pub(super) fn single<'a>(
+    pub(in crate::limiter) fn single<'a>(
         &self,
         params: &'a Params,
         budget: u64,
@@ -276,19 +301,26 @@ impl PreparedRule {
         cost: u64,
         mode: Mode,
     ) -> Single<'a> {
-        let mode = self.mode(mode, false);
+        let mode = if mode == Mode::Charge { self.charged_by } else { mode };
+        Single { budget, fingerprint, params, cost, mode, at_ceiling: self.at_ceiling }
+    }
+
+    /// The same of a rule that the short way leads to.
+    #[inline(always)]
+    pub(in crate::limiter) fn plain_single(&self, fingerprint: u64) -> Single<'_> {
+        let (budget, params, cost, mode) = (self.budget, &self.params, self.constant_cost, self.charged_by);
         Single { budget, fingerprint, params, cost, mode, at_ceiling: self.at_ceiling }
     }
 
     /// For whom the rule is enforced.
     #[inline]
-    pub(super) fn enforcement(&self) -> Enforcement {
+    pub(in crate::limiter) fn enforcement(&self) -> Enforcement {
         Enforcement::from_bits(self.enforced.load(Ordering::Relaxed))
     }
 
     /// Whether the rule is not enforced for a key.
     #[inline]
-    pub(super) fn is_shadow_for(&self, key: &Key) -> bool {
+    pub(in crate::limiter) fn is_shadow_for(&self, key: &Key) -> bool {
         let enforced = self.enforcement();
         !enforced.is_full() && !enforced.includes(self.shown.name.as_str(), key)
     }
@@ -297,12 +329,11 @@ impl PreparedRule {
     /// is taken at once even if it is settled later: a question that is refused would keep the other
     /// rules from being charged.
     #[inline]
-    pub(super) fn mode(&self, mode: Mode, shadow: bool) -> Mode {
-        match (mode, &self.settle) {
-            (Mode::Charge, _) if shadow => Mode::Shadow,
-            (Mode::Charge, Some(settle)) if settle.is_lenient() => Mode::Peek,
-            (Mode::Charge, None) if self.penalty => Mode::Penalty,
-            (mode, _) => mode,
+    pub(in crate::limiter) fn mode(&self, mode: Mode, shadow: bool) -> Mode {
+        match mode {
+            Mode::Charge if shadow => Mode::Shadow,
+            Mode::Charge => self.charged_by,
+            mode => mode,
         }
     }
 
@@ -315,55 +346,6 @@ impl PreparedRule {
     fn holds(&self) -> bool {
         false
     }
-
-    /// The quota where nothing is known of the caller.
-    pub(super) fn default_tier(&self) -> Tier {
-        Tier { params: self.params, budget: self.budget }
-    }
-
-    /// A quota in the place of the declared one; `None` if it is without limit.
-    pub(super) fn tier_of(&self, limiter: &Limiter, quota: Quota) -> Option<Tier> {
-        if quota.is_unlimited() {
-            return None;
-        }
-        let spaced = policy::spaced(quota, self.spacing);
-        let params = match spaced.and_then(|quota| Params::new(self.params.algorithm(), quota)) {
-            Ok(params) => params,
-            Err(mismatch) => {
-                limiter.warn(Warning::CallerQuota { rule: self.shown.name.clone(), reason: mismatch.to_string() });
-                return self.stated_tier();
-            }
-        };
-        if !limiter.inner.store.capabilities().counts(&params) {
-            let reason = "the store cannot count so large a capacity or so long a period exactly".to_owned();
-            limiter.warn(Warning::CallerQuota { rule: self.shown.name.clone(), reason });
-            return self.stated_tier();
-        }
-        let budget = if shape(&params) == shape(&self.params) {
-            self.budget
-        } else {
-            limiter.inner.fingerprints.of_value(&(self.budget, shape(&params)))
-        };
-        Some(Tier { params, budget })
-    }
-
-    /// The budget of a key in words, for stores that several processes share.
-    pub(super) fn named(&self, params: &Params, key: &Key) -> Subject {
-        // Mostly it is the very same.
-        if *params == self.params || shape(params) == shape(&self.params) {
-            return Subject::under(&self.identity, key.clone());
-        }
-        Subject::named(format!("{} tier {:?}", self.identity.words, shape(params)), key.clone())
-    }
-}
-
-/// What counts cannot be carried across: they mean nothing in a window of another length.
-type Shape = (&'static str, u64, Option<i32>);
-
-fn shape(params: &Params) -> Shape {
-    // Slots that run out are remembered in another way than slots that do not.
-    let period = if params.lease().is_some() { 1 } else { params.period() };
-    (params.algorithm().name(), period, params.offset())
 }
 
 fn declared_quota(declared: &PolicyRule) -> Option<Quota> {
