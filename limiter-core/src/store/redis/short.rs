@@ -65,6 +65,8 @@ impl RedisEngine {
                 let said = inner.route.script(&together.call).await;
                 together.tell(said);
             });
+            // It is on its way, and the server at work on it, before the next is written.
+            tokio::task::yield_now().await;
         }
     }
 }
