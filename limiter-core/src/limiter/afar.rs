@@ -56,12 +56,6 @@ impl Afar<'_> {
         let mut op = Decide { now, items: SmallVec::new() };
         op.items.push(item.clone());
         let sent = Sent { limiter, prepared, rule, item: &item, now, key, request };
-        if let Some(decided) = store.foregone(&op)
-            && let Some(reply) = decided.items.first()
-        {
-            sent.tell(&decided, reply);
-            return Reply::Now(sent.ruling(&decided, reply, Few::new()));
-        }
         match store.decide(&op) {
             Reply::Now(answer) => Reply::Now(sent.answered(answer)),
             Reply::Later(answer) => {

@@ -96,12 +96,6 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// What this store can do. A policy that needs more is refused when it is prepared.
     fn capabilities(&self) -> Capabilities;
 
-    /// What this store would answer to a decision, where that is certain without asking anybody and leaves
-    /// no trace: a refusal that was told before and still stands. [`submit`](Self::submit) answers the same.
-    fn foregone(&self, decide: &Decide) -> Option<Decided> {
-        self.behind().and_then(|store| store.foregone(decide))
-    }
-
     /// The same as [`submit`](Self::submit), of a decision that stays with whoever asks: stores that can do
     /// with that save a copy of it.
     fn decide(&self, decide: &Decide) -> Reply<Result<Answer, StoreError>> {

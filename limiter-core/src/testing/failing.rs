@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::store::{Answer, Capabilities, Decide, Decided, Operation, Reply, Store, StoreError};
+use crate::store::{Answer, Capabilities, Operation, Reply, Store, StoreError};
 
 /// How a store fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,11 +132,6 @@ impl<S: Store> Store for FailingStore<S> {
             })),
             reply => reply,
         }
-    }
-
-    /// Nothing: what fails is what is submitted.
-    fn foregone(&self, _: &Decide) -> Option<Decided> {
-        None
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -2,7 +2,7 @@
 
 use metrics::{Histogram, Unit, describe_histogram, histogram};
 
-use crate::store::{Answer, Capabilities, Decide, Decided, Operation, Reply, Store, StoreError};
+use crate::store::{Answer, Capabilities, Operation, Reply, Store, StoreError};
 use crate::time::{Clock, Nanos, SystemClock};
 
 /// A store around another that tells how long each operation took: `limiter_store_seconds`.
@@ -46,11 +46,6 @@ impl<S: Store> Store for Timed<S> {
                 }))
             }
         }
-    }
-
-    /// Nothing: what is timed is what is submitted.
-    fn foregone(&self, _: &Decide) -> Option<Decided> {
-        None
     }
 
     fn capabilities(&self) -> Capabilities {

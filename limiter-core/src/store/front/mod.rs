@@ -39,11 +39,10 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::{Answer, Capabilities, Decide, Decided, Item, Operation, Reply, StandIn, Store, StoreError};
+use super::{Answer, Capabilities, Decide, Item, Operation, Reply, StandIn, Store, StoreError};
 use crate::time::{Nanos, TokioClock};
 use aside::Aside;
 use breaker::Breaker;
-use denials::keys;
 use flights::Flights;
 use watch::Watch;
 
@@ -168,15 +167,6 @@ impl<S: Store> Store for Front<S> {
             Operation::Decide(decide) => self.find(&decide),
             other => self.pass(other),
         }
-    }
-
-    fn foregone(&self, decide: &Decide) -> Option<Decided> {
-        let inner = &self.inner;
-        // In bounded mode what was set aside comes first.
-        if !inner.options.denials || inner.aside.is_some() {
-            return None;
-        }
-        inner.refused(decide, &keys(inner.stand_in.known(), decide))
     }
 
     fn decide(&self, decide: &Decide) -> Reply<Result<Answer, StoreError>> {
