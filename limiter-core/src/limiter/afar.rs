@@ -54,10 +54,15 @@ impl Afar<'_> {
             settles: rule.settle.is_some(),
         };
         let mut op = Decide { now, items: SmallVec::new() };
-        op.items.push(item.clone());
-        let sent = Sent { limiter, prepared, rule, item: &item, now, key, request };
-        match store.decide(&op) {
-            Reply::Now(answer) => Reply::Now(sent.answered(answer)),
+        op.items.push(item);
+        let reply = store.decide(&op);
+        // It stays with whoever asks.
+        let Some(item) = op.items.pop() else { return Reply::Now(Ruling::default()) };
+        match reply {
+            Reply::Now(answer) => {
+                let sent = Sent { limiter, prepared, rule, item: &item, now, key, request };
+                Reply::Now(sent.answered(answer))
+            }
             Reply::Later(answer) => {
                 let (limiter, policy) = (limiter.clone(), self.policy.clone());
                 let index = usize::from(rule.shown.index);

@@ -30,6 +30,7 @@ mod options;
 mod pass;
 mod recover;
 mod round;
+mod ticks;
 mod under_way;
 mod watch;
 
@@ -40,10 +41,13 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::{Answer, Capabilities, Decide, Item, Operation, Reply, StandIn, Store, StoreError};
+#[cfg(any(feature = "redis", feature = "memcached"))]
+use crate::time::SystemClock;
 use crate::time::{Nanos, TokioClock};
 use aside::Aside;
 use breaker::Breaker;
 use flights::Flights;
+use ticks::Ticks;
 use watch::Watch;
 
 pub use options::{DEFAULT_DEADLINE, DEFAULT_LEASE_TTL, FleetOptions};
@@ -74,7 +78,7 @@ pub struct Front<S> {
 struct Inner<S> {
     engine: S,
     options: FleetOptions,
-    clock: TokioClock,
+    clock: Ticks,
     breakers: Box<[Breaker]>,
     flights: Flights,
     watch: Watch,
@@ -90,11 +94,21 @@ impl<S: Store> Front<S> {
     /// this.
     #[must_use]
     pub fn new(engine: S, options: FleetOptions) -> Self {
+        Self::by(Ticks::Runtime(TokioClock::new()), engine, options)
+    }
+
+    /// The same before a store whose answers take real time.
+    #[cfg(any(feature = "redis", feature = "memcached"))]
+    pub(super) fn before_servers(engine: S, options: FleetOptions) -> Self {
+        Self::by(Ticks::Machine(SystemClock::new()), engine, options)
+    }
+
+    fn by(clock: Ticks, engine: S, options: FleetOptions) -> Self {
         Front {
             inner: Arc::new(Inner {
                 engine,
                 options,
-                clock: TokioClock::new(),
+                clock,
                 breakers: (0..BREAKERS).map(|_| Breaker::default()).collect(),
                 flights: Flights::new(),
                 watch: Watch::default(),
@@ -129,7 +143,7 @@ impl<S: Store> Inner<S> {
     }
 
     fn now(&self) -> Nanos {
-        self.clock.monotonic_within()
+        self.clock.now()
     }
 
     fn runtime(&self) -> Result<Handle, StoreError> {

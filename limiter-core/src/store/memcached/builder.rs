@@ -124,7 +124,7 @@ impl MemcachedBuilder {
         let ring = Ring::new(last, lines);
         let clock = self.clock.map_or_else(|| ClockHandle::System(SystemClock::new()), ClockHandle::guarded);
         let engine = Engine::new(ring, self.namespace.into(), clock, self.lease, runtime);
-        Ok(MemcachedStore { front: Front::new(engine, self.fleet) })
+        Ok(MemcachedStore { front: Front::before_servers(engine, self.fleet) })
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) struct Here(Now);
 impl Here {
     /// Callers read the wall clock only for limits that are counted by it.
     pub(super) fn new(now: Now, clock: &ClockHandle) -> Self {
-        Here(if now.wall == Nanos::ZERO { Now { wall: clock.wall(), ..now } } else { now })
+        Here(if now.wall == Nanos::ZERO { Now { wall: clock.read(true).wall, ..now } } else { now })
     }
 
     pub(super) fn now(self) -> Now {

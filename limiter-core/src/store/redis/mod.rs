@@ -111,7 +111,7 @@ impl RedisStore {
     }
 
     fn around(engine: RedisEngine, fleet: FleetOptions) -> Self {
-        RedisStore { front: Front::new(engine, fleet), presence: None }
+        RedisStore { front: Front::before_servers(engine, fleet), presence: None }
     }
 
     /// How many processes share the store: as stated, or else as last counted.

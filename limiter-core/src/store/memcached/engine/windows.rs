@@ -35,7 +35,7 @@ pub(super) fn decide(inner: &Arc<Inner>, name: Name, item: &Item, here: Here, mo
         Some(previous) => line.send_for(&[first, Command::Get { key: previous }], asker),
         None => line.send_for(&[first], asker),
     }
-    crate::store::Reply::Later(Box::pin(Awaited { asked, form }))
+    crate::store::Reply::Later(Box::pin(Awaited::new(asked, form)))
 }
 
 pub(super) fn settle(inner: &Arc<Inner>, name: &Name, charge: &Charged, here: Here, units: i64) -> Answered {

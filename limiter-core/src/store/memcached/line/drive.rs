@@ -1,6 +1,7 @@
 //! Carrying commands to the socket and replies back, until something is out of order.
 
 use core::pin::pin;
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::collections::VecDeque;
 
@@ -55,7 +56,7 @@ where
             read = read.read_buf(&mut incoming) => match read {
                 Ok(0) => break Fault::Broken("the server closed it".into()),
                 Ok(_) => {
-                    if let Err(fault) = answer(&mut incoming, &mut taken, shared) {
+                    if let Err(fault) = answer(&mut incoming, &mut taken) {
                         break fault;
                     }
                     patient = true;
@@ -85,11 +86,13 @@ where
                 _ => break Fault::Overdue,
             },
         }
+        shared.awaited.store(taken.waiting.len(), Ordering::Relaxed);
     };
+    shared.awaited.store(0, Ordering::Relaxed);
     // Before anybody is told: whoever asks again must not end on this connection.
     shared.down(fault.to_string().into());
     for waiting in taken.waiting {
-        shared.tell(waiting, Err(fault.clone()));
+        waiting.tell(Err(fault.clone()));
     }
     fault
 }
@@ -141,7 +144,7 @@ impl Taken {
 }
 
 /// Hands out the replies that have come in whole.
-fn answer(incoming: &mut Vec<u8>, taken: &mut Taken, shared: &Shared) -> Result<(), Fault> {
+fn answer(incoming: &mut Vec<u8>, taken: &mut Taken) -> Result<(), Fault> {
     let mut read = 0;
     while let Some((reply, bytes)) = decode(incoming.get(read..).unwrap_or_default())? {
         read += bytes;
@@ -152,7 +155,7 @@ fn answer(incoming: &mut Vec<u8>, taken: &mut Taken, shared: &Shared) -> Result<
         if taken.replies.len() == waiting.missing
             && let Some(waiting) = taken.finished()
         {
-            shared.tell(waiting, Ok(&mut taken.replies));
+            waiting.tell(Ok(&mut taken.replies));
             taken.replies.clear();
         }
     }

@@ -56,6 +56,7 @@ struct Shared {
     desk: Mutex<Desk>,
     /// There is something on the desk, or the line is closed.
     wake: Notify,
+    /// How many are awaited that were taken to the socket: the driver alone says so.
     awaited: AtomicUsize,
 }
 
@@ -138,13 +139,14 @@ impl Line {
 
     fn hand_in(&self, commands: &[Command<'_>], who: Who) {
         let waiting = Waiting { missing: commands.len(), who };
-        if self.shared.awaited.fetch_add(1, Ordering::Relaxed) >= MOST_AWAITED {
-            return self.shared.tell(waiting, Err(Fault::Crowded));
-        }
         let mut desk = self.shared.desk.lock();
+        if desk.waiting.len().saturating_add(self.shared.awaited.load(Ordering::Relaxed)) >= MOST_AWAITED {
+            drop(desk);
+            return waiting.tell(Err(Fault::Crowded));
+        }
         if let Some(fault) = desk.down.clone() {
             drop(desk);
-            return self.shared.tell(waiting, Err(fault));
+            return waiting.tell(Err(fault));
         }
         let first = desk.waiting.is_empty();
         for command in commands {
@@ -169,11 +171,6 @@ impl Line {
 }
 
 impl Shared {
-    fn tell(&self, waiting: Waiting, replies: Result<&mut Replies, Fault>) {
-        self.awaited.fetch_sub(1, Ordering::Relaxed);
-        waiting.tell(replies);
-    }
-
     /// From now on commands are accepted.
     fn up(&self) {
         self.desk.lock().down = None;
@@ -189,7 +186,7 @@ impl Shared {
             core::mem::take(&mut desk.waiting)
         };
         for one in waiting {
-            self.tell(one, Err(fault.clone()));
+            one.tell(Err(fault.clone()));
         }
     }
 

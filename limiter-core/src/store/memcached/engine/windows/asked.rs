@@ -98,15 +98,24 @@ impl Awaits for Asked {
 
 /// The answer to a question under way. Dropping it abandons the answer alone.
 pub(super) struct Awaited {
-    pub(super) asked: Arc<Asked>,
-    pub(super) form: Form,
+    asked: Arc<Asked>,
+    form: Form,
+    /// Whether the answer was told.
+    over: bool,
+}
+
+impl Awaited {
+    pub(super) fn new(asked: Arc<Asked>, form: Form) -> Self {
+        Awaited { asked, form, over: false }
+    }
 }
 
 impl Future for Awaited {
     type Output = Result<Answer, StoreError>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.asked.state.lock();
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let mut state = this.asked.state.lock();
         match &mut *state {
             State::Waits(Some(waker)) if waker.will_wake(context.waker()) => return Poll::Pending,
             State::Waits(waker) => {
@@ -115,8 +124,9 @@ impl Future for Awaited {
             }
             State::Told(_) | State::Over => {}
         }
+        this.over = true;
         match core::mem::replace(&mut *state, State::Over) {
-            State::Told(Ok(outcome)) => Poll::Ready(Ok(self.form.answer(&outcome, None))),
+            State::Told(Ok(outcome)) => Poll::Ready(Ok(this.form.answer(&outcome, None))),
             State::Told(Err(fault)) => Poll::Ready(Err(fault.into())),
             // Asked again after the answer, as no executor does.
             _ => Poll::Pending,
@@ -126,7 +136,9 @@ impl Future for Awaited {
 
 impl Drop for Awaited {
     fn drop(&mut self) {
-        // The waker goes now, and not with the answer.
-        let _before = core::mem::replace(&mut *self.asked.state.lock(), State::Over);
+        if !self.over {
+            // The waker goes now, and not with the answer.
+            let _before = core::mem::replace(&mut *self.asked.state.lock(), State::Over);
+        }
     }
 }
