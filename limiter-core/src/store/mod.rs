@@ -23,6 +23,8 @@
 //! 11. **Penalties.** A store that declares them counts what a rule refuses under one, up to the
 //!     capacity, and tells the wait that then holds.
 
+#[cfg(any(feature = "memcached", feature = "redis"))]
+mod attempts;
 pub mod barrier;
 mod capabilities;
 #[cfg(any(test, feature = "testing"))]
@@ -31,7 +33,7 @@ pub mod counters;
 mod error;
 #[cfg(feature = "remote")]
 pub mod front;
-#[cfg(any(feature = "memcached", feature = "redis"))]
+#[cfg(feature = "remote")]
 mod jitter;
 #[cfg(feature = "redis")]
 pub(crate) mod key_text;

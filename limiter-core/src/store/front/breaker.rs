@@ -1,11 +1,11 @@
 //! When to leave a failing store alone, and when to look whether it is back.
 
-use core::hash::{BuildHasher, Hasher};
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::hash::RandomState;
+use core::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::store::jitter::shortened;
 use crate::time::Nanos;
 
 /// So many failures one after the other open the breaker.
@@ -111,8 +111,8 @@ impl Breaker {
 
 /// Between half of a pause and all of it, so that the processes of a fleet do not all look at once.
 fn jittered(pause: u64) -> Nanos {
-    let chance = RandomState::new().build_hasher().finish();
-    Nanos::new(pause / 2 + chance % (pause / 2 + 1))
+    let pause = Duration::from_nanos(pause);
+    Nanos::from(shortened(pause, pause / 2))
 }
 
 #[cfg(test)]

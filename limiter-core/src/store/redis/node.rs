@@ -14,19 +14,17 @@ use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::{Client, Cmd, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 
 use super::failure::Failure;
 use super::kept::Kept;
 use super::script::{SCRIPTS, Script};
 use super::settings::Settings;
 use super::target::Target;
-use crate::store::jitter::shortened;
+use crate::store::attempts::{Attempts, FIRST_PAUSE, LONGEST_PAUSE};
 
 /// So many calls in a row that run out of time end a connection.
 const STRIKES: u32 = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) struct Node {
     target: Target,
@@ -109,19 +107,15 @@ impl Node {
         }
         let node = Arc::downgrade(self);
         self.settings.runtime.spawn(async move {
-            let (mut pause, mut began) = (first, Instant::now());
+            let mut attempts = Attempts::after(first);
             loop {
-                // Half of it to all of it, so that a fleet does not come back at one instant. An attempt
-                // that got no answer has taken its time already.
-                sleep_until(began + shortened(pause, pause / 2)).await;
-                began = Instant::now();
+                attempts.next().await;
                 // Nobody uses it any more.
                 let Some(node) = Weak::upgrade(&node) else { return };
                 if node.is_live() || node.connect().await.is_ok() {
                     node.connecting.store(false, Ordering::Release);
                     return;
                 }
-                pause = (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
             }
         });
     }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 
 use super::drive::drive;
 use super::{Address, Line, Shared};
-use crate::store::jitter::shortened;
+use crate::store::attempts::{Attempts, FIRST_PAUSE};
 use crate::store::memcached::fault::Fault;
 use crate::store::memcached::protocol::{Command, Reply, decode};
 
@@ -22,11 +22,6 @@ pub(in crate::store::memcached) struct Patience {
     /// For the reply to a command that was sent.
     pub(in crate::store::memcached) reply: Duration,
 }
-
-/// From one attempt to the next at first; it doubles up to the longest. An attempt that got no answer has
-/// taken its time already.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 enum Stream {
     Tcp(TcpStream),
@@ -76,9 +71,8 @@ impl Drop for Ended {
 async fn keep(shared: Arc<Shared>, first: Stream, patience: Patience) {
     let _ended = Ended(Arc::clone(&shared));
     let mut stream = Some(first);
-    let mut pause = SHORTEST_PAUSE;
+    let mut attempts = Attempts::after(FIRST_PAUSE);
     while !shared.is_closed() {
-        let mut began = Instant::now();
         let next = match stream.take() {
             Some(stream) => Ok(stream),
             None => dial(&shared.address, patience).await,
@@ -86,15 +80,12 @@ async fn keep(shared: Arc<Shared>, first: Stream, patience: Patience) {
         match next {
             Ok(stream) => {
                 shared.up();
-                pause = SHORTEST_PAUSE;
                 stream.driven(&shared, patience.reply).await;
-                began = Instant::now();
+                attempts = Attempts::after(FIRST_PAUSE);
             }
             Err(fault) => shared.down(fault.to_string().into()),
         }
-        // Half of it to all of it, so that a fleet does not come back as one.
-        sleep_until(began + shortened(pause, pause / 2)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        attempts.next().await;
     }
 }
 
