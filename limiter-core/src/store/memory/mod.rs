@@ -24,6 +24,7 @@ mod logs;
 #[cfg(test)]
 #[cfg(limiter_loom)]
 mod model;
+mod padded;
 mod pair;
 mod refusal;
 mod shard;
@@ -41,9 +42,8 @@ use std::sync::Arc;
 use super::{Answer, Capabilities, Charged, Decide, Operation, Place, Repeated, Reply, Store, StoreError, Subject};
 use crate::algorithm::{Algorithm, State, concurrent};
 use crate::time::{Nanos, Now};
-use lock::{Guard, Lock};
 use logs::Allowance;
-use refusal::Refusal;
+use padded::Padded;
 use shard::Shard;
 pub use single::Single;
 pub(crate) use single::{Unknown, again};
@@ -90,53 +90,6 @@ pub struct MemoryStore {
     next_sweep: AtomicU64,
     hand: AtomicUsize,
     counters: Counters,
-}
-
-/// Two locks never share a cache line, nor the pair that the processor fetches together. In this order,
-/// so that one line is all that most decisions see of a shard.
-#[repr(C, align(128))]
-struct Padded {
-    /// Whose refusal is noted; 0 for nobody's. Written by holders of the lock.
-    refused: AtomicU64,
-    lock: Lock<Shard>,
-    refusal: Refusal,
-}
-
-impl Padded {
-    fn new(shard: Shard) -> Self {
-        Padded { refused: AtomicU64::new(0), lock: Lock::new(shard), refusal: Refusal::default() }
-    }
-
-    /// For those who change or give up cells of whatever key.
-    #[inline]
-    fn lock_and_wipe(&self) -> Guard<'_, Shard> {
-        let shard = self.lock.lock();
-        if !self.has_noted(0) {
-            self.wipe();
-        }
-        shard
-    }
-
-    /// Whether it is the refusal of this key that is noted: certain for holders of the lock, and a reason
-    /// to look for everybody else.
-    #[inline(always)]
-    fn has_noted(&self, fingerprint: u64) -> bool {
-        self.refused.load(Ordering::Relaxed) == fingerprint
-    }
-
-    /// For holders of the lock.
-    #[inline]
-    fn note(&self, fingerprint: u64, fresh_at: Nanos) {
-        self.refusal.note(fingerprint, fresh_at);
-        self.refused.store(fingerprint, Ordering::Relaxed);
-    }
-
-    /// For holders of the lock who change the cell that the note is about, or give it up.
-    #[cold]
-    fn wipe(&self) {
-        self.refused.store(0, Ordering::Relaxed);
-        self.refusal.wipe();
-    }
 }
 
 #[derive(Default)]
