@@ -1,11 +1,14 @@
 //! Operations in few words.
 
-use limiter_core::algorithm::Params;
+use std::time::Duration;
+
+use limiter_core::algorithm::{Algorithm, Params};
 use limiter_core::key::Key;
 use limiter_core::store::front::FleetOptions;
 use limiter_core::store::redis::{RedisStore, RedisStoreBuilder};
 use limiter_core::store::{Answer, Charged, Decide, Decided, Item, Mode, Operation, Reply, Store, StoreError, Subject};
 use limiter_core::time::{Clock, Now, SystemClock};
+use tests::redis::Server;
 
 /// The store without what saves round trips, so that each operation reaches the server and nothing else does.
 pub fn plain(url: impl Into<String>) -> RedisStoreBuilder {
@@ -63,4 +66,25 @@ pub fn decide_at(
 /// What was charged, to be settled or released.
 pub fn charged(item: &Item, decided: &Decided, at: usize, now: Now) -> Charged {
     item.charged(&decided.items[at], decided.now.unwrap_or(now))
+}
+
+pub fn bucket(quota: &str) -> Params {
+    Params::new(Algorithm::Bucket, quota.parse().unwrap()).unwrap()
+}
+
+/// Sixteen callers ask, and all of them pass, while the server is told the same ten times over.
+pub async fn ask_while(server: &Server, store: &RedisStore, command: &str) {
+    let load = async |task: usize| {
+        for _ in 0..100 {
+            let item = item(&format!("k{task}"), bucket("1000/s"), 1);
+            assert!(decide(store, &[item]).await.unwrap().allowed);
+        }
+    };
+    let told = async {
+        for _ in 0..10 {
+            let _: String = server.command(command).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    futures_util::future::join(futures_util::future::join_all((0..16).map(load)), told).await;
 }

@@ -3,17 +3,13 @@
 
 use std::time::Duration;
 
-use limiter_core::algorithm::{Algorithm, Params};
+use limiter_core::algorithm::Params;
 use limiter_core::store::Decided;
 use limiter_core::store::redis::RedisStore;
 use tests::redis::{self, Server, until};
 use tokio::time::Instant;
 
-use crate::desk;
-
-fn bucket(quota: &str) -> Params {
-    Params::new(Algorithm::Bucket, quota.parse().unwrap()).unwrap()
-}
+use crate::desk::{self, bucket};
 
 const DEADLINE: Duration = Duration::from_millis(50);
 /// A busy machine wakes tasks late.
@@ -49,21 +45,7 @@ async fn flushed_scripts_are_loaded_again_once_and_nobody_notices() {
     }
     let server = Server::start(&[]).await;
     let store = patient(&server).await;
-    let load = async |task: usize| {
-        for _ in 0..100 {
-            assert!(
-                desk::decide(&store, &[desk::item(&format!("k{task}"), bucket("1000/s"), 1)]).await.unwrap().allowed
-            );
-        }
-    };
-    let flush = async {
-        for _ in 0..10 {
-            let _: String = server.command("SCRIPT FLUSH").await;
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let tasks = futures_util::future::join_all((0..16).map(load));
-    futures_util::future::join(tasks, flush).await;
+    desk::ask_while(&server, &store, "SCRIPT FLUSH").await;
     let loads = store.stats().loads;
     assert!((2..=11).contains(&loads), "{loads} loads for 10 flushes");
 }

@@ -2,15 +2,10 @@
 
 use std::time::Duration;
 
-use limiter_core::algorithm::{Algorithm, Params};
 use limiter_core::store::redis::RedisStore;
 use tests::redis::{self, Server, until};
 
-use crate::desk;
-
-fn bucket(quota: &str) -> Params {
-    Params::new(Algorithm::Bucket, quota.parse().unwrap()).unwrap()
-}
+use crate::desk::{self, bucket};
 
 async fn by_functions(server: &Server) -> RedisStore {
     desk::plain(server.url()).functions().deadline(Duration::from_secs(10)).connect().await.unwrap()
@@ -23,20 +18,7 @@ async fn flushed_functions_are_loaded_again_once_and_nobody_notices() {
     }
     let server = Server::start(&[]).await;
     let store = by_functions(&server).await;
-    let load = async |task: usize| {
-        for _ in 0..100 {
-            let item = desk::item(&format!("k{task}"), bucket("1000/s"), 1);
-            assert!(desk::decide(&store, &[item]).await.unwrap().allowed);
-        }
-    };
-    let flush = async {
-        for _ in 0..10 {
-            let _: String = server.command("FUNCTION FLUSH").await;
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let tasks = futures_util::future::join_all((0..16).map(load));
-    futures_util::future::join(tasks, flush).await;
+    desk::ask_while(&server, &store, "FUNCTION FLUSH").await;
     let loads = store.stats().loads;
     assert!((1..=11).contains(&loads), "{loads} loads for 10 flushes");
 }

@@ -97,8 +97,7 @@ impl Flights {
         Some(core::mem::take(&mut queue.waiting))
     }
 
-    /// No question is under way any more, whoever waits. They find out by
-    /// being dropped.
+    /// No question is under way any more, whoever waits. They find out by being dropped.
     pub(super) fn abandon(&self, keys: u64) {
         if let Some(shard) = self.shard(keys) {
             let queue = shard.lock().remove(&keys);

@@ -124,3 +124,14 @@ pub(super) fn letter(algorithm: Algorithm) -> &'static str {
         Algorithm::Sliding => "s",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_are_numbered_in_the_order_in_which_they_are_listed() {
+        let numbers: Vec<usize> = Script::all().map(Script::index).collect();
+        assert_eq!(numbers, (0..SCRIPTS).collect::<Vec<_>>());
+    }
+}

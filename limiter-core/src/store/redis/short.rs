@@ -8,7 +8,7 @@ use super::engine::{Answered, RedisEngine};
 use super::failure::Failure;
 use super::reply::Said;
 use super::script::Script;
-use crate::store::{Decide, Reply, StoreError};
+use crate::store::{Answer, Decide, Reply, StoreError};
 
 impl RedisEngine {
     /// The short question that comes to the same, if there is one.
@@ -38,7 +38,7 @@ impl RedisEngine {
             Err(failure) => Err(failure),
         };
         let (allowed, refused) = self.told(&decide, asked, &said.map_err(|failure| self.failed(failure))?)?;
-        Ok(crate::store::Answer::Decided(allowed.or(refused).unwrap_or_default()))
+        Ok(Answer::Decided(allowed.or(refused).unwrap_or_default()))
     }
 
     async fn put_short(&self, short: Short) -> Result<Value, Failure> {
